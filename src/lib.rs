@@ -1,0 +1,1 @@
+//! Signet: a CDN edge signing proxy.
