@@ -1,1 +1,3 @@
 //! Signet: a CDN edge signing proxy.
+pub mod media;
+pub mod service;

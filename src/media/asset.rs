@@ -1,0 +1,301 @@
+//! A stored file and its states.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AssetId, Checksum, ContentType, Derivatives, Filename, Metadata, NewUpload, ObjectKey, TenantId,
+    Timestamp,
+};
+
+/// The durable handle of one stored file.
+///
+/// States: PENDING → READY by [`Asset::ready`], PENDING → REJECTED by [`Asset::rejected`],
+/// PENDING → EXPIRED by [`Asset::expired`]. Deletion is a mark beside the state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asset {
+    /// Its id.
+    pub id: AssetId,
+    /// Its owner.
+    pub tenant: TenantId,
+    /// Where it is on its way.
+    pub status: Status,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// The cleaned name.
+    pub filename: Filename,
+    /// The declared type.
+    pub content_type: ContentType,
+    /// The declared length in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the content, where the client gave one.
+    pub checksum: Option<Checksum>,
+    /// Width of a picture, once READY.
+    pub width_px: Option<u32>,
+    /// Height of a picture, once READY.
+    pub height_px: Option<u32>,
+    /// Where it lies under its tenant's root.
+    pub key: ObjectKey,
+    /// Alt text and whatever else.
+    pub metadata: Metadata,
+    /// When its ticket was made.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+    /// When its ticket runs out.
+    pub ticket_expires_at: Timestamp,
+    /// When it was deleted, if it was.
+    pub deleted_at: Option<Timestamp>,
+    /// Why it was refused, if it was.
+    pub rejection: Option<Rejection>,
+    /// Counts its changes: a change is made to the revision that was read, or not at all.
+    pub revision: u64,
+}
+
+impl Asset {
+    /// A PENDING asset for a ticket.
+    #[must_use]
+    pub fn pending(
+        id: AssetId,
+        tenant: TenantId,
+        key: ObjectKey,
+        upload: NewUpload,
+        now: Timestamp,
+        ticket_seconds: u64,
+    ) -> Self {
+        Self {
+            id,
+            tenant,
+            status: Status::Pending,
+            visibility: upload.visibility,
+            filename: upload.filename,
+            content_type: upload.content_type,
+            size_bytes: upload.size_bytes,
+            checksum: upload.checksum,
+            width_px: None,
+            height_px: None,
+            key,
+            metadata: upload.metadata,
+            created_at: now,
+            updated_at: now,
+            ticket_expires_at: now.plus_seconds(ticket_seconds),
+            deleted_at: None,
+            rejection: None,
+            revision: 1,
+        }
+    }
+
+    /// What differs between what was promised and what is stored; `None` where nothing does.
+    #[must_use]
+    pub fn mismatch(&self, stored: &Stored) -> Option<Rejection> {
+        let differs = |what: &str, expected: String, found: String| {
+            (expected != found).then(|| Rejection { what: what.to_owned(), expected, found })
+        };
+        differs("sizeBytes", self.size_bytes.to_string(), stored.size_bytes.to_string())
+            .or_else(|| {
+                differs(
+                    "contentType",
+                    self.content_type.to_string(),
+                    stored.content_type.to_ascii_lowercase(),
+                )
+            })
+            .or_else(|| match (&self.checksum, &stored.sha256) {
+                (Some(expected), Some(found)) => differs("checksum", expected.to_base64(), found.clone()),
+                _ => None,
+            })
+    }
+
+    /// PENDING → READY.
+    ///
+    /// # Errors
+    /// The state that it is in, where that isn't PENDING.
+    pub fn ready(mut self, dimensions: Option<(u32, u32)>, now: Timestamp) -> Result<Self, StatusConflict> {
+        self.leave_pending(Status::Ready, now)?;
+        (self.width_px, self.height_px) = dimensions.unzip();
+        Ok(self)
+    }
+
+    /// PENDING → REJECTED, for good.
+    ///
+    /// # Errors
+    /// The state that it is in, where that isn't PENDING.
+    pub fn rejected(mut self, rejection: Rejection, now: Timestamp) -> Result<Self, StatusConflict> {
+        self.leave_pending(Status::Rejected, now)?;
+        self.rejection = Some(rejection);
+        Ok(self)
+    }
+
+    /// PENDING → EXPIRED.
+    ///
+    /// # Errors
+    /// The state that it is in, where that isn't PENDING.
+    pub fn expired(mut self, now: Timestamp) -> Result<Self, StatusConflict> {
+        self.leave_pending(Status::Expired, now)?;
+        Ok(self)
+    }
+
+    /// The asset, marked as deleted.
+    #[must_use]
+    pub fn deleted(mut self, now: Timestamp) -> Self {
+        self.deleted_at = Some(now);
+        self.touched(now)
+    }
+
+    /// The asset after a change, one revision on.
+    #[must_use]
+    pub fn touched(mut self, now: Timestamp) -> Self {
+        self.updated_at = now;
+        self.revision += 1;
+        self
+    }
+
+    /// Whether links may be made for it.
+    #[must_use]
+    pub fn is_servable(&self) -> bool {
+        self.status == Status::Ready && self.deleted_at.is_none()
+    }
+
+    /// Its derivatives, as its metadata names them.
+    #[must_use]
+    pub fn derivatives(&self) -> Option<Derivatives> {
+        Derivatives::of(&self.metadata)
+    }
+
+    fn leave_pending(&mut self, to: Status, now: Timestamp) -> Result<(), StatusConflict> {
+        if self.status != Status::Pending {
+            return Err(StatusConflict { status: self.status });
+        }
+        self.status = to;
+        self.updated_at = now;
+        self.revision += 1;
+        Ok(())
+    }
+}
+
+/// Where an asset is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// A ticket was made; the upload isn't confirmed.
+    Pending,
+    /// The file is there and is what was promised.
+    Ready,
+    /// Something else was uploaded.
+    Rejected,
+    /// Nothing was uploaded in time.
+    Expired,
+}
+
+impl Status {
+    /// The name in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Ready => "READY",
+            Self::Rejected => "REJECTED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
+/// Who may read an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Visibility {
+    /// Anybody who has its id.
+    Public,
+    /// Its tenant, by short-lived links.
+    Private,
+}
+
+/// What an object store says of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// The content type it was stored with.
+    pub content_type: String,
+    /// SHA-256 in base64, where the store knows it.
+    pub sha256: Option<String>,
+    /// The entity tag, with its quotes.
+    pub etag: String,
+}
+
+/// What was expected of an upload and what was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    /// Which property differs: `sizeBytes`, `contentType` or `checksum`.
+    pub what: String,
+    /// What the ticket was for.
+    pub expected: String,
+    /// What was stored.
+    pub found: String,
+}
+
+/// A transition that the asset's state doesn't allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the asset is {}", status.as_str())]
+pub struct StatusConflict {
+    /// The state that it is in.
+    pub status: Status,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asset() -> Asset {
+        let upload = NewUpload {
+            filename: Filename::clean("a.png").unwrap(),
+            content_type: ContentType::parse("image/png").unwrap(),
+            size_bytes: 10,
+            visibility: Visibility::Public,
+            checksum: Checksum::parse("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="),
+            metadata: Metadata::default(),
+        };
+        let id = AssetId::generate();
+        let key = ObjectKey::parse(format!("t/{id}/a.png")).unwrap();
+        Asset::pending(id, "t".parse().unwrap(), key, upload, Timestamp::from_seconds(1), 900)
+    }
+
+    fn stored() -> Stored {
+        Stored {
+            size_bytes: 10,
+            content_type: "image/png".into(),
+            sha256: Some("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".into()),
+            etag: "\"x\"".into(),
+        }
+    }
+
+    #[test]
+    fn only_a_pending_asset_changes_its_state() {
+        let now = Timestamp::from_seconds(2);
+        let ready = asset().ready(Some((3, 4)), now).unwrap();
+        assert_eq!((ready.status, ready.revision, ready.width_px), (Status::Ready, 2, Some(3)));
+        assert_eq!(ready.clone().ready(None, now).unwrap_err().status, Status::Ready);
+        assert_eq!(ready.expired(now).unwrap_err().status, Status::Ready);
+    }
+
+    #[test]
+    fn each_difference_is_found() {
+        assert_eq!(asset().mismatch(&stored()), None);
+        let cases: [(fn(&mut Stored), &str); 3] = [
+            (|stored| stored.size_bytes = 11, "sizeBytes"),
+            (|stored| stored.content_type = "image/gif".into(), "contentType"),
+            (|stored| stored.sha256 = Some("AAAA".into()), "checksum"),
+        ];
+        for (spoil, what) in cases {
+            let mut other = stored();
+            spoil(&mut other);
+            assert_eq!(asset().mismatch(&other).unwrap().what, what);
+        }
+    }
+
+    #[test]
+    fn a_deleted_asset_is_not_served() {
+        let ready = asset().ready(None, Timestamp::from_seconds(2)).unwrap();
+        assert!(ready.is_servable());
+        assert!(!ready.deleted(Timestamp::from_seconds(3)).is_servable());
+        assert!(!asset().is_servable());
+    }
+}

@@ -1,0 +1,32 @@
+//! What Signet knows about a stored file. Pure: no I/O, no clock.
+//!
+//! 1. [`AssetId`], [`TenantId`]: names, parsed once at the border.
+//! 2. [`ObjectKey`]: where a file lies under its tenant's root, and the rules that keep it there.
+//! 3. [`Asset`]: a stored file and its states (PENDING → READY, REJECTED or EXPIRED).
+//! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload.
+//! 5. [`Tenant`]: who owns assets.
+//! 6. [`Derivatives`]: smaller copies of a picture.
+
+mod asset;
+mod checksum;
+mod content_type;
+mod derivatives;
+mod filename;
+mod id;
+mod metadata;
+mod object_key;
+mod tenant;
+mod timestamp;
+mod upload;
+
+pub use asset::{Asset, Rejection, Status, StatusConflict, Stored, Visibility};
+pub use checksum::Checksum;
+pub use content_type::ContentType;
+pub use derivatives::Derivatives;
+pub use filename::Filename;
+pub use id::{AssetId, InvalidId, TenantId};
+pub use metadata::Metadata;
+pub use object_key::{InvalidKey, ObjectKey};
+pub use tenant::{ApiKeyDigest, Tenant};
+pub use timestamp::Timestamp;
+pub use upload::{InvalidField, NewUpload, UploadPolicy, UploadRequest};

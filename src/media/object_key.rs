@@ -1,0 +1,162 @@
+//! Where a file lies under its tenant's root.
+
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Deserialize, Serialize};
+
+/// The key of a file under its tenant's root, for example `groupObjects/68bf/17573/logo.png`.
+///
+/// Rules, which keep a key where it belongs however it is read:
+/// 1. 1 to 1,024 bytes of UTF-8, as S3 has it;
+/// 2. no segment between slashes is empty, `.` or `..`;
+/// 3. no control character and no backslash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectKey(String);
+
+/// The folder that no folder grant, cookie or stable URL reaches.
+const PRIVATE_FOLDER: &str = "private/";
+
+impl ObjectKey {
+    /// The longest key that S3 takes, in bytes.
+    pub const MAX_BYTES: usize = 1_024;
+
+    /// Parses a key.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn parse(text: impl Into<String>) -> Result<Self, InvalidKey> {
+        let text = text.into();
+        check(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the file lies in the folder `private/`.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.0.starts_with(PRIVATE_FOLDER)
+    }
+
+    /// The key as it stands in a URL's path: each segment percent-encoded, all but
+    /// `A-Z a-z 0-9 - . _ ~`, so that data can never widen a resource.
+    #[must_use]
+    pub fn encoded(&self) -> String {
+        const SEGMENT: &AsciiSet =
+            &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+        utf8_percent_encode(&self.0, SEGMENT).to_string()
+    }
+
+    /// The key of a derivative of this file: `{key}.{width}.{format}`.
+    #[must_use]
+    pub fn derivative(&self, width: u32, format: &str) -> Self {
+        Self(format!("{}.{width}.{format}", self.0))
+    }
+
+    /// Whether the last segment ends in an extension: a `.` and something after it.
+    #[must_use]
+    pub fn has_extension(&self) -> bool {
+        let name = self.0.rsplit('/').next().unwrap_or_default();
+        name.rsplit_once('.').is_some_and(|(stem, extension)| !stem.is_empty() && !extension.is_empty())
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for ObjectKey {
+    type Error = InvalidKey;
+
+    fn try_from(text: String) -> Result<Self, InvalidKey> {
+        Self::parse(text)
+    }
+}
+
+impl From<ObjectKey> for String {
+    fn from(key: ObjectKey) -> Self {
+        key.0
+    }
+}
+
+fn check(text: &str) -> Result<(), InvalidKey> {
+    if text.is_empty() {
+        return Err(InvalidKey::Empty);
+    }
+    if text.len() > ObjectKey::MAX_BYTES {
+        return Err(InvalidKey::TooLong { bytes: text.len() });
+    }
+    if text.chars().any(|character| character.is_control() || character == '\\') {
+        return Err(InvalidKey::Character);
+    }
+    if text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+        return Err(InvalidKey::Segment);
+    }
+    Ok(())
+}
+
+/// The rule that a key breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidKey {
+    /// No text at all.
+    #[error("an object key can't be empty")]
+    Empty,
+    /// Longer than S3 allows.
+    #[error("an object key has at most 1,024 bytes, this one has {bytes}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A control character or a backslash.
+    #[error("an object key can't hold control characters or backslashes")]
+    Character,
+    /// An empty segment, `.` or `..`.
+    #[error("an object key can't hold an empty segment, `.` or `..` between slashes")]
+    Segment,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_could_leave_their_folder_are_refused() {
+        for (text, error) in [
+            ("", InvalidKey::Empty),
+            ("../x", InvalidKey::Segment),
+            ("a/./b", InvalidKey::Segment),
+            ("a//b", InvalidKey::Segment),
+            ("/a", InvalidKey::Segment),
+            ("a/", InvalidKey::Segment),
+            ("a\\b", InvalidKey::Character),
+            ("a\u{0}b", InvalidKey::Character),
+            ("a\u{85}b", InvalidKey::Character),
+        ] {
+            assert_eq!(ObjectKey::parse(text), Err(error), "{text:?}");
+        }
+        assert!(ObjectKey::parse("x".repeat(1_024)).is_ok());
+        assert!(ObjectKey::parse("x".repeat(1_025)).is_err());
+    }
+
+    #[test]
+    fn what_could_widen_a_resource_is_encoded() {
+        let key = ObjectKey::parse("groupObjects/68bf/we*ird?name#1 é+%.jpg").unwrap();
+        assert_eq!(key.encoded(), "groupObjects/68bf/we%2Aird%3Fname%231%20%C3%A9%2B%25.jpg");
+    }
+
+    #[test]
+    fn an_extension_is_looked_for_in_the_last_segment_alone() {
+        assert!(ObjectKey::parse("a/b.jpg").unwrap().has_extension());
+        assert!(!ObjectKey::parse("a.b/c").unwrap().has_extension());
+        assert!(!ObjectKey::parse("a/.hidden").unwrap().has_extension());
+        assert!(!ObjectKey::parse("a/b.").unwrap().has_extension());
+    }
+}

@@ -1,0 +1,144 @@
+//! What a client may upload.
+
+use serde_json::{Map, Value};
+
+use super::{Checksum, ContentType, Filename, Metadata, Visibility};
+
+/// A request for an upload ticket, as the client wrote it.
+#[derive(Debug, Clone, Default)]
+pub struct UploadRequest {
+    /// The file's name.
+    pub filename: String,
+    /// Its MIME type.
+    pub content_type: String,
+    /// Its length in bytes.
+    pub size_bytes: u64,
+    /// Who may read it; PRIVATE where nothing is said.
+    pub visibility: Option<Visibility>,
+    /// SHA-256 of the content.
+    pub checksum: Option<String>,
+    /// Alt text and whatever else.
+    pub metadata: Map<String, Value>,
+}
+
+/// A request that was found good.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewUpload {
+    /// The cleaned name.
+    pub filename: Filename,
+    /// An allowed type.
+    pub content_type: ContentType,
+    /// The exact length in bytes.
+    pub size_bytes: u64,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// SHA-256 of the content.
+    pub checksum: Option<Checksum>,
+    /// Bounded members.
+    pub metadata: Metadata,
+}
+
+/// What may be uploaded.
+#[derive(Debug, Clone)]
+pub struct UploadPolicy {
+    /// Types that are taken.
+    pub content_types: Vec<ContentType>,
+    /// The largest file, in bytes.
+    pub max_bytes: u64,
+}
+
+impl UploadPolicy {
+    /// Checks a request.
+    ///
+    /// # Errors
+    /// The first member that is wrong, and what it should be.
+    pub fn check(&self, request: UploadRequest) -> Result<NewUpload, InvalidField> {
+        let filename = Filename::clean(&request.filename)
+            .ok_or_else(|| InvalidField::new("/filename", "needs at least one character other than dots"))?;
+        let content_type = ContentType::parse(&request.content_type)
+            .ok_or_else(|| InvalidField::new("/contentType", "must be type/subtype, without parameters"))?;
+        if !self.content_types.contains(&content_type) {
+            let allowed: Vec<&str> = self.content_types.iter().map(ContentType::as_str).collect();
+            let detail = format!("{content_type} isn't allowed; allowed are {}", allowed.join(", "));
+            return Err(InvalidField::new("/contentType", detail));
+        }
+        if request.size_bytes == 0 || request.size_bytes > self.max_bytes {
+            let detail = format!("must be 1 to {} bytes", self.max_bytes);
+            return Err(InvalidField::new("/sizeBytes", detail));
+        }
+        let checksum = request.checksum.map(|text| {
+            Checksum::parse(&text).ok_or_else(|| {
+                InvalidField::new("/checksum", "must be a SHA-256 in base64 or 64 hexadecimal digits")
+            })
+        });
+        let metadata =
+            Metadata::new(request.metadata).map_err(|detail| InvalidField::new("/metadata", detail))?;
+        Ok(NewUpload {
+            filename,
+            content_type,
+            size_bytes: request.size_bytes,
+            visibility: request.visibility.unwrap_or(Visibility::Private),
+            checksum: checksum.transpose()?,
+            metadata,
+        })
+    }
+}
+
+/// A member of a request that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{pointer}: {detail}")]
+pub struct InvalidField {
+    /// Where, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What it should be.
+    pub detail: String,
+}
+
+impl InvalidField {
+    /// A wrong member.
+    #[must_use]
+    pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), detail: detail.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy() -> UploadPolicy {
+        UploadPolicy { content_types: vec![ContentType::parse("image/png").unwrap()], max_bytes: 100 }
+    }
+
+    fn request() -> UploadRequest {
+        UploadRequest {
+            filename: "a.png".into(),
+            content_type: "image/png".into(),
+            size_bytes: 100,
+            ..UploadRequest::default()
+        }
+    }
+
+    #[test]
+    fn a_good_request_is_private_where_nothing_is_said() {
+        let upload = policy().check(request()).unwrap();
+        assert_eq!(upload.visibility, Visibility::Private);
+    }
+
+    #[test]
+    fn a_bad_request_names_its_member() {
+        let cases: [(fn(&mut UploadRequest), &str); 6] = [
+            (|request| request.filename = "..".into(), "/filename"),
+            (|request| request.content_type = "png".into(), "/contentType"),
+            (|request| request.content_type = "image/svg+xml".into(), "/contentType"),
+            (|request| request.size_bytes = 0, "/sizeBytes"),
+            (|request| request.size_bytes = 101, "/sizeBytes"),
+            (|request| request.checksum = Some("x".into()), "/checksum"),
+        ];
+        for (spoil, pointer) in cases {
+            let mut bad = request();
+            spoil(&mut bad);
+            assert_eq!(policy().check(bad).unwrap_err().pointer, pointer);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The store of assets.
+
+use async_trait::async_trait;
+
+use super::StoreError;
+use crate::media::{Asset, AssetId, ContentType, Status, TenantId, Timestamp, Visibility};
+
+/// What is known of assets. Everything but [`AssetStore::find_anywhere`] is scoped by tenant: an
+/// asset of another tenant is an asset that isn't there.
+///
+/// A call that has answered is durable.
+#[async_trait]
+pub trait AssetStore: Send + Sync + 'static {
+    /// Puts a new asset in. `false` where its id is taken (by any tenant): nothing is changed.
+    async fn insert(&self, asset: &Asset) -> Result<bool, StoreError>;
+
+    /// One asset, deleted or not.
+    async fn find(&self, tenant: &TenantId, id: AssetId) -> Result<Option<Asset>, StoreError>;
+
+    /// Many assets in one query, in any order; ids that aren't there are left out.
+    async fn find_many(&self, tenant: &TenantId, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError>;
+
+    /// One asset of whatever tenant: the look-up behind `/m/{id}`.
+    async fn find_anywhere(&self, id: AssetId) -> Result<Option<Asset>, StoreError>;
+
+    /// A page of assets that aren't deleted, newest first (`created_at`, then id), beginning after
+    /// a position. At most `limit`.
+    async fn list(
+        &self,
+        tenant: &TenantId,
+        filter: &AssetFilter,
+        after: Option<ListPosition>,
+        limit: usize,
+    ) -> Result<Vec<Asset>, StoreError>;
+
+    /// Replaces an asset where its stored revision is still `asset.revision - 1`.
+    async fn update(&self, asset: &Asset) -> Result<Update, StoreError>;
+
+    /// Count and bytes of a tenant's READY assets that aren't deleted.
+    async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError>;
+}
+
+/// What became of an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Update {
+    /// The asset is as asked.
+    Done,
+    /// Somebody else was faster, or the asset isn't there: read again and decide anew.
+    Stale,
+}
+
+/// Which assets a list holds; `None` is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AssetFilter {
+    /// Only with this visibility.
+    pub visibility: Option<Visibility>,
+    /// Only of this type.
+    pub content_type: Option<ContentType>,
+    /// Only in this state.
+    pub status: Option<Status>,
+}
+
+impl AssetFilter {
+    /// Whether an asset is to be listed.
+    #[must_use]
+    pub fn takes(&self, asset: &Asset) -> bool {
+        asset.deleted_at.is_none()
+            && self.visibility.is_none_or(|visibility| visibility == asset.visibility)
+            && self.status.is_none_or(|status| status == asset.status)
+            && self.content_type.as_ref().is_none_or(|content_type| *content_type == asset.content_type)
+    }
+}
+
+/// Where a page of a list ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListPosition {
+    /// Of the last asset on the page.
+    pub created_at: Timestamp,
+    /// Of the last asset on the page.
+    pub id: AssetId,
+}
+
+/// What a tenant has stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usage {
+    /// How many assets.
+    pub count: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+}

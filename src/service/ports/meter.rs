@@ -1,0 +1,36 @@
+//! What the services count. `telemetry` turns it into metrics.
+
+/// Counts what happens.
+pub trait Meter: Send + Sync + 'static {
+    /// A link was handed out.
+    fn link(&self, source: LinkSource);
+    /// A signature was made.
+    fn signature(&self);
+    /// A signature couldn't be made.
+    fn signing_failed(&self);
+    /// A document was signed: its length in bytes, and its sites.
+    fn document(&self, bytes: usize, found: usize, signed: usize);
+    /// A site of a document stayed unsigned, for one of the reasons of `document::Reason`.
+    fn unsigned(&self, reason: &'static str);
+}
+
+/// Where a link's signature came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkSource {
+    /// The link cache had it.
+    Cache,
+    /// It was made, or waited for while another request made it.
+    Signed,
+}
+
+/// Counts nothing: for commands that end.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoMeter;
+
+impl Meter for NoMeter {
+    fn link(&self, _: LinkSource) {}
+    fn signature(&self) {}
+    fn signing_failed(&self) {}
+    fn document(&self, _: usize, _: usize, _: usize) {}
+    fn unsigned(&self, _: &'static str) {}
+}

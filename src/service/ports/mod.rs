@@ -1,0 +1,50 @@
+//! What the services need of the world; `store/` implements it, `app` joins the two.
+//!
+//! - [`AssetStore`], [`TenantStore`]: what is known of assets and tenants.
+//! - [`ObjectStore`]: where the bytes lie. [`ObjectGate`]: the way in and out where Signet itself
+//!   holds them (development, single machine).
+//! - [`TokenVerifier`]: bearer tokens.
+//! - [`Clock`]: the time.
+//! - [`Meter`]: what the services count.
+//!
+//! Every implementation of a store passes the same contract suite in `tests/it/contract/`.
+
+mod assets;
+mod clock;
+mod meter;
+mod objects;
+mod tenants;
+mod tokens;
+
+pub use assets::{AssetFilter, AssetStore, ListPosition, Update, Usage};
+pub use clock::{Clock, SystemClock};
+pub use meter::{LinkSource, Meter, NoMeter};
+pub use objects::{
+    ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
+    SignedRequest, UploadTerms,
+};
+pub use tenants::TenantStore;
+pub use tokens::{Claims, TokenError, TokenVerifier};
+
+/// Why a store couldn't answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It can't be reached or is overloaded; trying again later may help.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// What it holds can't be understood.
+    #[error("the store holds something that can't be read: {0}")]
+    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// A store that can't be reached.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
+
+    /// A record that can't be read.
+    pub fn corrupt(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Corrupt(source.into())
+    }
+}

@@ -1,0 +1,169 @@
+//! Where the bytes lie.
+
+use std::fmt;
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::Stream;
+
+use super::StoreError;
+use crate::media::{Checksum, ContentType, Stored, Timestamp};
+
+/// A place in the object store.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ObjectLocation {
+    /// The bucket.
+    pub bucket: String,
+    /// The key within it.
+    pub key: String,
+}
+
+impl fmt::Display for ObjectLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.bucket, self.key)
+    }
+}
+
+/// The objects of all tenants.
+#[async_trait]
+pub trait ObjectStore: Send + Sync + 'static {
+    /// A request that lets its holder put one file in, once: type, length and checksum are bound
+    /// by its signature, and `If-None-Match: *` keeps what is already there.
+    async fn presign_put(
+        &self,
+        location: &ObjectLocation,
+        terms: &UploadTerms,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError>;
+
+    /// What is stored there, if anything.
+    async fn head(&self, location: &ObjectLocation) -> Result<Option<Stored>, StoreError>;
+
+    /// The file, or a part of it. `None` where nothing is stored there. A range that the file
+    /// doesn't reach gives an empty body with `range: None`.
+    async fn get(
+        &self,
+        location: &ObjectLocation,
+        range: Option<ByteRange>,
+    ) -> Result<Option<ObjectBody>, StoreError>;
+
+    /// Removes a file. It is no error if nothing is there.
+    async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError>;
+
+    /// Copies a file within the store, over whatever is at `to`. `false` where nothing is at `from`.
+    async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError>;
+}
+
+/// What an upload is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadTerms {
+    /// The type that must be sent.
+    pub content_type: ContentType,
+    /// The exact length in bytes.
+    pub size_bytes: u64,
+    /// SHA-256 of the content.
+    pub checksum: Option<Checksum>,
+}
+
+/// A request that somebody else may send.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Presigned {
+    /// Its method.
+    pub method: &'static str,
+    /// Its URL, signed.
+    pub url: String,
+    /// The headers that must be sent as given, names in lower case; never Content-Length or Host,
+    /// which every client derives.
+    pub headers: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Presigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presigned").field("method", &self.method).field("url", &"…").finish_non_exhaustive()
+    }
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByteRange {
+    /// From the first byte to the last one, both included.
+    FromTo(u64, u64),
+    /// From a byte to the end.
+    From(u64),
+    /// The last bytes.
+    Last(u64),
+}
+
+impl ByteRange {
+    /// First and last byte of the part of a file with this length; `None` where there is no such
+    /// part.
+    #[must_use]
+    pub fn within(self, length: u64) -> Option<(u64, u64)> {
+        let end = length.checked_sub(1)?;
+        match self {
+            Self::FromTo(first, last) if first <= last && first <= end => Some((first, last.min(end))),
+            Self::From(first) if first <= end => Some((first, end)),
+            Self::Last(count) if count > 0 => Some((length - count.min(length), end)),
+            _ => None,
+        }
+    }
+}
+
+/// Bytes on their way.
+pub type ByteStream = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+/// A file, or a part of it.
+pub struct ObjectBody {
+    /// What is stored, whole.
+    pub stored: Stored,
+    /// First and last byte of the part that follows; `None` where the whole file does, or where
+    /// the range asked for isn't in the file and nothing follows.
+    pub range: Option<(u64, u64)>,
+    /// The bytes.
+    pub bytes: ByteStream,
+}
+
+/// The way in and out of a store whose bytes Signet holds itself: it takes the requests that its
+/// own [`ObjectStore::presign_put`] has signed.
+#[async_trait]
+pub trait ObjectGate: Send + Sync + 'static {
+    /// Takes an upload whole, or not at all: only what its signature binds, and only where
+    /// nothing is stored yet.
+    ///
+    /// # Errors
+    /// Why it wasn't taken.
+    async fn put(&self, request: SignedRequest, body: ByteStream, now: Timestamp)
+    -> Result<Stored, PutError>;
+}
+
+/// A presigned request as it came in.
+#[derive(Debug, Clone)]
+pub struct SignedRequest {
+    /// Path and query as they stood on the request line, beginning with the path under which the
+    /// gate is mounted.
+    pub path_and_query: String,
+    /// The headers, names in lower case; each at most once, or the request is refused.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Why an upload wasn't taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    /// The request isn't signed, differs from what was signed, or its time has passed.
+    #[error("{0}")]
+    Denied(&'static str),
+    /// Something is stored there already.
+    #[error("the object exists already")]
+    Exists,
+    /// The body differs from what was signed.
+    #[error("{0}")]
+    BadBody(&'static str),
+    /// The body ended early.
+    #[error("the upload was cut off")]
+    Cut(#[source] std::io::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
