@@ -4,9 +4,44 @@
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`link_cache`], [`links`]: from a resource to a signed link.
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`]: whole documents.
-//!    [`cookies`]: folders.
+//!    [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
 //! 5. [`uploads`], [`assets`]: the life of a stored file. [`cursor`]: pages of them.
 //! 6. [`edge`]: what CloudFront does with a link.
 //! 7. [`ports`]: what all of these need of the world.
+//!
+//! [`Services`] is all of it, as `app` joins it and `http` uses it.
 
+pub mod assets;
+pub mod auth;
+pub mod batch;
+pub mod cookies;
+pub mod cursor;
+pub mod documents;
+pub mod edge;
+pub mod key_ring;
+pub mod layout;
+pub mod link_cache;
+pub mod links;
+pub mod lookup;
 pub mod ports;
+pub mod resolve;
+pub mod signing_pool;
+pub mod uploads;
+
+/// The use cases that the API offers.
+pub struct Services {
+    /// Who calls.
+    pub auth: auth::Authenticator,
+    /// `/m/{id}`.
+    pub resolver: resolve::Resolver,
+    /// Many links in one call.
+    pub batch: batch::BatchLinks,
+    /// Whole documents.
+    pub documents: documents::Documents,
+    /// Folders.
+    pub cookies: cookies::FolderCookies,
+    /// Tickets.
+    pub uploads: uploads::Uploads,
+    /// Stored files.
+    pub assets: assets::Assets,
+}

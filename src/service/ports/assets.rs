@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use super::StoreError;
 use crate::media::{Asset, AssetId, ContentType, Status, TenantId, Timestamp, Visibility};
 
-/// What is known of assets. Everything but [`AssetStore::find_anywhere`] is scoped by tenant: an
+/// What is known of assets. Everything but [`AssetStore::find_anywhere`] and [`AssetStore::existing`]
+/// is scoped by tenant: an
 /// asset of another tenant is an asset that isn't there.
 ///
 /// A call that has answered is durable.
@@ -22,6 +23,9 @@ pub trait AssetStore: Send + Sync + 'static {
 
     /// One asset of whatever tenant: the look-up behind `/m/{id}`.
     async fn find_anywhere(&self, id: AssetId) -> Result<Option<Asset>, StoreError>;
+
+    /// Which of these ids are taken, by whatever tenant. In any order.
+    async fn existing(&self, ids: &[AssetId]) -> Result<Vec<AssetId>, StoreError>;
 
     /// A page of assets that aren't deleted, newest first (`created_at`, then id), beginning after
     /// a position. At most `limit`.

@@ -1,0 +1,270 @@
+//! Reading and changing what is stored.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::auth::Caller;
+use super::cursor::Cursors;
+use super::layout::{Layout, Place};
+use super::links::{FileTarget, Link, LinkError, LinkService};
+use super::ports::{
+    AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update, Usage,
+};
+use super::uploads::ATTEMPTS;
+use crate::media::{Asset, AssetId, InvalidField, ObjectKey, Status, StatusConflict, Tenant, Visibility};
+
+/// An asset as its tenant sees it.
+#[derive(Debug, Clone)]
+pub struct AssetView {
+    /// The asset.
+    pub asset: Asset,
+    /// Its full key in the bucket.
+    pub storage_key: String,
+    /// Its link, once READY.
+    pub link: Option<Link>,
+}
+
+/// Makes views of assets.
+#[derive(Clone)]
+pub struct Views {
+    layout: Arc<Layout>,
+    links: LinkService,
+}
+
+impl Views {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(layout: Arc<Layout>, links: LinkService) -> Self {
+        Self { layout, links }
+    }
+
+    /// Where a tenant's media lies.
+    #[must_use]
+    pub fn place(&self, tenant: &Tenant) -> Place {
+        self.layout.place(tenant)
+    }
+
+    /// One asset.
+    ///
+    /// # Errors
+    /// Where its link can't be made.
+    pub async fn view(&self, tenant: &Tenant, asset: Asset) -> Result<AssetView, LinkError> {
+        let place = self.place(tenant);
+        let link = if asset.is_servable() {
+            Some(self.links.link(FileTarget::new(&place, asset.key.clone(), None)?).await?)
+        } else {
+            None
+        };
+        Ok(AssetView { storage_key: place.storage_key(&asset.key), asset, link })
+    }
+
+    /// Many assets; what isn't cached is signed in parallel.
+    ///
+    /// # Errors
+    /// Where a link can't be made.
+    pub async fn views(&self, tenant: &Tenant, assets: Vec<Asset>) -> Result<Vec<AssetView>, LinkError> {
+        let place = self.place(tenant);
+        let servable = assets.iter().filter(|asset| asset.is_servable());
+        let targets = servable.map(|asset| FileTarget::new(&place, asset.key.clone(), None));
+        let mut links = self.links.files(&targets.collect::<Result<Vec<_>, _>>()?).await?.into_iter();
+        let view = |asset: Asset| AssetView {
+            storage_key: place.storage_key(&asset.key),
+            link: if asset.is_servable() { links.next().map(|made| made.link) } else { None },
+            asset,
+        };
+        Ok(assets.into_iter().map(view).collect())
+    }
+}
+
+/// Reads and changes assets.
+pub struct Assets {
+    store: Arc<dyn AssetStore>,
+    objects: Arc<dyn ObjectStore>,
+    views: Views,
+    clock: Arc<dyn Clock>,
+    cursors: Cursors,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub struct AssetPage {
+    /// The assets, newest first.
+    pub items: Vec<AssetView>,
+    /// Where the next page begins; `None` after the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// What is to be changed.
+#[derive(Debug, Clone, Default)]
+pub struct AssetPatch {
+    /// Who may read it from now on.
+    pub visibility: Option<Visibility>,
+    /// A merge patch (RFC 7396) of its metadata.
+    pub metadata: Option<Map<String, Value>>,
+}
+
+impl Assets {
+    /// The longest page.
+    pub const MAX_PAGE: usize = 200;
+    /// The page where nothing is said.
+    pub const DEFAULT_PAGE: usize = 50;
+
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn AssetStore>,
+        objects: Arc<dyn ObjectStore>,
+        views: Views,
+        clock: Arc<dyn Clock>,
+        cursors: Cursors,
+    ) -> Self {
+        Self { store, objects, views, clock, cursors }
+    }
+
+    /// A page of the tenant's assets, newest first.
+    ///
+    /// # Errors
+    /// Where the cursor isn't one of this tenant's, or a store can't answer.
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        filter: AssetFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<AssetPage, AssetError> {
+        let tenant = &caller.tenant.id;
+        let wrong = || InvalidField::new("/cursor", "must be a nextCursor of this list");
+        let after = cursor.map(|cursor| self.cursors.read(tenant, cursor).ok_or_else(wrong)).transpose()?;
+        let limit = limit.clamp(1, Self::MAX_PAGE);
+        let mut assets = self.store.list(tenant, &filter, after, limit + 1).await?;
+        let more = assets.len() > limit;
+        assets.truncate(limit);
+        let last = assets.last().map(|asset| ListPosition { created_at: asset.created_at, id: asset.id });
+        let next_cursor = last.filter(|_| more).map(|position| self.cursors.write(tenant, position));
+        Ok(AssetPage { items: self.views.views(&caller.tenant, assets).await?, next_cursor })
+    }
+
+    /// One asset.
+    ///
+    /// # Errors
+    /// Where it isn't there, or a store can't answer.
+    pub async fn find(&self, caller: &Caller, id: AssetId) -> Result<AssetView, AssetError> {
+        let asset = self.read(caller, id).await?;
+        Ok(self.views.view(&caller.tenant, asset).await?)
+    }
+
+    /// Changes an asset. A change of its visibility moves the object before it answers.
+    ///
+    /// # Errors
+    /// Where it isn't there, the change isn't allowed, or a store can't answer.
+    pub async fn patch(&self, caller: &Caller, id: AssetId, patch: AssetPatch) -> Result<AssetView, AssetError> {
+        let place = self.views.place(&caller.tenant);
+        for _ in 0..ATTEMPTS {
+            let before = self.read(caller, id).await?;
+            let mut after = before.clone().touched(self.clock.now());
+            if let Some(change) = &patch.metadata {
+                let metadata = before.metadata.patched(change.clone());
+                after.metadata = metadata.map_err(|detail| InvalidField::new("/metadata", detail))?;
+            }
+            if let Some(visibility) = patch.visibility.filter(|wanted| *wanted != before.visibility) {
+                after.visibility = visibility;
+                after.key = place
+                    .asset_key(&caller.tenant, id, &before.filename, visibility)
+                    .map_err(|error| InvalidField::new("/visibility", error.to_string()))?;
+                if before.status != Status::Ready {
+                    return Err(StatusConflict { status: before.status }.into());
+                }
+                self.copy(&place, &before, &after).await?;
+            }
+            if self.store.update(&after).await? == Update::Done {
+                if after.key != before.key {
+                    self.remove(&place, &before).await?;
+                }
+                return Ok(self.views.view(&caller.tenant, after).await?);
+            }
+        }
+        Err(AssetError::Contended)
+    }
+
+    /// Marks an asset as deleted.
+    ///
+    /// # Errors
+    /// Where it isn't there, or the store can't answer.
+    pub async fn delete(&self, caller: &Caller, id: AssetId) -> Result<(), AssetError> {
+        for _ in 0..ATTEMPTS {
+            let asset = self.read(caller, id).await?;
+            if self.store.update(&asset.deleted(self.clock.now())).await? == Update::Done {
+                return Ok(());
+            }
+        }
+        Err(AssetError::Contended)
+    }
+
+    /// Count and bytes of the tenant's READY assets.
+    ///
+    /// # Errors
+    /// Where the store can't answer.
+    pub async fn usage(&self, caller: &Caller) -> Result<Usage, AssetError> {
+        Ok(self.store.usage(&caller.tenant.id).await?)
+    }
+
+    async fn read(&self, caller: &Caller, id: AssetId) -> Result<Asset, AssetError> {
+        let asset = self.store.find(&caller.tenant.id, id).await?;
+        asset.filter(|asset| asset.deleted_at.is_none()).ok_or(AssetError::NotFound)
+    }
+
+    async fn copy(&self, place: &Place, before: &Asset, after: &Asset) -> Result<(), AssetError> {
+        for (from, to) in files(before).into_iter().zip(files_at(before, &after.key)) {
+            let original = from == before.key;
+            let copied = self.objects.copy(&place.location(&from), &place.location(&to)).await?;
+            if original && !copied {
+                return Err(AssetError::Store(StoreError::corrupt("the asset's object is gone")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, place: &Place, before: &Asset) -> Result<(), AssetError> {
+        for key in files(before) {
+            self.objects.delete(&place.location(&key)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The keys of an asset's file and its derivatives.
+fn files(asset: &Asset) -> Vec<ObjectKey> {
+    files_at(asset, &asset.key)
+}
+
+fn files_at(asset: &Asset, key: &ObjectKey) -> Vec<ObjectKey> {
+    let mut keys = vec![key.clone()];
+    if let Some(set) = asset.derivatives() {
+        keys.extend(set.widths().iter().map(|width| key.derivative(*width, set.format())));
+    }
+    keys
+}
+
+/// Why an asset can't be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// There is no such asset of this tenant.
+    #[error("there is no such asset")]
+    NotFound,
+    /// Something in the request is wrong.
+    #[error(transparent)]
+    Field(#[from] InvalidField),
+    /// Its state doesn't allow the change.
+    #[error(transparent)]
+    Status(#[from] StatusConflict),
+    /// Others keep changing it.
+    #[error("the asset is being changed by others")]
+    Contended,
+    /// Its link can't be made.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A store can't answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,95 @@
+//! Who calls.
+//!
+//! `Authorization` holds `Bearer` and a JWT, or a tenant's API key raw (Vivreal's way). A frozen
+//! tenant is refused, whatever it brings; an unknown key and a wrong one get the same answer.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::ports::{StoreError, TenantStore, TokenError, TokenVerifier};
+use crate::media::{ApiKeyDigest, Tenant};
+
+/// The longest `Authorization` value that is looked at, in bytes.
+const MAX_CREDENTIALS: usize = 8 * 1024;
+
+/// A tenant that has shown who it is.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The tenant, which isn't frozen.
+    pub tenant: Arc<Tenant>,
+}
+
+/// Turns credentials into a [`Caller`].
+pub struct Authenticator {
+    tenants: Arc<dyn TenantStore>,
+    tokens: Option<Arc<dyn TokenVerifier>>,
+}
+
+impl Authenticator {
+    /// Checks API keys against `tenants` and, where there is an issuer, tokens too.
+    #[must_use]
+    pub fn new(tenants: Arc<dyn TenantStore>, tokens: Option<Arc<dyn TokenVerifier>>) -> Self {
+        Self { tenants, tokens }
+    }
+
+    /// Checks the value of an `Authorization` header.
+    ///
+    /// # Errors
+    /// Why it isn't accepted; [`AuthError::Store`] where nobody could say.
+    pub async fn authenticate(&self, authorization: Option<&str>) -> Result<Caller, AuthError> {
+        let credentials = authorization.map(str::trim).filter(|value| !value.is_empty());
+        let credentials = credentials.ok_or(AuthError::Missing)?;
+        if credentials.len() > MAX_CREDENTIALS {
+            return Err(AuthError::Invalid);
+        }
+        let tenant = match bearer(credentials) {
+            Some(token) => self.by_token(token).await?,
+            None => self.tenants.find_by_api_key(&api_key_digest(credentials)).await?,
+        };
+        let tenant = tenant.ok_or(AuthError::Invalid)?;
+        if tenant.frozen {
+            return Err(AuthError::Frozen);
+        }
+        Ok(Caller { tenant: Arc::new(tenant) })
+    }
+
+    async fn by_token(&self, token: &str) -> Result<Option<Tenant>, AuthError> {
+        let verifier = self.tokens.as_ref().ok_or(AuthError::Invalid)?;
+        let claims = verifier.verify(token).await.map_err(AuthError::Token)?;
+        Ok(self.tenants.find(&claims.tenant).await?)
+    }
+}
+
+/// What an API key is looked up by.
+#[must_use]
+pub fn api_key_digest(key: &str) -> ApiKeyDigest {
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
+    ApiKeyDigest::new(bytes)
+}
+
+fn bearer(credentials: &str) -> Option<&str> {
+    let (scheme, token) = credentials.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
+}
+
+/// Why credentials aren't accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// There are none.
+    #[error("no credentials were given")]
+    Missing,
+    /// An unknown key, a wrong key, a token of a tenant that isn't there.
+    #[error("the credentials aren't valid")]
+    Invalid,
+    /// A token that isn't accepted.
+    #[error(transparent)]
+    Token(TokenError),
+    /// The tenant is frozen.
+    #[error("the tenant is frozen")]
+    Frozen,
+    /// The tenants can't be looked up.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

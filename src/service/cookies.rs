@@ -1,0 +1,107 @@
+//! Cookies that open a folder.
+
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+
+use super::auth::Caller;
+use super::layout::Layout;
+use super::links::{LinkError, LinkService};
+use crate::cloudfront::Resource;
+use crate::media::{InvalidField, ObjectKey};
+
+/// Makes cookies for folders.
+pub struct FolderCookies {
+    layout: Arc<Layout>,
+    links: LinkService,
+}
+
+/// Cookies, and where they belong.
+#[derive(Debug)]
+pub struct CookieGrant {
+    /// Names and values, as CloudFront wants them.
+    pub cookies: Vec<(&'static str, String)>,
+    /// The media host.
+    pub domain: String,
+    /// The path of the folder's URLs.
+    pub path: String,
+    /// When they end, in seconds since the Unix epoch.
+    pub expires: u64,
+    /// Whether the media host is reached by https.
+    pub secure: bool,
+}
+
+impl FolderCookies {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(layout: Arc<Layout>, links: LinkService) -> Self {
+        Self { layout, links }
+    }
+
+    /// Cookies for all that lies in a folder under the caller's root, such as `groupObjects/`.
+    ///
+    /// # Errors
+    /// Where the folder is the root itself, reaches `private/`, or is no folder.
+    pub async fn grant(&self, caller: &Caller, folder: &str) -> Result<CookieGrant, CookieError> {
+        let folder = folder_key(folder)?;
+        let prefix = format!("{}/", self.layout.place(&caller.tenant).url(&folder));
+        let resource = Resource::pattern(&format!("{prefix}*"))
+            .map_err(|error| InvalidField::new("/folder", error.to_string()))?;
+        let grant = self.links.folder_grant(resource).await?;
+        let (scheme, rest) = prefix.split_once("://").unwrap_or(("https", &prefix));
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        Ok(CookieGrant {
+            cookies: grant.cookies(),
+            domain: authority.split(':').next().unwrap_or(authority).to_owned(),
+            path: format!("/{path}"),
+            expires: grant.expires(),
+            secure: scheme == "https",
+        })
+    }
+}
+
+fn folder_key(folder: &str) -> Result<ObjectKey, InvalidField> {
+    let wrong = |detail: &str| InvalidField::new("/folder", detail);
+    let name = folder.strip_suffix('/').ok_or_else(|| {
+        wrong("must name a folder under the root and end in `/`, such as `groupObjects/`")
+    })?;
+    let key = ObjectKey::parse(name).map_err(|error| wrong(&error.to_string()))?;
+    let decoded = percent_decode_str(name).decode_utf8_lossy();
+    if decoded != name && ObjectKey::parse(decoded.as_ref()).is_err() {
+        return Err(wrong("must not hold an encoded slash, backslash or dot segment"));
+    }
+    let first = decoded.split('/').next().unwrap_or_default();
+    if first.eq_ignore_ascii_case("private") {
+        return Err(wrong("must not be `private/`: private files are linked one by one"));
+    }
+    Ok(key)
+}
+
+/// Why there are no cookies.
+#[derive(Debug, thiserror::Error)]
+pub enum CookieError {
+    /// A folder that can't be opened.
+    #[error(transparent)]
+    Folder(#[from] InvalidField),
+    /// No signature can be made.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_the_root_nor_private_can_be_opened() {
+        for folder in [
+            "", "/", "groupObjects", "private/", "private/x/", "Private/", "%70rivate/", "../", "a/../",
+            "a//", "./", "a\\b/", "%2e%2e/", "a%2f..%2f/",
+        ] {
+            assert!(folder_key(folder).is_err(), "{folder}");
+        }
+        for folder in ["groupObjects/", "a/b/", "privately/", "a/private/", "a%b/", "a*b/"] {
+            assert!(folder_key(folder).is_ok(), "{folder}");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `/m/{id}`: from an id to a link, for anybody where the asset is PUBLIC.
+
+use std::sync::Arc;
+
+use super::auth::Caller;
+use super::layout::Layout;
+use super::links::{FileTarget, Link, LinkError, LinkService};
+use super::ports::{AssetStore, StoreError, TenantStore};
+use crate::media::{Asset, AssetId, Visibility};
+
+/// Resolves ids.
+pub struct Resolver {
+    assets: Arc<dyn AssetStore>,
+    tenants: Arc<dyn TenantStore>,
+    layout: Arc<Layout>,
+    links: LinkService,
+}
+
+/// What an id leads to.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The id.
+    pub id: AssetId,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// The link.
+    pub link: Link,
+}
+
+impl Resolver {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(
+        assets: Arc<dyn AssetStore>,
+        tenants: Arc<dyn TenantStore>,
+        layout: Arc<Layout>,
+        links: LinkService,
+    ) -> Self {
+        Self { assets, tenants, layout, links }
+    }
+
+    /// The link of an asset, or of its smallest derivative that is at least `width` pixels wide.
+    ///
+    /// # Errors
+    /// [`ResolveError::NotFound`] alike where it isn't there, isn't READY, is deleted, or is
+    /// PRIVATE and the caller isn't its tenant.
+    pub async fn resolve(
+        &self,
+        id: AssetId,
+        width: Option<u32>,
+        caller: Option<&Caller>,
+    ) -> Result<Resolved, ResolveError> {
+        let asset = self.assets.find_anywhere(id).await?.filter(Asset::is_servable);
+        let asset = asset.ok_or(ResolveError::NotFound)?;
+        let own = caller.is_some_and(|caller| caller.tenant.id == asset.tenant);
+        if asset.visibility == Visibility::Private && !own {
+            return Err(ResolveError::NotFound);
+        }
+        let tenant = self.tenants.find(&asset.tenant).await?.ok_or(ResolveError::NotFound)?;
+        if tenant.frozen {
+            return Err(ResolveError::Frozen);
+        }
+        let derivative = width.and_then(|width| {
+            let derivatives = asset.derivatives()?;
+            Some(asset.key.derivative(derivatives.at_least(width)?, derivatives.format()))
+        });
+        let key = derivative.unwrap_or(asset.key);
+        let link = self.links.link(FileTarget::new(&self.layout.place(&tenant), key, None)?).await?;
+        Ok(Resolved { id, visibility: asset.visibility, link })
+    }
+}
+
+/// Why an id leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// There is no such asset for this caller.
+    #[error("there is no such asset")]
+    NotFound,
+    /// Its tenant is frozen.
+    #[error("the tenant is frozen")]
+    Frozen,
+    /// No link can be made.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+}
+
+impl From<StoreError> for ResolveError {
+    fn from(error: StoreError) -> Self {
+        Self::Link(error.into())
+    }
+}
