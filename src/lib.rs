@@ -1,1 +1,2 @@
-//! Signet: a CDN edge signing proxy.
+//! Signet
+pub mod cloudfront;
