@@ -9,7 +9,7 @@ use super::layout::Place;
 use super::link_cache::{LinkCache, LinkDigest};
 use super::ports::{Clock, LinkSource, Meter, StoreError};
 use super::signing_pool::SigningPool;
-use crate::cloudfront::{Grant, Policy, Resource, SignError, SignableUrl, Signature, Window};
+use crate::cloudfront::{Grant, Policy, PolicyError, PolicyTerms, Resource, SignError, SignableUrl, Signature, Window};
 use crate::media::{Derivatives, ObjectKey, Timestamp};
 
 /// How many signatures are under way at a time for one request, so that a large document leaves
@@ -39,13 +39,38 @@ struct Inner {
 #[derive(Debug, Clone)]
 pub struct LinkSettings {
     /// How long links live.
-    pub window: Window,
+    pub life: Life,
     /// How long links of files under `private/` live.
-    pub private_window: Window,
+    pub private_life: Life,
     /// What one signature covers.
     pub scope: GrantScope,
     /// What happens where a signature can't be made.
     pub on_failure: OnFailure,
+}
+
+/// How long links live.
+#[derive(Debug, Clone)]
+pub enum Life {
+    /// As the window of each resource says.
+    Window(Window),
+    /// Until one time for all, in seconds since the Unix epoch.
+    Until(u64),
+}
+
+impl Life {
+    fn expires(&self, resource: &str, now: u64) -> u64 {
+        match self {
+            Self::Window(window) => window.expires(resource, now),
+            Self::Until(expires) => *expires,
+        }
+    }
+
+    fn max_age(&self, expires: u64, now: u64) -> u64 {
+        match self {
+            Self::Window(window) => window.max_age(expires, now),
+            Self::Until(expires) => expires.saturating_sub(now),
+        }
+    }
 }
 
 /// What one signature covers.
@@ -152,7 +177,7 @@ impl LinkService {
     /// Where it can't be signed.
     pub async fn folder_grant(&self, resource: Resource) -> Result<Grant, LinkError> {
         let now = self.now();
-        self.grant(resource, &self.inner.settings.window, now).await
+        self.grant(resource, &self.inner.settings.life, now).await
     }
 
     /// Now, in seconds since the Unix epoch.
@@ -174,14 +199,14 @@ impl LinkService {
     async fn signed_file(&self, target: &FileTarget) -> Result<FileLinks, LinkError> {
         let now = self.now();
         let settings = &self.inner.settings;
-        let window = if target.key.is_private() { &settings.private_window } else { &settings.window };
+        let life = if target.key.is_private() { &settings.private_life } else { &settings.life };
         let whole = settings.scope == GrantScope::Asset && target.key.has_extension();
         let mut grants = Vec::with_capacity(if whole { 1 } else { target.urls.len() });
         let mut links = Vec::with_capacity(target.urls.len());
         for (index, url) in target.urls.iter().enumerate() {
             if !whole || index == 0 {
                 let resource = if whole { starred(url)? } else { Resource::exact(url) };
-                grants.push(self.grant(resource, window, now).await?);
+                grants.push(self.grant(resource, life, now).await?);
             }
             let grant = grants.last().ok_or(LinkError::NoKey)?;
             links.push(grant.link(url).map_err(|error| LinkError::Grant(error.to_string()))?);
@@ -189,7 +214,7 @@ impl LinkService {
         let expires = grants.iter().map(Grant::expires).min().unwrap_or(now);
         let mut links = links.into_iter();
         let url = links.next().unwrap_or_default();
-        let max_age = window.max_age(expires, now);
+        let max_age = life.max_age(expires, now);
         let derivatives = target.widths.iter().copied().zip(links).collect();
         Ok(FileLinks { link: Link { url, expires, max_age }, derivatives })
     }
@@ -202,14 +227,14 @@ impl LinkService {
         FileLinks { link: Link { url, expires: now, max_age: 0 }, derivatives }
     }
 
-    async fn grant(&self, resource: Resource, window: &Window, now: u64) -> Result<Grant, LinkError> {
-        let expires = window.expires(resource.as_str(), now);
+    async fn grant(&self, resource: Resource, life: &Life, now: u64) -> Result<Grant, LinkError> {
+        let expires = life.expires(resource.as_str(), now);
         let key = self.inner.ring.active(now).ok_or_else(|| {
             self.inner.meter.signing_failed();
             LinkError::NoKey
         })?;
         let digest = self.inner.cache.digest(resource.as_str(), expires, &key);
-        let policy = Policy::new(resource, expires)?;
+        let policy = until(resource, expires)?;
         let signature = match self.inner.cache.get(digest).await {
             Some(signature) => {
                 self.inner.meter.link(LinkSource::Cache);
@@ -220,7 +245,9 @@ impl LinkService {
                 self.inner.make(digest, &key, &policy).await?
             }
         };
-        self.sign_ahead(&policy, window, now, &key);
+        if let Life::Window(window) = life {
+            self.sign_ahead(&policy, window, now, &key);
+        }
         Ok(Grant::from_parts(policy, key.id.clone(), key.hash, signature))
     }
 
@@ -237,7 +264,7 @@ impl LinkService {
         if self.inner.cache.holds(digest) {
             return;
         }
-        let Ok(next) = Policy::new(policy.resource().clone(), expires) else { return };
+        let Ok(next) = until(policy.resource().clone(), expires) else { return };
         let (inner, key) = (Arc::clone(&self.inner), Arc::clone(key));
         tokio::spawn(async move {
             // A failure is counted and logged where it is made; the request to come tries again.
@@ -261,6 +288,10 @@ impl Inner {
         };
         self.cache.get_or_make(digest, make).await.map_err(LinkError::Signing)
     }
+}
+
+fn until(resource: Resource, expires: u64) -> Result<Policy, PolicyError> {
+    Policy::new(PolicyTerms { resource, expires, not_before: None, source_ip: None })
 }
 
 fn parse(url: &str) -> Result<SignableUrl, LinkError> {
@@ -288,7 +319,7 @@ pub enum LinkError {
     Signing(#[source] Arc<SignError>),
     /// The policy can't be written.
     #[error(transparent)]
-    Policy(#[from] crate::cloudfront::PolicyError),
+    Policy(#[from] PolicyError),
     /// The grant can't be applied.
     #[error("the link can't be made: {0}")]
     Grant(String),

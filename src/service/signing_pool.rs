@@ -46,8 +46,8 @@ impl SigningPool {
     /// Where the key can't sign it.
     pub async fn sign(&self, key: Arc<RingKey>, message: String) -> Result<Signature, SignError> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job { key, message, answer }).map_err(|_| SignError::Failed)?;
-        answered.await.map_err(|_| SignError::Failed)?
+        self.jobs.send(Job { key, message, answer }).map_err(|_| SignError::Crypto)?;
+        answered.await.map_err(|_| SignError::Crypto)?
     }
 }
 

@@ -1,0 +1,296 @@
+//! From settings and stores to everything that answers.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use rand::RngExt;
+
+use super::StartError;
+use super::keys::key_ring;
+use crate::cloudfront::Window;
+use crate::config::{GrantScopeSetting, OnFailureSetting, ReferencesSetting, Settings};
+use crate::document::{Limits, MediaHost, Profile, References, Rules};
+use crate::media::{ContentType, Tenant, UploadPolicy};
+use crate::service::Services;
+use crate::service::assets::{Assets, Views};
+use crate::service::auth::{Authenticator, api_key_digest};
+use crate::service::batch::BatchLinks;
+use crate::service::cookies::FolderCookies;
+use crate::service::cursor::Cursors;
+use crate::service::documents::Documents;
+use crate::service::edge::Edge;
+use crate::service::key_ring::KeyRing;
+use crate::service::layout::{Layout, Place, Template};
+use crate::service::link_cache::LinkCache;
+use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
+use crate::service::lookup::Lookup;
+use crate::service::ports::{
+    AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, TokenVerifier,
+};
+use crate::service::resolve::Resolver;
+use crate::service::signing_pool::SigningPool;
+use crate::service::uploads::Uploads;
+use crate::store::embedded::{Embedded, Files};
+use crate::store::jwks::{Jwks, JwksSettings};
+use crate::telemetry::metrics::Metrics;
+
+/// Where a node keeps things, behind the ports.
+pub struct Stores {
+    /// Assets.
+    pub assets: Arc<dyn AssetStore>,
+    /// Tenants.
+    pub tenants: Arc<dyn TenantStore>,
+    /// Objects.
+    pub objects: Arc<dyn ObjectStore>,
+    /// The way in to the objects, where Signet holds them itself.
+    pub gate: Option<Arc<dyn ObjectGate>>,
+    /// The secret of cursors.
+    pub cursor_secret: Vec<u8>,
+}
+
+/// Everything that answers.
+pub struct Node {
+    /// The API's use cases.
+    pub services: Arc<Services>,
+    /// The distribution in front of the object store.
+    pub edge: Arc<Edge>,
+    /// The way in to the objects, where Signet holds them itself.
+    pub gate: Option<Arc<dyn ObjectGate>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    layout: Arc<Layout>,
+}
+
+/// Opens the embedded stores. `upload_url` is where clients reach the API.
+///
+/// # Errors
+/// Where the folder can't be used.
+pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded, Stores), StartError> {
+    let path = settings.store.path.clone();
+    let opened = tokio::task::spawn_blocking(move || Embedded::open(&path)).await;
+    let embedded = opened.map_err(|error| StartError::system("opening the store", error))??;
+    let secret = async |name| {
+        let secret = embedded.secret(name).await;
+        secret.map_err(|error| StartError::system("reading a secret of the store", error))
+    };
+    let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
+    let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)
+        .map_err(|error| StartError::system("opening the folder of the objects", error))?;
+    let files = Arc::new(files);
+    let stores = Stores {
+        assets: Arc::new(embedded.clone()),
+        tenants: Arc::new(embedded.clone()),
+        objects: Arc::clone(&files) as Arc<dyn ObjectStore>,
+        gate: Some(files),
+        cursor_secret: secret("cursors").await?.as_bytes().to_vec(),
+    };
+    Ok((embedded, stores))
+}
+
+/// Puts the tenants of the settings into the embedded store.
+///
+/// # Errors
+/// Where a tenant can't be, or has the API key of another one.
+pub async fn put_tenants(settings: &Settings, embedded: &Embedded) -> Result<(), StartError> {
+    for tenant in tenants(settings)? {
+        let put = embedded.put_tenant(&tenant).await;
+        let put = put.map_err(|error| StartError::system(format!("putting the tenant {} in", tenant.id), error))?;
+        if !put {
+            let detail = format!("the tenant {} has the API key of another tenant", tenant.id);
+            return Err(StartError::setting("tenants", detail));
+        }
+    }
+    Ok(())
+}
+
+/// Joins settings and stores.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn node(settings: &Settings, stores: Stores) -> Result<Node, StartError> {
+    let metrics = Metrics::new().map_err(|error| StartError::system("registering metrics", error))?;
+    let metrics = Arc::new(metrics);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ring = Arc::new(key_ring(&settings.signing)?);
+    let layout = Arc::new(layout(settings)?);
+    let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
+    let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
+    let lookup = Lookup::new(Arc::clone(&stores.assets));
+    let views = Views::new(Arc::clone(&layout), links.clone());
+    let services = Services {
+        auth: Authenticator::new(Arc::clone(&stores.tenants), token_verifier(settings, &clock)?),
+        resolver: Resolver::new(
+            Arc::clone(&stores.assets),
+            Arc::clone(&stores.tenants),
+            Arc::clone(&layout),
+            links.clone(),
+        ),
+        batch: BatchLinks::new(lookup.clone(), Arc::clone(&layout), links.clone()),
+        documents: Documents::new(
+            rules(settings, layout.origins()),
+            Some(lookup),
+            Arc::clone(&layout),
+            links.clone(),
+            meter,
+        ),
+        cookies: FolderCookies::new(Arc::clone(&layout), links),
+        uploads: Uploads::new(
+            Arc::clone(&stores.assets),
+            Arc::clone(&stores.objects),
+            views.clone(),
+            Arc::clone(&clock),
+            upload_policy(settings)?,
+            settings.uploads.ticket_seconds,
+        ),
+        assets: Assets::new(
+            stores.assets,
+            Arc::clone(&stores.objects),
+            views,
+            Arc::clone(&clock),
+            Cursors::new(&stores.cursor_secret),
+        ),
+    };
+    let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
+    Ok(Node { services: Arc::new(services), edge, gate: stores.gate, metrics, layout })
+}
+
+/// The link service of the settings.
+fn links(
+    settings: &Settings,
+    ring: Arc<KeyRing>,
+    clock: Arc<dyn Clock>,
+    meter: Arc<dyn Meter>,
+) -> Result<LinkService, StartError> {
+    let signing = &settings.signing;
+    let settings = LinkSettings {
+        life: Life::Window(window(signing.ttl_seconds, "signing.ttl_seconds")?),
+        private_life: Life::Window(window(settings.delivery.private_ttl, "delivery.private_ttl")?),
+        scope: match signing.grant_scope {
+            GrantScopeSetting::Url => GrantScope::Url,
+            GrantScopeSetting::Asset => GrantScope::Asset,
+        },
+        on_failure: match signing.on_failure {
+            OnFailureSetting::Refuse => OnFailure::Refuse,
+            OnFailureSetting::Unsigned => OnFailure::Unsigned,
+        },
+    };
+    let cache = LinkCache::new(signing.cache_bytes, rand::rng().random());
+    Ok(LinkService::new(ring, cache, signing_pool(signing.threads)?, clock, meter, settings))
+}
+
+/// Signing threads; 0 is as many as the machine has cores.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn signing_pool(threads: usize) -> Result<SigningPool, StartError> {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = NonZeroUsize::new(threads).unwrap_or_else(cores);
+    SigningPool::start(threads).map_err(|error| StartError::system("starting the signing threads", error))
+}
+
+fn window(seconds: u64, setting: &str) -> Result<Window, StartError> {
+    if !(60..=604_800).contains(&seconds) {
+        return Err(StartError::setting(setting, format!("must be 60 to 604,800 seconds, not {seconds}")));
+    }
+    Window::new(seconds).map_err(|error| StartError::setting(setting, error))
+}
+
+/// Where media lies, by the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn layout(settings: &Settings) -> Result<Layout, StartError> {
+    let cdn = &settings.cdn;
+    origin(&cdn.base_url).map_err(|detail| StartError::setting("cdn.base_url", detail))?;
+    for alias in &cdn.aliases {
+        origin(alias).map_err(|detail| StartError::setting("cdn.aliases", detail))?;
+    }
+    let path = Template::parse(&cdn.path).map_err(|error| StartError::setting("cdn.path", error))?;
+    let bucket = Template::parse(&cdn.bucket).map_err(|error| StartError::setting("cdn.bucket", error))?;
+    if path.is_shared() {
+        let detail = "needs {key} or {tenant}: without it all tenants would share one root";
+        return Err(StartError::setting("cdn.path", detail));
+    }
+    Ok(Layout::new(&cdn.base_url, &cdn.aliases, path, bucket))
+}
+
+/// Checks an origin: scheme, host in lower case, perhaps a port, nothing else.
+fn origin(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let authority = rest.ok_or_else(|| format!("{text:?} must begin with https:// (or http://)"))?;
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:".contains(&byte);
+    if authority.is_empty() || !authority.bytes().all(plain) {
+        return Err(format!("{text:?} must be an origin such as https://media.example.com, without a path"));
+    }
+    Ok(())
+}
+
+fn rules(settings: &Settings, origins: &[String]) -> Rules {
+    Rules {
+        profile: Profile::vivreal(),
+        hosts: origins.iter().map(|origin| MediaHost::origin(origin)).collect(),
+        references: match settings.documents.references {
+            ReferencesSetting::Inline => References::Inline,
+            ReferencesSetting::Object => References::Object,
+            ReferencesSetting::Leave => References::Leave,
+        },
+        limits: Limits { depth: settings.documents.max_depth, links: settings.documents.max_links },
+    }
+}
+
+fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
+    let parse = |text: &String| {
+        ContentType::parse(text)
+            .ok_or_else(|| StartError::setting("uploads.content_types", format!("{text:?} is no type/subtype")))
+    };
+    let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
+    Ok(UploadPolicy { content_types, max_bytes: settings.uploads.max_bytes })
+}
+
+fn token_verifier(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn TokenVerifier>>, StartError> {
+    let auth = &settings.auth;
+    let Some(file) = &auth.jwks_file else { return Ok(None) };
+    let jwks = Jwks::from_file(
+        file,
+        JwksSettings {
+            issuer: auth.issuer.clone(),
+            audience: auth.audience.clone(),
+            leeway_seconds: auth.leeway_seconds,
+        },
+        Arc::clone(clock),
+    )
+    .map_err(|error| StartError::setting("auth.jwks_file", error))?;
+    Ok(Some(Arc::new(jwks)))
+}
+
+/// The tenants of the settings.
+fn tenants(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
+    let tenant = |(index, tenant): (usize, &crate::config::TenantSettings)| {
+        let name = |field: &str| format!("tenants[{index}].{field}");
+        let slug = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if tenant.key.is_empty() || tenant.key.len() > 64 || !tenant.key.bytes().all(slug) {
+            return Err(StartError::setting(name("key"), "must be 1 to 64 of a-z 0-9 -"));
+        }
+        let api_key = tenant.api_key.as_ref().map(|key| key.expose());
+        if api_key.is_some_and(|key| key.len() < 16) {
+            return Err(StartError::setting(name("api_key"), "must have at least 16 characters"));
+        }
+        Ok(Tenant {
+            id: tenant.id.parse().map_err(|error| StartError::setting(name("id"), error))?,
+            key: tenant.key.clone(),
+            db_key: tenant.db_key.clone(),
+            frozen: tenant.frozen,
+            api_key: api_key.map(api_key_digest),
+        })
+    };
+    settings.tenants.iter().enumerate().map(tenant).collect()
+}
+
+impl Node {
+    /// Where a tenant's media lies.
+    #[must_use]
+    pub fn place(&self, tenant: &Tenant) -> Place {
+        self.layout.place(tenant)
+    }
+}

@@ -1,0 +1,78 @@
+//! `signet dev`: everything embedded in one process and one folder.
+//!
+//! ```text
+//! DIR/keys/            a CloudFront-style key pair: private.pem, public.pem
+//! DIR/jwt.pem, jwks.json   the issuer of the demo tenant's token
+//! DIR/signet.redb, objects/   the embedded stores
+//! DIR/pictures/, content.json   what there is to try
+//! DIR/dev.json, env    where everything is, for scripts and for shells
+//! ```
+//!
+//! 1. `identity`: key pair, tenant, API key and token, made once.
+//! 2. `seed`: a few pictures and a document that uses them.
+//! 3. `session`: what is printed and written about it.
+
+mod identity;
+mod seed;
+mod session;
+
+use std::path::Path;
+
+use super::build::{embedded, node, put_tenants};
+use super::listen::{Bound, bind};
+use super::run::{Listeners, run};
+use super::StartError;
+use crate::config::{Environment, LogFormat, Settings, parse};
+use crate::telemetry::logging;
+
+use identity::Identity;
+use session::Session;
+
+/// Further origin whose URLs are signed: so that documents of Vivreal's can be tried as they are.
+const VIVREAL: &str = "https://media.vivreal.io";
+
+/// Serves from a folder until SIGTERM or SIGINT. `say` prints the session once everything is up.
+///
+/// # Errors
+/// Why it doesn't start.
+pub async fn dev(
+    data: &Path,
+    listen: &str,
+    environment: &Environment,
+    say: impl FnOnce(&str),
+) -> Result<(), StartError> {
+    let mut settings = parse("", environment, "the environment")?;
+    settings.log.format = LogFormat::Pretty;
+    if environment.is_unset("SIGNET__LOG__LEVEL") {
+        settings.log.level = "warn".into();
+    }
+    logging::start(&settings.log).map_err(|detail| StartError::setting("log", detail))?;
+
+    let api = bind(listen, "--listen").await?;
+    let edge = bind(&beside(&api, listen, 1), "--listen, one port up, for the edge").await?;
+    let admin = bind(&beside(&api, listen, 2), "--listen, two ports up, for metrics").await?;
+
+    settings.store.path = data.to_owned();
+    settings.server.listen = api.address.to_string();
+    settings.server.admin_listen = admin.address.to_string();
+    settings.cdn.base_url = edge.url();
+    settings.cdn.aliases = vec![VIVREAL.to_owned()];
+    let (store, stores) = embedded(&settings, &api.url()).await?;
+    let identity = Identity::open_or_create(data)?;
+    identity.configure(&mut settings);
+    put_tenants(&settings, &store).await?;
+    let objects = std::sync::Arc::clone(&stores.objects);
+    let node = node(&settings, stores)?;
+    let content = seed::seed(data, &node, &*objects, &identity).await?;
+
+    let session = Session::new(data, &api, &edge, &admin, &identity, node.place(&identity.tenant()).bucket());
+    session.write(data)?;
+    run(&settings, node, Listeners { api, admin, edge: Some(edge) }, || say(&session.text(&content))).await
+}
+
+/// The address of another listener: some ports up where a port was asked for, else a free one.
+fn beside(api: &Bound, asked: &str, up: u16) -> String {
+    let free = asked.ends_with(":0");
+    let port = if free { 0 } else { api.address.port().saturating_add(up) };
+    std::net::SocketAddr::new(api.address.ip(), port).to_string()
+}

@@ -1,0 +1,99 @@
+//! What is printed and written about a running `signet dev`.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::identity::Identity;
+use crate::app::StartError;
+use crate::app::listen::Bound;
+
+/// Where everything is.
+pub struct Session {
+    facts: Value,
+    data: String,
+    api: String,
+    edge: String,
+    api_key: String,
+}
+
+impl Session {
+    /// The facts of a process.
+    pub fn new(
+        data: &Path,
+        api: &Bound,
+        edge: &Bound,
+        admin: &Bound,
+        identity: &Identity,
+        bucket: &str,
+    ) -> Self {
+        let public_key = fs::canonicalize(&identity.public_key).unwrap_or_else(|_| identity.public_key.clone());
+        let facts = json!({
+            "api": api.url(),
+            "edge": edge.url(),
+            "admin": admin.url(),
+            "apiKey": identity.api_key,
+            "token": identity.token,
+            "tenant": identity.tenant().id,
+            "bucket": bucket,
+            "keyPairId": identity.key_pair_id,
+            "publicKey": public_key,
+        });
+        Self {
+            facts,
+            data: data.display().to_string(),
+            api: api.url(),
+            edge: edge.url(),
+            api_key: identity.api_key.clone(),
+        }
+    }
+
+    /// Writes `dev.json` for scripts and `env` for shells.
+    ///
+    /// # Errors
+    /// Where they can't be written.
+    pub fn write(&self, data: &Path) -> Result<(), StartError> {
+        let failed = |error| StartError::system(format!("writing to {}", data.display()), error);
+        let put = |name: &str, text: String| {
+            let draft = data.join(format!("{name}.new"));
+            fs::write(&draft, text)?;
+            fs::rename(&draft, data.join(name))
+        };
+        put("dev.json", format!("{:#}\n", self.facts)).map_err(failed)?;
+        let env = format!("API={}\nEDGE={}\nKEY={}\n", self.api, self.edge, self.api_key);
+        put("env", env).map_err(failed)
+    }
+
+    /// What there is to try.
+    pub fn text(&self, content: &Path) -> String {
+        let Self { data, api, edge, .. } = self;
+        let content = content.display();
+        format!(
+            r#"Signet is up. API {api}, edge {edge} (verifies links as CloudFront does).
+
+Try this in another shell, from this folder:
+
+  . {data}/env                                  # API, EDGE and KEY
+  file={data}/pictures/harbour.jpg
+
+  # a ticket, the bytes, done
+  ticket=$(curl -sS "$API/media/v1/uploads" -H "Authorization: $KEY" -H 'Content-Type: application/json' \
+    -d '{{"filename":"harbour.jpg","contentType":"image/jpeg","sizeBytes":'$(stat -c %s "$file")',"visibility":"PUBLIC"}}')
+  id=$(echo "$ticket" | python3 -c 'import json,sys; print(json.load(sys.stdin)["assetId"])')
+  url=$(echo "$ticket" | python3 -c 'import json,sys; print(json.load(sys.stdin)["uploadUrl"])')
+  curl -sS -X PUT "$url" -H 'Content-Type: image/jpeg' -H 'If-None-Match: *' --data-binary "@$file"
+  curl -sS -X POST "$API/media/v1/uploads/$id/finalize" -H "Authorization: $KEY"
+
+  # the permalink leads to a signed link, which the edge serves
+  curl -sSL "$API/m/$id" | cmp - "$file" && echo same bytes
+
+  # a whole document: gallery, reference and rich text
+  curl -sS "$API/media/v1/documents" -H "Authorization: $KEY" -H 'Content-Type: application/json' \
+    --data-binary @{content}
+
+Facts for scripts are in {data}/dev.json. Ctrl-C stops it; the next start finds everything again.
+"#
+        )
+    }
+}

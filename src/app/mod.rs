@@ -1,0 +1,69 @@
+//! The composition root: the one place that knows both the stores and the HTTP layer.
+//!
+//! 1. [`keys`]: settings → key ring.
+//! 2. [`build`]: settings and stores → [`build::Node`], everything that answers.
+//! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
+//! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`.
+
+pub mod build;
+pub mod check;
+pub mod dev;
+pub mod keys;
+pub mod listen;
+pub mod run;
+pub mod serve;
+
+use crate::config::ConfigError;
+use crate::store::embedded::OpenError;
+
+/// Why a process doesn't start, in words for the one who started it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A setting has a value that can't be.
+    #[error("{setting}: {detail}")]
+    Setting {
+        /// Its name.
+        setting: String,
+        /// What is wrong, and what would be right.
+        detail: String,
+    },
+    /// The embedded stores can't be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// An address can't be listened on.
+    #[error("can't listen on {address} ({setting}): {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The setting that names it.
+        setting: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Anything else of the machine.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was tried.
+        doing: String,
+        /// Why it failed.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StartError {
+    /// A setting that can't be.
+    pub fn setting(setting: impl Into<String>, detail: impl ToString) -> Self {
+        Self::Setting { setting: setting.into(), detail: detail.to_string() }
+    }
+
+    /// A failure of the machine while doing something.
+    pub fn system(
+        doing: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::System { doing: doing.into(), source: source.into() }
+    }
+}

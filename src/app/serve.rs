@@ -1,0 +1,34 @@
+//! `signet serve`: settings from a file, until a signal.
+
+use super::build::{embedded, node, put_tenants};
+use super::listen::bind;
+use super::run::{Listeners, run};
+use super::{StartError, listen::Bound};
+use crate::config::Settings;
+use crate::telemetry::logging;
+
+/// Serves until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// Why it doesn't start.
+pub async fn serve(settings: Settings) -> Result<(), StartError> {
+    logging::start(&settings.log).map_err(|detail| StartError::setting("log", detail))?;
+    let api = bind(&settings.server.listen, "server.listen").await?;
+    let admin = bind(&settings.server.admin_listen, "server.admin_listen").await?;
+    let edge = match &settings.edge.listen {
+        Some(address) => Some(bind(address, "edge.listen").await?),
+        None => None,
+    };
+    let upload_url = settings.store.upload_url.clone().unwrap_or_else(|| api.url());
+    let (store, stores) = embedded(&settings, &upload_url).await?;
+    put_tenants(&settings, &store).await?;
+    let node = node(&settings, stores)?;
+    tracing::info!(
+        api = %api.url(),
+        admin = %admin.url(),
+        edge = edge.as_ref().map(Bound::url),
+        version = env!("CARGO_PKG_VERSION"),
+        "signet is serving"
+    );
+    run(&settings, node, Listeners { api, admin, edge }, || {}).await
+}

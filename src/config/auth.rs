@@ -1,0 +1,25 @@
+//! Bearer tokens.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// `[auth]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuthSettings {
+    /// A file with the issuer's public keys (JWKS). Without it only API keys are accepted.
+    pub jwks_file: Option<PathBuf>,
+    /// The `iss` that tokens must have. Default: any.
+    pub issuer: Option<String>,
+    /// The `aud` that tokens must have. Default: any.
+    pub audience: Option<String>,
+    /// How far the issuer's clock may be off, in seconds. Default 30.
+    pub leeway_seconds: u64,
+}
+
+impl Default for AuthSettings {
+    fn default() -> Self {
+        Self { jwks_file: None, issuer: None, audience: None, leeway_seconds: 30 }
+    }
+}

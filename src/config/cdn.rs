@@ -1,0 +1,43 @@
+//! Where and how media is delivered.
+
+use serde::Deserialize;
+
+/// `[cdn]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CdnSettings {
+    /// The origin of links, without a path. Default `https://media.vivreal.io`.
+    pub base_url: String,
+    /// Further origins of the same distribution: URLs on them are signed too. Default none.
+    pub aliases: Vec<String>,
+    /// The first segment of a tenant's URLs: a template with `{key}` or `{tenant}`. Default
+    /// `vivreal-{key}`.
+    pub path: String,
+    /// The bucket: a template, or one name for all tenants. Default `vivreal-{key}`.
+    pub bucket: String,
+}
+
+impl Default for CdnSettings {
+    fn default() -> Self {
+        Self {
+            base_url: "https://media.vivreal.io".into(),
+            aliases: Vec::new(),
+            path: "vivreal-{key}".into(),
+            bucket: "vivreal-{key}".into(),
+        }
+    }
+}
+
+/// `[delivery]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeliverySettings {
+    /// How long links of PRIVATE files live, in seconds: 60 to 604,800. Default 300.
+    pub private_ttl: u64,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self { private_ttl: 300 }
+    }
+}

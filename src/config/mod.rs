@@ -1,0 +1,203 @@
+//! Settings: TOML, then the environment; checked as a whole before anything starts.
+//!
+//! 1. [`Settings`]: every section, each in a file of its own with meaning, unit and default.
+//! 2. [`load`]: a file, then the names that Vivreal's services use, then `SIGNET__SECTION__FIELD`.
+//!
+//! An unknown setting is an error, in the file and in the environment.
+
+mod auth;
+mod cdn;
+mod documents;
+mod environment;
+mod server;
+mod signing;
+mod store;
+mod tenants;
+mod uploads;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use auth::AuthSettings;
+pub use cdn::{CdnSettings, DeliverySettings};
+pub use documents::{DocumentSettings, ReferencesSetting};
+pub use environment::Environment;
+pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
+pub use signing::{
+    GrantScopeSetting, KeySettings, NonceSetting, OnFailureSetting, Secret, SigningSettings,
+};
+pub use store::StoreSettings;
+pub use tenants::TenantSettings;
+pub use uploads::UploadSettings;
+
+/// All settings.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Listeners and limits.
+    pub server: ServerSettings,
+    /// Where media is delivered.
+    pub cdn: CdnSettings,
+    /// How it is delivered.
+    pub delivery: DeliverySettings,
+    /// Keys and links.
+    pub signing: SigningSettings,
+    /// Bearer tokens.
+    pub auth: AuthSettings,
+    /// What may be uploaded.
+    pub uploads: UploadSettings,
+    /// How documents are signed.
+    pub documents: DocumentSettings,
+    /// Where things are kept.
+    pub store: StoreSettings,
+    /// The listener that plays CloudFront.
+    pub edge: EdgeSettings,
+    /// Logs.
+    pub log: LogSettings,
+    /// Tenants to be put into the embedded store at start.
+    pub tenants: Vec<TenantSettings>,
+}
+
+/// Reads a file and the environment. Relative paths in the file are relative to its folder.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn load(file: &Path, environment: &Environment) -> Result<Settings, ConfigError> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
+    let mut settings = parse(&text, environment, &file.display().to_string())?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    settings.resolve_paths(folder);
+    Ok(settings)
+}
+
+/// Reads settings from a text and the environment; `name` is what errors call the text.
+///
+/// # Errors
+/// What is wrong, and where.
+pub fn parse(text: &str, environment: &Environment, name: &str) -> Result<Settings, ConfigError> {
+    let wrong = |error: config::ConfigError| ConfigError::Wrong { name: name.to_owned(), detail: error.to_string() };
+    let mut builder =
+        config::Config::builder().add_source(config::File::from_str(text, config::FileFormat::Toml));
+    for (path, value) in environment.overrides()? {
+        builder = builder.set_override(path, value).map_err(wrong)?;
+    }
+    let mut settings: Settings = builder.build().map_err(wrong)?.try_deserialize().map_err(wrong)?;
+    environment.apply(&mut settings)?;
+    Ok(settings)
+}
+
+impl Settings {
+    fn resolve_paths(&mut self, folder: &Path) {
+        let resolve = |path: &mut PathBuf| {
+            if path.is_relative() {
+                *path = folder.join(&*path);
+            }
+        };
+        resolve(&mut self.store.path);
+        for key in &mut self.signing.keys {
+            key.private_key_file.iter_mut().for_each(resolve);
+            key.public_key_file.iter_mut().for_each(resolve);
+        }
+        self.auth.jwks_file.iter_mut().for_each(resolve);
+    }
+}
+
+/// Settings that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the settings in {}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A setting is unknown, of the wrong type, or impossible.
+    #[error("wrong settings in {name}: {detail}")]
+    Wrong {
+        /// The file.
+        name: String,
+        /// Which, and why.
+        detail: String,
+    },
+    /// A variable of the environment can't be used.
+    #[error("wrong setting in the environment variable {variable}: {detail}")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// Why.
+        detail: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::of(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn nothing_set_means_the_defaults() {
+        let settings = parse("", &environment(&[]), "test").unwrap();
+        assert_eq!(settings.signing.ttl_seconds, 300);
+        assert_eq!(settings.cdn.path, "vivreal-{key}");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_an_error_wherever_it_stands() {
+        let error = parse("[signing]\nttl = 3", &environment(&[]), "test").unwrap_err().to_string();
+        assert!(error.contains("ttl"), "{error}");
+        let error = parse("", &environment(&[("SIGNET__SIGNING__TTL", "3")]), "test").unwrap_err().to_string();
+        assert!(error.contains("ttl"), "{error}");
+        let error = parse("", &environment(&[("SIGNET__SERVER", "3")]), "test").unwrap_err().to_string();
+        assert!(error.contains("SIGNET__SERVER"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_wins_and_vivreals_names_work() {
+        let text = "[signing]\nttl_seconds = 600\n[cdn]\nbase_url = \"https://a.example\"";
+        let settings = parse(
+            text,
+            &environment(&[
+                ("CLOUDFRONT_SIGNED_URL_TTL_SECONDS", "86400"),
+                ("CDN_BASE_URL", "https://media.vivreal.io"),
+                ("MEDIA_BUCKET_PREFIX", "acme-"),
+                ("CLOUDFRONT_SIGNING_PRIVATE_KEY", "-----BEGIN…"),
+                ("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1"),
+                ("SIGNET_LISTEN", "127.0.0.1:1"),
+                ("SIGNET__DELIVERY__PRIVATE_TTL", "120"),
+            ]),
+            "test",
+        )
+        .unwrap();
+        assert_eq!(settings.signing.ttl_seconds, 86_400);
+        assert_eq!(settings.cdn.base_url, "https://media.vivreal.io");
+        assert_eq!((settings.cdn.path.as_str(), settings.cdn.bucket.as_str()), ("acme-{key}", "acme-{key}"));
+        assert_eq!(settings.signing.keys.len(), 1);
+        assert_eq!(settings.signing.keys[0].id, "K1");
+        assert_eq!(settings.server.listen, "127.0.0.1:1");
+        assert_eq!(settings.delivery.private_ttl, 120);
+    }
+
+    #[test]
+    fn half_a_key_pair_is_an_error() {
+        let half = environment(&[("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1")]);
+        let error = parse("", &half, "test").unwrap_err().to_string();
+        assert!(error.contains("CLOUDFRONT_SIGNING_PRIVATE_KEY"), "{error}");
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let secret = environment(&[
+            ("CLOUDFRONT_SIGNING_PRIVATE_KEY", "hush"),
+            ("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1"),
+        ]);
+        let settings = parse("[[tenants]]\nid=\"t\"\nkey=\"k\"\napi_key=\"hush\"", &secret, "test").unwrap();
+        assert!(!format!("{settings:?}").contains("hush"));
+    }
+}

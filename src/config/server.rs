@@ -1,0 +1,65 @@
+//! Listeners and logs.
+
+use serde::Deserialize;
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerSettings {
+    /// Where the API listens. Default `127.0.0.1:8080`.
+    pub listen: String,
+    /// Where metrics and health are served; never to be reached from outside. Default
+    /// `127.0.0.1:9090`.
+    pub admin_listen: String,
+    /// Most connections at a time. Default 10,000.
+    pub max_connections: usize,
+    /// How long requests under way may take to end at a shutdown, in seconds. Default 25.
+    pub drain_seconds: u64,
+}
+
+impl Default for ServerSettings {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8080".into(),
+            admin_listen: "127.0.0.1:9090".into(),
+            max_connections: 10_000,
+            drain_seconds: 25,
+        }
+    }
+}
+
+/// `[edge]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EdgeSettings {
+    /// Where a listener plays CloudFront in front of the object store. None by default: a real
+    /// distribution does it.
+    pub listen: Option<String>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives such as
+    /// `info,signet=debug`. Default `info`.
+    pub level: String,
+    /// How. Default `json`.
+    pub format: LogFormat,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Json }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A JSON object a line.
+    Json,
+    /// For people.
+    Pretty,
+}

@@ -1,0 +1,23 @@
+//! Tenants of the embedded store.
+
+use serde::Deserialize;
+
+use super::Secret;
+
+/// `[[tenants]]`: put into the embedded store at start, over what it has under the same id.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantSettings {
+    /// Its id, the `tenantId` of tokens: 1 to 64 of `A-Z a-z 0-9 _ -`.
+    pub id: String,
+    /// Its slug, for paths and buckets: 1 to 64 of `a-z 0-9 -`.
+    pub key: String,
+    /// The name of its database. Not used by the embedded store.
+    #[serde(default)]
+    pub db_key: Option<String>,
+    /// A frozen tenant is refused everywhere. Default false.
+    #[serde(default)]
+    pub frozen: bool,
+    /// Its API key, at least 16 characters. Only a digest of it is kept.
+    pub api_key: Option<Secret>,
+}
