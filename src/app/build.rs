@@ -201,9 +201,9 @@ fn window(seconds: u64, setting: &str) -> Result<Window, StartError> {
 /// The setting that can't be.
 pub fn layout(settings: &Settings) -> Result<Layout, StartError> {
     let cdn = &settings.cdn;
-    origin(&cdn.base_url).map_err(|detail| StartError::setting("cdn.base_url", detail))?;
+    check_origin(&cdn.base_url).map_err(|detail| StartError::setting("cdn.base_url", detail))?;
     for alias in &cdn.aliases {
-        origin(alias).map_err(|detail| StartError::setting("cdn.aliases", detail))?;
+        check_origin(alias).map_err(|detail| StartError::setting("cdn.aliases", detail))?;
     }
     let path = Template::parse(&cdn.path).map_err(|error| StartError::setting("cdn.path", error))?;
     let bucket = Template::parse(&cdn.bucket).map_err(|error| StartError::setting("cdn.bucket", error))?;
@@ -215,7 +215,7 @@ pub fn layout(settings: &Settings) -> Result<Layout, StartError> {
 }
 
 /// Checks an origin: scheme, host in lower case, perhaps a port, nothing else.
-fn origin(text: &str) -> Result<(), String> {
+pub(super) fn check_origin(text: &str) -> Result<(), String> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let authority = rest.ok_or_else(|| format!("{text:?} must begin with https:// (or http://)"))?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);

@@ -3,13 +3,15 @@
 //! 1. [`keys`]: settings → key ring.
 //! 2. [`build`]: settings and stores → [`build::Node`], everything that answers.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
-//! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`.
+//! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
+//!    `signet document`.
 
 pub mod build;
 pub mod check;
 pub mod dev;
 pub mod keys;
 pub mod listen;
+pub mod offline;
 pub mod run;
 pub mod serve;
 

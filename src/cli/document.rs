@@ -1,0 +1,245 @@
+//! `signet document`: signs a content document, or many of them a line each, without a server.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, stdin};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use clap::ArgGroup;
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::{CliError, Output, read_file, runtime, time};
+use crate::app::offline::Offline;
+use crate::cloudfront::{HashAlgorithm, KeyPairId, NonceMode, PrivateKey, Window};
+use crate::document::References;
+use crate::service::documents::{DocumentError, DocumentOptions, Documents, SignedDocument, row_json};
+use crate::service::key_ring::RingKey;
+use crate::service::layout::Place;
+use crate::service::links::{GrantScope, Life};
+
+/// The options of `signet document`.
+#[derive(clap::Args)]
+#[command(group = ArgGroup::new("end").required(true).args(["expires", "ttl"]))]
+pub struct Args {
+    /// File of the private key: RSA or ECDSA P-256, in PEM
+    #[arg(long, value_name = "PEM")]
+    private_key: PathBuf,
+    /// Id of the public key in CloudFront
+    #[arg(long, value_name = "ID")]
+    key_pair_id: KeyPairId,
+    /// When all links end: Unix seconds or RFC 3339
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    expires: Option<u64>,
+    /// Longest life of a link, 2 to 604800; it stays the same for half of that
+    #[arg(long, value_name = "SECONDS")]
+    ttl: Option<u64>,
+    /// SHA1 or SHA256 [default: SHA1 for RSA, SHA256 for ECDSA]
+    #[arg(long)]
+    hash: Option<HashAlgorithm>,
+    /// Nonces of ECDSA: random (faster), or deterministic (the same link each time)
+    #[arg(long, default_value = "random")]
+    nonce: NonceMode,
+    /// Origin of the links, such as https://media.example.com
+    #[arg(long, value_name = "URL")]
+    base: String,
+    /// Path under the base that holds all media, such as vivreal-demo
+    #[arg(long, value_name = "PATH")]
+    bucket: String,
+    /// Host whose URLs are signed anew [default: the base's]; may be given several times
+    #[arg(long = "host", value_name = "HOST")]
+    hosts: Vec<String>,
+    /// What one signature covers: a URL, or a file with its derivatives
+    #[arg(long, value_enum, default_value = "url")]
+    grant_scope: Scope,
+    /// What becomes of asset ids; there is no store here, so only `leave` can do something
+    #[arg(long, value_enum, default_value = "leave")]
+    references: ReferencesArg,
+    /// Fail where anything stays unsigned
+    #[arg(long)]
+    strict: bool,
+    /// Put the document into a report that names each piece of media
+    #[arg(long)]
+    report: bool,
+    /// Read and write a document a line
+    #[arg(long)]
+    ndjson: bool,
+    /// File to read; `-` is stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Scope {
+    Url,
+    Asset,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum ReferencesArg {
+    Inline,
+    Object,
+    Leave,
+}
+
+/// Signs the document, or each line.
+///
+/// # Errors
+/// [`CliError`] for wrong usage, input that can't be signed, and, with `--strict`, unsigned media.
+pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
+    let input: Box<dyn Read> = if args.file.as_os_str() == "-" {
+        Box::new(stdin())
+    } else {
+        Box::new(File::open(&args.file).map_err(|error| CliError::about(args.file.display(), error))?)
+    };
+    let (report, strict) = (args.report, args.strict);
+    let ndjson = args.ndjson;
+    let (documents, place) = offline(args, out)?;
+    let options = DocumentOptions { references: None, report, strict };
+    let job = Job { runtime: runtime()?, documents, place, options, totals: Totals::default() };
+    if ndjson { job.lines(BufReader::new(input), out) } else { job.whole(input, out) }
+}
+
+fn offline(args: Args, out: &mut Output) -> Result<(Documents, Place), CliError> {
+    let pem = read_file(&args.private_key)?;
+    let private = PrivateKey::from_pem(&pem, args.nonce)
+        .map_err(|error| CliError::about(args.private_key.display(), error))?;
+    if let Some(warning) = private.warning() {
+        out.diagnose(&warning);
+    }
+    let hash = args.hash.unwrap_or_else(|| private.default_hash());
+    let life = match (args.expires, args.ttl) {
+        (Some(expires), _) => Life::Until(expires),
+        (None, Some(ttl)) => {
+            Life::Window(Window::new(ttl).map_err(|error| CliError::Usage(format!("--ttl: {error}")))?)
+        }
+        (None, None) => return Err(CliError::Usage("one of --expires and --ttl is needed".into())),
+    };
+    let offline = Offline {
+        key: RingKey {
+            public: private.public_key(),
+            id: args.key_pair_id,
+            private,
+            hash,
+            not_before: 0,
+            retire_at: None,
+        },
+        life,
+        scope: match args.grant_scope {
+            Scope::Url => GrantScope::Url,
+            Scope::Asset => GrantScope::Asset,
+        },
+        base: args.base,
+        bucket: args.bucket,
+        hosts: args.hosts,
+        references: match args.references {
+            ReferencesArg::Inline => References::Inline,
+            ReferencesArg::Object => References::Object,
+            ReferencesArg::Leave => References::Leave,
+        },
+    };
+    offline.build().map_err(|error| CliError::Usage(error.to_string()))
+}
+
+struct Job {
+    runtime: Runtime,
+    documents: Documents,
+    place: Place,
+    options: DocumentOptions,
+    totals: Totals,
+}
+
+/// What was found and signed in all.
+#[derive(Default)]
+struct Totals {
+    found: usize,
+    signed: usize,
+}
+
+impl Job {
+    fn whole(mut self, mut input: impl Read, out: &mut Output) -> Result<(), CliError> {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes).map_err(|error| CliError::about("input", error))?;
+        let signed = self.sign(bytes.into()).map_err(|error| self.failed(&error, out))?;
+        if self.options.report {
+            out.bytes(&wrapped(&signed))?;
+            out.bytes(b"\n")?;
+        } else {
+            out.bytes(&signed.bytes)?;
+        }
+        self.totals.tell(out);
+        Ok(())
+    }
+
+    fn lines(mut self, mut input: impl BufRead, out: &mut Output) -> Result<(), CliError> {
+        let (mut number, mut failed) = (0_u64, 0_u64);
+        let mut line = Vec::new();
+        while input.read_until(b'\n', &mut line).map_err(|error| CliError::about("input", error))? > 0 {
+            number += 1;
+            let end: &[u8] = if line.ends_with(b"\n") { b"\n" } else { b"" };
+            let document = Bytes::copy_from_slice(&line[..line.len() - end.len()]);
+            line.clear();
+            if document.iter().all(u8::is_ascii_whitespace) {
+                out.bytes(&document)?;
+            } else {
+                match self.sign(document) {
+                    Ok(signed) if self.options.report => out.bytes(&wrapped(&signed))?,
+                    Ok(signed) => out.bytes(&signed.bytes)?,
+                    Err(error) => {
+                        failed += 1;
+                        out.diagnose(&format!("line {number}: {error}"));
+                        let problem = json!({
+                            "type": "about:blank",
+                            "title": "The document can't be signed",
+                            "detail": error.to_string(),
+                        });
+                        out.bytes(problem.to_string().as_bytes())?;
+                    }
+                }
+            }
+            out.bytes(end)?;
+        }
+        self.totals.tell(out);
+        if failed > 0 {
+            return Err(CliError::Failed(format!("{failed} of {number} lines can't be signed")));
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self, input: Bytes) -> Result<SignedDocument, DocumentError> {
+        let signing = self.documents.sign_at(&self.place, None, input, self.options);
+        let signed = self.runtime.block_on(signing)?;
+        self.totals.found += signed.found;
+        self.totals.signed += signed.signed;
+        Ok(signed)
+    }
+
+    /// With `--strict`, each unsigned site gets a line.
+    fn failed(&self, error: &DocumentError, out: &mut Output) -> CliError {
+        if let DocumentError::Unsigned { rows, .. } = error {
+            for row in rows {
+                out.diagnose(&format!("unsigned: {}", row_json(row)));
+            }
+        }
+        CliError::Failed(error.to_string())
+    }
+}
+
+impl Totals {
+    fn tell(&self, out: &mut Output) {
+        let Self { found, signed } = self;
+        out.diagnose(&format!("found {found}, signed {signed}, unsigned {}", found - signed));
+    }
+}
+
+/// The report around a document, whose bytes stay as they are.
+fn wrapped(signed: &SignedDocument) -> Vec<u8> {
+    let media = serde_json::Value::Array(signed.rows.iter().map(row_json).collect()).to_string();
+    let mut wrapped = Vec::with_capacity(signed.bytes.len() + media.len() + 32);
+    wrapped.extend_from_slice(b"{\"document\":");
+    wrapped.extend_from_slice(&signed.bytes);
+    wrapped.extend_from_slice(b",\"media\":");
+    wrapped.extend_from_slice(media.as_bytes());
+    wrapped.extend_from_slice(b"}");
+    wrapped
+}
