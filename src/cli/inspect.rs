@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{CliError, Output, read_file, time};
-use crate::cloudfront::inspect::{Cause, Inspection, KeyLookup, Outcome, PolicyKind, Request, inspect, likely_causes};
+use crate::cloudfront::inspect::{
+    Cause, Inspection, KeyLookup, Outcome, PolicyKind, Request, inspect, likely_causes,
+};
 use crate::cloudfront::{KeyPairId, PublicKey};
 
 /// The options of `signet inspect`.
@@ -59,7 +61,8 @@ pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
     let request = Request { url: args.url.trim(), cookies, at, ip: args.ip };
     let inspection = inspect(&request, keys);
     let causes = likely_causes(&request, &inspection, keys);
-    let text = if args.json { as_json(&request, &inspection, &causes) } else { as_text(&inspection, &causes, at) };
+    let text =
+        if args.json { as_json(&request, &inspection, &causes) } else { as_text(&inspection, &causes, at) };
     out.line(&text)?;
     inspection.verdict.map_err(|refusal| CliError::Failed(format!("CloudFront would refuse it: {refusal}")))
 }
@@ -104,7 +107,10 @@ fn as_text(inspection: &Inspection, causes: &[Cause], at: u64) -> String {
     let moment = |seconds: u64| format!("{} ({seconds})", time::format(seconds));
     fact("key pair", inspection.key_pair_id.clone());
     fact("hash", inspection.hash.map(|hash| hash.to_string()));
-    fact("kind", inspection.kind.map(|kind| if kind == PolicyKind::Canned { "canned" } else { "custom" }.to_owned()));
+    fact(
+        "kind",
+        inspection.kind.map(|kind| if kind == PolicyKind::Canned { "canned" } else { "custom" }.to_owned()),
+    );
     fact("resource", inspection.resource.clone());
     fact("start", inspection.not_before.map(moment));
     fact("expiry", inspection.expires.map(moment));

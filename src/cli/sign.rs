@@ -10,8 +10,8 @@ use clap::ArgGroup;
 
 use super::{CliError, Output, read_file, time};
 use crate::cloudfront::{
-    Grant, HashAlgorithm, KeyPairId, NonceMode, Policy, PolicyTerms, PrivateKey, Resource, SignableUrl, SourceIp,
-    Window,
+    Grant, HashAlgorithm, KeyPairId, NonceMode, Policy, PolicyTerms, PrivateKey, Resource, SignableUrl,
+    SourceIp, Window,
 };
 
 /// The options of `signet sign`.
@@ -128,7 +128,14 @@ impl Signer {
         };
         let key = read_private_key(&args.private_key, args.nonce, out)?;
         let hash = args.hash.unwrap_or(key.default_hash());
-        Ok(Self { key, key_pair_id: args.key_pair_id.clone(), hash, end, not_before: args.not_before, source_ip })
+        Ok(Self {
+            key,
+            key_pair_id: args.key_pair_id.clone(),
+            hash,
+            end,
+            not_before: args.not_before,
+            source_ip,
+        })
     }
 
     fn grant(&self, resource: Resource) -> Result<Grant, CliError> {
@@ -136,8 +143,7 @@ impl Signer {
             End::At(expires) => *expires,
             End::Window(window) => window.expires(resource.as_str(), time::now()),
         };
-        let terms =
-            PolicyTerms { resource, expires, not_before: self.not_before, source_ip: self.source_ip };
+        let terms = PolicyTerms { resource, expires, not_before: self.not_before, source_ip: self.source_ip };
         let policy = Policy::new(terms).map_err(|error| CliError::Failed(error.to_string()))?;
         Grant::sign(policy, &self.key, self.key_pair_id.clone(), self.hash)
             .map_err(|error| CliError::Failed(error.to_string()))

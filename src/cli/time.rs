@@ -11,7 +11,8 @@ use time::format_description::well_known::Rfc3339;
 /// # Errors
 /// A sentence that says what a time looks like.
 pub fn parse(text: &str) -> Result<u64, String> {
-    let wrong = || "a time is Unix seconds or RFC 3339, such as 1893456000 or 2030-01-01T00:00:00Z".to_owned();
+    let wrong =
+        || "a time is Unix seconds or RFC 3339, such as 1893456000 or 2030-01-01T00:00:00Z".to_owned();
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(text.parse().unwrap_or(u64::MAX));
     }
@@ -26,7 +27,8 @@ pub fn now() -> u64 {
 
 /// Seconds since the Unix epoch as RFC 3339, or as the number where no calendar reaches.
 pub fn format(seconds: u64) -> String {
-    let time = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    let time =
+        i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| seconds.to_string())
 }
 

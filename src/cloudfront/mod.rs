@@ -27,6 +27,8 @@ pub mod url;
 pub mod window;
 
 #[cfg(test)]
+mod key_tests;
+#[cfg(test)]
 mod tests;
 
 pub use grant::{Grant, GrantError, MAX_URL_BYTES};

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::inspect::{Cause, Source};
 use super::*;
 
-pub(super) const RSA: &[u8] = include_bytes!("../../tests/vectors/rsa.pem");
-pub(super) const ECDSA: &[u8] = include_bytes!("../../tests/vectors/ecdsa.pem");
+const RSA: &[u8] = include_bytes!("../../tests/vectors/rsa.pem");
+const ECDSA: &[u8] = include_bytes!("../../tests/vectors/ecdsa.pem");
 const VECTORS: &str = include_str!("../../tests/vectors/links.json");
 const ID: &str = "K2JCJMDEHXQW5F";
 const AT: u64 = 1_800_000_000;
@@ -33,8 +33,12 @@ fn exact(text: &str) -> Resource {
 
 fn sign(key: &str, hash: HashAlgorithm, resource: &str, at: &str) -> String {
     let key = private(key, NonceMode::Deterministic);
-    let terms =
-        PolicyTerms { resource: Resource::pattern(resource).unwrap(), expires: END, not_before: None, source_ip: None };
+    let terms = PolicyTerms {
+        resource: Resource::pattern(resource).unwrap(),
+        expires: END,
+        not_before: None,
+        source_ip: None,
+    };
     Grant::sign(Policy::new(terms).unwrap(), &key, id(), hash).unwrap().link(&url(at)).unwrap()
 }
 
@@ -54,7 +58,8 @@ fn judge(link: &str, cookies: Option<&str>, key: &PublicKey, at: u64) -> (Inspec
 }
 
 fn verdict(link: &str, key: &PublicKey) -> Result<(), Refusal> {
-    judge(link, None, key, AT).0.verdict
+    let lookup = |wanted: &str| (wanted == ID).then_some(key);
+    inspect(&Request { url: link, cookies: None, at: AT, ip: None }, Some(&lookup)).verdict
 }
 
 #[test]
@@ -82,7 +87,8 @@ fn every_vector_is_answered_as_the_reference_signer_does() {
         let within = case["notBefore"].as_u64().unwrap_or(AT);
         if text("kind") == Some("cookies") {
             let expected: BTreeMap<String, String> = serde_json::from_value(case["cookies"].clone()).unwrap();
-            let cookies: BTreeMap<_, _> = grant.cookies().into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+            let cookies: BTreeMap<_, _> =
+                grant.cookies().into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
             assert_eq!(cookies, expected, "{name}");
             let header: Vec<_> = cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
             let page = "https://media.vivreal.io/vivreal-thecomedycollective/x.png?w=1";
@@ -107,7 +113,10 @@ fn every_single_byte_change_of_a_link_is_refused() {
     let page = "https://media.vivreal.io/v-x/a%20b.png?w=640&fmt=webp";
     let links = [
         ("rsa", sign("rsa", HashAlgorithm::Sha1, page, page)),
-        ("rsa", sign("rsa", HashAlgorithm::Sha256, "https://media.vivreal.io/v-x/a%20b.png?w=640&fmt=web?", page)),
+        (
+            "rsa",
+            sign("rsa", HashAlgorithm::Sha256, "https://media.vivreal.io/v-x/a%20b.png?w=640&fmt=web?", page),
+        ),
         ("ecdsa", sign("ecdsa", HashAlgorithm::Sha256, page, page)),
     ];
     for (key, link) in &links {
@@ -115,12 +124,14 @@ fn every_single_byte_change_of_a_link_is_refused() {
         assert_eq!(verdict(link, &key), Ok(()));
         for position in 0..link.len() {
             let old = link.as_bytes()[position];
-            for new in [b'A', b'0', b'_', b'&', b'=', b'?', b'#', b'%', b'/', b'.', b' ', old ^ 1, old ^ 0x20] {
+            for new in [b'A', b'0', b'_', b'&', b'=', b'?', b'#', b'%', b'/', b'.', b' ', old ^ 1, old ^ 0x20]
+            {
                 let mut changed = link.clone().into_bytes();
                 changed[position] = new;
                 let Ok(changed) = String::from_utf8(changed) else { continue };
                 // The wildcard at the end of the second link's own query covers any character there.
-                let covered = link.contains("Policy=") && changed.starts_with(&page[..page.len() - 1])
+                let covered = link.contains("Policy=")
+                    && changed.starts_with(&page[..page.len() - 1])
                     && position == page.len() - 1;
                 if new != old && !covered {
                     assert!(verdict(&changed, &key).is_err(), "{changed}");
@@ -148,7 +159,10 @@ fn each_refusal_has_cloudfronts_words() {
     let custom = sign("rsa", HashAlgorithm::Sha1, "https://h/a*", "https://h/a");
     for (link, words) in [
         ("https://h/a".to_owned(), "Missing Key-Pair-Id query parameter or cookie value."),
-        (link.replace(&format!("&Key-Pair-Id={ID}"), ""), "Missing Key-Pair-Id query parameter or cookie value."),
+        (
+            link.replace(&format!("&Key-Pair-Id={ID}"), ""),
+            "Missing Key-Pair-Id query parameter or cookie value.",
+        ),
         (link.replace(ID, "KOTHER"), "Unknown Key."),
         (link.replace("Expires=", "Expires=0"), "Malformed Policy."),
         (link.replace("Expires=", "Expires=%2B"), "Malformed Policy."),
@@ -223,7 +237,12 @@ fn url_parameters_win_over_cookies() {
     assert_eq!(judge("https://h/a", Some(&header), &public, AT).0.verdict, Ok(()));
     assert!(judge("https://h/a?Expires=1", Some(&header), &public, AT).0.verdict.is_err());
     assert!(judge("https://h/a", Some(&header.to_lowercase()), &public, AT).0.verdict.is_err());
-    assert!(judge("https://h/a", Some(&format!("{header}; CloudFront-Expires=1")), &public, AT).0.verdict.is_err());
+    assert!(
+        judge("https://h/a", Some(&format!("{header}; CloudFront-Expires=1")), &public, AT)
+            .0
+            .verdict
+            .is_err()
+    );
 }
 
 #[test]
@@ -241,10 +260,17 @@ fn a_refusal_names_its_likely_cause() {
         [Cause::Expired, Cause::ClockSkew("1 min 1 s".to_owned())]
     );
     assert_eq!(first(&link, &other, AT), Some(Cause::WrongKey));
-    assert_eq!(first(&link.replace("w=1", "w=1&utm=x"), &rsa, AT), Some(Cause::ParameterAdded("utm".to_owned())));
+    assert_eq!(
+        first(&link.replace("w=1", "w=1&utm=x"), &rsa, AT),
+        Some(Cause::ParameterAdded("utm".to_owned()))
+    );
     assert_eq!(first(&format!("{link}&utm=x"), &rsa, AT), Some(Cause::ParameterAdded("utm".to_owned())));
     for (from, to) in [("~", "%7E"), ("(1)", "%281%29"), ("%20", "%2520"), ("%20", "+")] {
-        assert_eq!(first(&link.replacen(from, to, 1), &rsa, AT), Some(Cause::Reencoded(page.to_owned())), "{to}");
+        assert_eq!(
+            first(&link.replacen(from, to, 1), &rsa, AT),
+            Some(Cause::Reencoded(page.to_owned())),
+            "{to}"
+        );
     }
     assert_eq!(first(&link.replace("https:", "http:"), &rsa, AT), Some(Cause::OtherScheme("https")));
     assert_eq!(
@@ -275,7 +301,8 @@ fn a_grant_applies_to_what_it_covers_and_nothing_else() {
     let refused = grant.write_link(&url("https://h/b.png"), &mut out);
     assert!(matches!(refused, Err(GrantError::NotCovered { section: "path", .. })));
     assert_eq!(out, "kept");
-    let again = Grant::from_parts(grant.policy().clone(), id(), HashAlgorithm::Sha1, grant.signature().clone());
+    let again =
+        Grant::from_parts(grant.policy().clone(), id(), HashAlgorithm::Sha1, grant.signature().clone());
     assert_eq!(again, grant);
 }
 

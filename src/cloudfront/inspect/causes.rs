@@ -39,7 +39,9 @@ pub enum Cause {
     #[error("the policy was signed with {0}: the Hash-Algorithm parameter doesn't say so")]
     OtherHash(HashAlgorithm),
     /// Nothing that was tried makes it fit.
-    #[error("another private key signed it than the one that belongs to this public key, or the link was changed after signing")]
+    #[error(
+        "another private key signed it than the one that belongs to this public key, or the link was changed after signing"
+    )]
     WrongKey,
     /// The key pair id is not known.
     #[error("the key pair id is not in the key group: a wrong id, or a key that was rotated out")]
@@ -56,7 +58,9 @@ pub enum Cause {
     #[error("the link is for viewers in {0} alone")]
     OtherIp(String),
     /// Damaged on its way.
-    #[error("the signing parameters were escaped or damaged on their way: they must arrive as they were made")]
+    #[error(
+        "the signing parameters were escaped or damaged on their way: they must arrive as they were made"
+    )]
     Damaged,
 }
 
@@ -99,7 +103,10 @@ pub fn likely_causes(
 
 fn is_escaped(credentials: &Credentials<'_>) -> bool {
     let Credentials { policy, signature, key_pair_id, .. } = credentials;
-    [policy, signature, key_pair_id].into_iter().flatten().any(|value| value.contains(['%', '+', '=', '/', ' ']))
+    [policy, signature, key_pair_id]
+        .into_iter()
+        .flatten()
+        .any(|value| value.contains(['%', '+', '=', '/', ' ']))
 }
 
 fn explain_times(at: u64, inspection: &Inspection) -> Vec<Cause> {

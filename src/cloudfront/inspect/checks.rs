@@ -98,7 +98,9 @@ fn has_dot_segment(url: &str) -> bool {
 fn check_parameters(inspection: &mut Inspection, credentials: &Credentials<'_>) {
     let problem = match credentials {
         Credentials { duplicate: Some(name), .. } => format!("{name} is there twice"),
-        Credentials { expires: Some(_), policy: Some(_), .. } => "both Expires and Policy are there".to_owned(),
+        Credentials { expires: Some(_), policy: Some(_), .. } => {
+            "both Expires and Policy are there".to_owned()
+        }
         Credentials { expires: None, policy: None, .. } => "neither Expires nor Policy is there".to_owned(),
         Credentials { signature: None, .. } => "there is no Signature".to_owned(),
         _ => return inspection.pass("parameters", "complete, each once"),
@@ -139,14 +141,21 @@ fn check_hash(inspection: &mut Inspection, credentials: &Credentials<'_>, key: O
         (Some("SHA1"), _) => HashAlgorithm::Sha1,
         (Some("SHA256"), _) => HashAlgorithm::Sha256,
         (Some(_), _) => {
-            return inspection.fail("hash", Refusal::AccessDenied, "Hash-Algorithm is neither SHA1 nor SHA256");
+            return inspection.fail(
+                "hash",
+                Refusal::AccessDenied,
+                "Hash-Algorithm is neither SHA1 nor SHA256",
+            );
         }
     };
     inspection.hash = Some(hash);
     if hash == HashAlgorithm::Sha1 && key.is_some_and(|key| key.algorithm() == KeyAlgorithm::EcdsaP256) {
         return inspection.fail("hash", Refusal::AccessDenied, "an ECDSA key goes with SHA256 alone");
     }
-    inspection.pass("hash", if credentials.hash.is_some() { format!("{hash}") } else { format!("{hash}, by default") });
+    inspection.pass(
+        "hash",
+        if credentials.hash.is_some() { format!("{hash}") } else { format!("{hash}, by default") },
+    );
 }
 
 /// The message that must have been signed; what it says goes into the inspection.
@@ -159,7 +168,11 @@ fn read_policy(inspection: &mut Inspection, credentials: &Credentials<'_>, url: 
         (None, Some(expires)) => {
             inspection.kind = Some(PolicyKind::Canned);
             let Some(expires) = strict_number(expires) else {
-                inspection.fail("policy", Refusal::MalformedPolicy, "Expires is not a whole number of seconds");
+                inspection.fail(
+                    "policy",
+                    Refusal::MalformedPolicy,
+                    "Expires is not a whole number of seconds",
+                );
                 return None;
             };
             let resource = strip_signing_parameters(url);
@@ -242,7 +255,9 @@ fn check_terms(inspection: &mut Inspection, request: &Request<'_>) {
     }
     match (inspection.source_ip, request.ip) {
         (None, _) => {}
-        (Some(range), None) => inspection.skip("ip", format!("only {range} is admitted; no viewer's IP is given")),
+        (Some(range), None) => {
+            inspection.skip("ip", format!("only {range} is admitted; no viewer's IP is given"))
+        }
         (Some(range), Some(ip)) if range.contains(ip) => inspection.pass("ip", format!("{ip} is in {range}")),
         (Some(range), Some(ip)) => {
             inspection.fail("ip", Refusal::AccessDenied, format!("{ip} is not in {range}"));
@@ -254,7 +269,9 @@ fn check_resource(inspection: &mut Inspection, url: &str) {
     if inspection.kind == Some(PolicyKind::Canned) {
         return inspection.pass("resource", "is the URL");
     }
-    let Some(Ok(resource)) = inspection.resource.as_deref().map(crate::cloudfront::Resource::pattern) else { return };
+    let Some(Ok(resource)) = inspection.resource.as_deref().map(crate::cloudfront::Resource::pattern) else {
+        return;
+    };
     match resource.mismatch(&strip_signing_parameters(url)) {
         None => inspection.pass("resource", "covers the URL"),
         Some(section) => {
