@@ -11,7 +11,9 @@ pub enum KeyError {
     #[error("it is empty; needed is a key in PEM, beginning with -----BEGIN")]
     Empty,
     /// No PEM at all.
-    #[error("it is not PEM; needed is a key in PEM, beginning with -----BEGIN (from DER: openssl pkey -inform DER)")]
+    #[error(
+        "it is not PEM; needed is a key in PEM, beginning with -----BEGIN (from DER: openssl pkey -inform DER)"
+    )]
     NotPem,
     /// Text before the key.
     #[error("there is text before -----BEGIN; a key file holds the key alone")]

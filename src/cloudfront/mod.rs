@@ -27,10 +27,12 @@ pub mod url;
 pub mod window;
 
 #[cfg(test)]
+mod key_tests;
+#[cfg(test)]
 mod tests;
 
 pub use grant::{Grant, GrantError, MAX_URL_BYTES};
-pub use inspect::{Inspection, Refusal, Request, inspect, likely_causes};
+pub use inspect::{Inspection, KeyLookup, Refusal, Request, inspect, likely_causes};
 pub use key_error::{KeyError, SignError};
 pub use names::{HashAlgorithm, KeyAlgorithm, KeyPairId, NameError, NonceMode};
 pub use policy::{MAX_EXPIRES, Policy, PolicyError, PolicyParseError, PolicyTerms};

@@ -277,7 +277,8 @@ mod tests {
 
     #[test]
     fn a_policy_that_cloudfront_cannot_read_is_refused() {
-        let good = r#"{"Statement":[{"Resource":"https://h/*","Condition":{"DateLessThan":{"AWS:EpochTime":2}}}]}"#;
+        let good =
+            r#"{"Statement":[{"Resource":"https://h/*","Condition":{"DateLessThan":{"AWS:EpochTime":2}}}]}"#;
         assert!(Policy::parse(good).is_ok());
         for (from, to) in [
             (r#""Resource":"https://h/*","#, ""),

@@ -157,8 +157,9 @@ impl PrivateKey {
         let signing = SigningKey::from_slice(scalar).map_err(|_| KeyError::Inconsistent)?;
         let verifying = *signing.verifying_key();
         let own_point = verifying.as_affine().to_sec1_point(false);
-        let stated_differs =
-            |stated: &[u8]| stated != own_point.as_bytes() && stated != verifying.to_sec1_point(true).as_bytes();
+        let stated_differs = |stated: &[u8]| {
+            stated != own_point.as_bytes() && stated != verifying.to_sec1_point(true).as_bytes()
+        };
         if point.is_some_and(stated_differs) {
             return Err(KeyError::Inconsistent);
         }

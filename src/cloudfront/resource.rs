@@ -56,7 +56,8 @@ impl Resource {
         if sections.path.is_empty() && !sections.domain.ends_with('*') {
             return Err(UrlError::NoPath);
         }
-        if let Some(text) = sections.query.and_then(|query| query.split('&').find(|text| query::is_signing(text)))
+        if let Some(text) =
+            sections.query.and_then(|query| query.split('&').find(|text| query::is_signing(text)))
         {
             return Err(UrlError::already_signed(text));
         }
@@ -263,8 +264,19 @@ mod tests {
     #[test]
     fn a_pattern_that_could_cover_nothing_is_refused() {
         for pattern in [
-            "", "**", "media/*", "ftp*://h/a", "https://", "https:///*", "https://u@h/*", "https://h",
-            "https://?", "https://h/*#", "https://h/ *", "https://h/*\"", "https://h/*?Expires=1",
+            "",
+            "**",
+            "media/*",
+            "ftp*://h/a",
+            "https://",
+            "https:///*",
+            "https://u@h/*",
+            "https://h",
+            "https://?",
+            "https://h/*#",
+            "https://h/ *",
+            "https://h/*\"",
+            "https://h/*?Expires=1",
         ] {
             assert!(Resource::pattern(pattern).is_err(), "{pattern}");
         }

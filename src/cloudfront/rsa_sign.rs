@@ -60,7 +60,8 @@ impl RsaSigner {
         let mut bytes = std::ptr::null_mut();
         let mut length = 0_usize;
         // SAFETY: the key is live; both out-pointers point to live variables of the right type.
-        let done = unsafe { ffi::RSA_public_key_to_bytes(&raw mut bytes, &raw mut length, self.key.as_ptr()) };
+        let done =
+            unsafe { ffi::RSA_public_key_to_bytes(&raw mut bytes, &raw mut length, self.key.as_ptr()) };
         if done != 1 || bytes.is_null() {
             return Err(KeyError::Inconsistent);
         }

@@ -82,7 +82,9 @@ mod tests {
         for text in ["2001:db8::1", "2001:db8::/32", "::ffff:1.2.3.4"] {
             assert_eq!(text.parse::<SourceIp>(), Err(SourceIpError::Ipv6));
         }
-        for text in ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4/", "1.2.3.4/33", "1.2.3.4/+8", "1.2.3.4/08", "h"] {
+        for text in
+            ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "1.2.3.4/", "1.2.3.4/33", "1.2.3.4/+8", "1.2.3.4/08", "h"]
+        {
             assert_eq!(text.parse::<SourceIp>(), Err(SourceIpError::Malformed), "{text}");
         }
     }

@@ -20,7 +20,8 @@ impl SignableUrl {
     /// [`UrlError`], one reason each.
     pub fn parse(url: &str) -> Result<Self, UrlError> {
         check_characters(url)?;
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or(UrlError::Scheme)?;
+        let rest =
+            url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).ok_or(UrlError::Scheme)?;
         let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         check_authority(authority)?;
         if !rest.starts_with('/') {
@@ -72,7 +73,9 @@ pub enum UrlError {
     #[error("it holds a fragment (#), which viewers don't send; leave it out before signing")]
     Fragment,
     /// `*`, or a second `?`.
-    #[error("it holds a wildcard ({0}), which would sign more than this URL; give an explicit resource, or percent-encode it")]
+    #[error(
+        "it holds a wildcard ({0}), which would sign more than this URL; give an explicit resource, or percent-encode it"
+    )]
     Wildcard(char),
     /// Signed already.
     #[error("it already has the signing parameter {0}; sign the URL without it")]

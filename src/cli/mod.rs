@@ -1,0 +1,111 @@
+//! The commands: one file each.
+//!
+//! 1. [`sign`]: links and cookies for given URLs.
+//! 2. [`inspect`]: why CloudFront would serve or refuse a link.
+//! 3. [`keygen`]: a new key pair.
+//!
+//! [`output`] alone writes to stdout and stderr, [`time`] reads times and the clock. Answers go to stdout,
+//! diagnostics to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use thiserror::Error;
+
+pub use self::output::Output;
+
+pub mod inspect;
+pub mod keygen;
+pub mod output;
+pub mod sign;
+pub mod time;
+
+#[derive(Parser)]
+#[command(name = "signet", version, about = "Signs CloudFront media links")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What can be asked of `signet`.
+#[derive(Subcommand)]
+enum Command {
+    /// Sign URLs: a link a line
+    Sign(sign::Args),
+    /// Say why CloudFront would serve or refuse a link
+    Inspect(inspect::Args),
+    /// Make a key pair, and say how to register it
+    Keygen(keygen::Args),
+}
+
+/// Why a command didn't do what it was asked.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// Exit 2: options that don't make sense together. One line, for people.
+    #[error("{0}")]
+    Usage(String),
+    /// Exit 1: refused or failed. One line, for people.
+    #[error("{0}")]
+    Failed(String),
+    /// Exit 0: whoever read stdout has stopped reading, as `head` does. Not worth a word.
+    #[error("nobody reads the output")]
+    Closed,
+}
+
+impl CliError {
+    /// A failure about a thing: `thing: reason`.
+    pub fn about(thing: impl std::fmt::Display, reason: impl std::fmt::Display) -> Self {
+        Self::Failed(format!("{thing}: {reason}"))
+    }
+}
+
+/// Runs the command that these arguments, with the program's name first, ask for.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut out = Output::of_process();
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error, &mut out),
+    };
+    let done = match cli.command {
+        Command::Sign(args) => sign::run(args, &mut out),
+        Command::Inspect(args) => inspect::run(args, &mut out),
+        Command::Keygen(args) => keygen::run(args, &mut out),
+    };
+    match done {
+        Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,
+        Err(CliError::Failed(reason)) => {
+            out.diagnose(&reason);
+            ExitCode::from(1)
+        }
+        Err(CliError::Usage(reason)) => {
+            out.diagnose(&reason);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Help and version are answers; anything else is wrong usage.
+fn explain(error: &clap::Error, out: &mut Output) -> ExitCode {
+    let text = error.render().to_string();
+    if error.use_stderr() {
+        out.diagnose(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        return ExitCode::from(2);
+    }
+    match out.bytes(text.as_bytes()) {
+        Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(1),
+    }
+}
+
+/// Reads a file that was named on the command line.
+///
+/// # Errors
+/// [`CliError::Failed`] with the name of the file and the reason.
+pub fn read_file(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, CliError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(bytes.into()),
+        Err(error) => Err(CliError::about(path.display(), error)),
+    }
+}
