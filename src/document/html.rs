@@ -51,10 +51,11 @@ pub(super) enum Quote {
 impl Attribute {
     /// Where in the source an offset of the value stands.
     pub(super) fn source(&self, source: &str, offset: usize) -> usize {
-        let before = self.marks.partition_point(|(value, _)| *value <= offset);
-        let place = match before.checked_sub(1).and_then(|at| self.marks.get(at)) {
-            Some((value, source)) => source + (offset - value),
-            None => self.place.start + offset,
+        // A piece is as long as its source, unless it is an entity: those are only asked for their ends.
+        let piece = self.marks.partition_point(|(value, _)| *value < offset);
+        let place = match self.marks.get(piece) {
+            Some((value, source)) if offset > 0 => source - (value - offset),
+            _ => self.place.start,
         };
         // The tokenizer counts the second half of a line break only when it has passed it.
         let fed = source.as_bytes().get(place) == Some(&b'\n')

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::answer::Want;
 use super::html::{Attribute, Name, Quote, tags};
 use super::rules::MediaHost;
@@ -35,9 +37,15 @@ pub(super) enum Form {
 
 const MEDIA_KEY: &str = "data-media-key";
 
-/// Whether a string is worth a look: it holds a tag, and a media host or a media key.
+/// Whether a string is worth a look: it holds a tag, and a media host or a media key,
+/// or entities that may hide one.
 pub(super) fn is_markup(text: &str, has_host: bool) -> bool {
-    has_tag(text.as_bytes()) && (has_host || has_media_key(text.as_bytes()))
+    has_tag(text.as_bytes()) && (has_host || has_media_key(text.as_bytes()) || may_hide_host(text.as_bytes()))
+}
+
+/// Whether a host may be there in entities: `&#` can write any of its characters, and a dot has a name.
+fn may_hide_host(text: &[u8]) -> bool {
+    memmem::find(text, b"&#").is_some() || memmem::find(text, b"&period;").is_some()
 }
 
 /// Whether the attribute's name is there, in upper or lower case, found by its first dash.
