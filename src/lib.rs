@@ -1,7 +1,5 @@
-//! Signet signs media links at the edge, in front of a CloudFront distribution.
+//! Signet: a CDN edge signing proxy.
 //!
-//! - [`cloudfront`]: keys, policies, windows, grants, inspection. Pure.
-//! - [`cli`]: the commands.
+//! 1. [`document`]: finds the media in a JSON document and splices links in.
 
-pub mod cli;
-pub mod cloudfront;
+pub mod document;

@@ -1,4 +1,5 @@
 <<<<<<< HEAD
+<<<<<<< HEAD
 fn main() {}
 =======
 //! The `signet` program. All of it is in the library; this only starts it.
@@ -12,3 +13,6 @@ fn main() -> ExitCode {
     signet::cli::run(std::env::args_os())
 }
 >>>>>>> helper-a
+=======
+fn main() {}
+>>>>>>> helper-b

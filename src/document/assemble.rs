@@ -1,0 +1,198 @@
+//! Step 2: a closer look at what the walk has found: sites, what they want, and the edits that sign them.
+
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::answer::Want;
+use super::error::ScanError;
+use super::found::{Descriptor, Found, Span, Text};
+use super::literal::{Decoded, decode};
+use super::rules::{MediaHost, References, Rules};
+use super::site::{Edit, Form, Kind, Site};
+use super::{asset, descriptor, markup};
+
+/// Sites in the order of the document, with what they want and their edits.
+pub(super) struct Assembly<'a, 'r> {
+    input: &'a str,
+    rules: &'r Rules,
+    links: usize,
+    pub sites: Vec<Site>,
+    pub wants: Vec<Want<'a>>,
+    pub edits: Vec<Edit>,
+}
+
+impl<'a, 'r> Assembly<'a, 'r> {
+    /// Looks at everything that was found.
+    ///
+    /// # Errors
+    /// More links are wanted than the limit allows.
+    pub(super) fn new(input: &'a str, rules: &'r Rules, mut found: Vec<Found>) -> Result<Self, ScanError> {
+        // Objects were found where they end; sites are told in the order in which values begin.
+        found.sort_by_key(Found::start);
+        let mut assembly = Self {
+            input,
+            rules,
+            links: 0,
+            sites: Vec::with_capacity(found.len()),
+            wants: Vec::with_capacity(found.len()),
+            edits: Vec::with_capacity(found.len()),
+        };
+        for found in found {
+            match found {
+                Found::Text(text) => assembly.text(text)?,
+                Found::Descriptor(descriptor) => assembly.descriptor(descriptor)?,
+                Found::Reference { object, id } => {
+                    if rules.references == References::Object {
+                        let id = decode(id.text(input));
+                        assembly.site(
+                            object.start,
+                            Kind::Reference,
+                            Want::Asset { id },
+                            object,
+                            Form::Object,
+                        )?;
+                    }
+                }
+            }
+        }
+        assembly.edits.sort_by_key(|edit| edit.span.start);
+        Ok(assembly)
+    }
+
+    fn descriptor(&mut self, found: Descriptor) -> Result<(), ScanError> {
+        let bytes = self.input.as_bytes();
+        let derivatives = descriptor::derivatives(
+            found.derivatives.map(|span| span.of(bytes)),
+            found.format.map(|span| span.of(bytes)),
+        );
+        let want = Want::File {
+            key: decode(found.key.text(self.input)),
+            derivatives: derivatives.unwrap_or_default(),
+        };
+        let inserted = found.output.start == found.output.end;
+        let form = if inserted { Form::Member(found.name) } else { Form::Output(found.name) };
+        self.site(found.start, Kind::Descriptor, want, found.output, form)?;
+        if let Some(site) = self.sites.last_mut() {
+            site.invalid_derivatives = derivatives.is_err();
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, found: Text) -> Result<(), ScanError> {
+        let start = found.span.start - 1;
+        let source = found.span.text(self.input);
+        let decoded = if found.escapes { Decoded::new(source) } else { Decoded::plain(source) };
+        let text = decoded.text.as_ref();
+        if asset::is_id(text.as_bytes()) {
+            let whole = Span { start, end: found.span.end + 1 };
+            let (span, form) = match self.rules.references {
+                References::Inline => (found.span, Form::Text),
+                References::Object => (whole, Form::Object),
+                References::Leave => return Ok(()),
+            };
+            if !found.reference {
+                return Ok(());
+            }
+            return self.site(start, Kind::Reference, Want::Asset { id: decoded.text }, span, form);
+        }
+        if found.key && descriptor::is_bare_key(text.as_bytes()) {
+            let want = Want::File { key: decoded.text, derivatives: None };
+            return self.site(start, Kind::Key, want, found.span, Form::Text);
+        }
+        let hosts = &self.rules.hosts;
+        if is_url(text, hosts) {
+            return self.site(start, Kind::Url, Want::Url { url: decoded.text }, found.span, Form::Text);
+        }
+        let mut occurrences = occurrences(text, hosts);
+        if markup::is_markup(text, !occurrences.is_empty()) {
+            let (parts, covered) = markup::parts(text, hosts);
+            occurrences.retain(|place| {
+                !covered.iter().any(|range| range.start < place.end && place.start < range.end)
+            });
+            self.html(found.span.start, &decoded, parts)?;
+        }
+        if !occurrences.is_empty() {
+            let count = occurrences.len() as u32;
+            self.sites.push(Site { start, kind: Kind::Text, want: 0, count, invalid_derivatives: false });
+        }
+        Ok(())
+    }
+
+    /// Adds a string of HTML whose content begins at `content`.
+    fn html(
+        &mut self,
+        content: u32,
+        decoded: &Decoded<'_>,
+        parts: Vec<markup::Part<'a>>,
+    ) -> Result<(), ScanError> {
+        if parts.is_empty() {
+            return Ok(());
+        }
+        let (want, count) = (self.wants.len() as u32, parts.len() as u32);
+        self.sites.push(Site {
+            start: content - 1,
+            kind: Kind::Html,
+            want,
+            count,
+            invalid_derivatives: false,
+        });
+        for part in parts {
+            let place = |offset| content + decoded.source(offset) as u32;
+            let span = Span { start: place(part.range.start), end: place(part.range.end) };
+            let want = self.want(part.want)?;
+            self.edits.push(Edit { span, want, form: Form::Html(part.form) });
+        }
+        Ok(())
+    }
+
+    /// Adds a site that wants one thing.
+    fn site(
+        &mut self,
+        start: u32,
+        kind: Kind,
+        want: Want<'a>,
+        span: Span,
+        form: Form,
+    ) -> Result<(), ScanError> {
+        let want = self.want(want)?;
+        self.sites.push(Site { start, kind, want, count: 1, invalid_derivatives: false });
+        self.edits.push(Edit { span, want, form });
+        Ok(())
+    }
+
+    fn want(&mut self, want: Want<'a>) -> Result<u32, ScanError> {
+        let limit = self.rules.limits.links;
+        self.links += want.links();
+        if self.links > limit {
+            return Err(ScanError::TooManyLinks { limit });
+        }
+        self.wants.push(want);
+        Ok(self.wants.len() as u32 - 1)
+    }
+}
+
+/// Whether a string as a whole is a URL on a media host: it begins with one, and doesn't go on as text.
+fn is_url(text: &str, hosts: &[MediaHost]) -> bool {
+    let ends =
+        |char: char| char.is_whitespace() || char.is_control() || matches!(char, '"' | '<' | '>' | '`');
+    hosts.iter().any(|host| host.holds(text)) && !text.contains(ends)
+}
+
+/// Where media hosts stand in a text: the longest where several begin, and none inside another.
+fn occurrences(text: &str, hosts: &[MediaHost]) -> Vec<Range<usize>> {
+    let mut places = Vec::new();
+    for host in hosts.iter().map(|host| host.authority().as_bytes()).filter(|host| !host.is_empty()) {
+        places.extend(memmem::find_iter(text.as_bytes(), host).map(|at| at..at + host.len()));
+    }
+    if hosts.len() > 1 {
+        places.sort_by_key(|place| (place.start, usize::MAX - place.end));
+        let mut end = 0;
+        places.retain(|place| {
+            let apart = place.start >= end;
+            end = if apart { place.end } else { end };
+            apart
+        });
+    }
+    places
+}

@@ -1,0 +1,135 @@
+//! The parts of an HTML string that are media: which text of it a link replaces, and how.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::memmem;
+
+use super::answer::Want;
+use super::html::{Attribute, Name, Quote, tags};
+use super::rules::MediaHost;
+use super::srcset;
+use super::walk::has_tag;
+
+/// A part of an HTML string.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub want: Want<'a>,
+    /// What the link replaces; empty where it is put in.
+    pub range: Range<usize>,
+    pub form: Form,
+}
+
+/// How a link is written into HTML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Between double quotes that are there.
+    Double,
+    /// Between single quotes that are there.
+    Single,
+    /// With quotes of its own.
+    Quoted,
+    /// After `=` and with quotes of its own.
+    Value,
+    /// As a new `src` attribute.
+    Attribute,
+}
+
+const MEDIA_KEY: &str = "data-media-key";
+
+/// Whether a string is worth a look: it holds a tag, and a media host or a media key,
+/// or entities that may hide one.
+pub(super) fn is_markup(text: &str, has_host: bool) -> bool {
+    has_tag(text.as_bytes()) && (has_host || has_media_key(text.as_bytes()) || may_hide_host(text.as_bytes()))
+}
+
+/// Whether a host may be there in entities: `&#` can write any of its characters, and a dot has a name.
+fn may_hide_host(text: &[u8]) -> bool {
+    memmem::find(text, b"&#").is_some() || memmem::find(text, b"&period;").is_some()
+}
+
+/// Whether the attribute's name is there, in upper or lower case, found by its first dash.
+fn has_media_key(text: &[u8]) -> bool {
+    const DASH: usize = 4;
+    memchr::memchr_iter(b'-', text).any(|dash| {
+        let name = dash.checked_sub(DASH).and_then(|start| text.get(start..start + MEDIA_KEY.len()));
+        name.is_some_and(|name| name.eq_ignore_ascii_case(MEDIA_KEY.as_bytes()))
+    })
+}
+
+/// The parts of an HTML string in their order, and the ranges of it that they account for.
+pub(super) fn parts(text: &str, hosts: &[MediaHost]) -> (Vec<Part<'static>>, Vec<Range<usize>>) {
+    let mut parts = Vec::new();
+    let mut covered = Vec::new();
+    tags(text, |tag, attributes| {
+        let key = attributes
+            .iter()
+            .find(|attribute| attribute.name == Name::MediaKey && !attribute.value.is_empty())
+            .filter(|_| matches!(tag, b"img" | b"source" | b"video" | b"audio"));
+        let first = parts.len();
+        for attribute in attributes {
+            match attribute.name {
+                Name::MediaKey => {}
+                Name::Src if key.is_some() => {}
+                Name::Srcset => {
+                    for range in srcset::urls(&attribute.value) {
+                        parts.extend(url(text, attribute, range, hosts, &mut covered));
+                    }
+                }
+                Name::Src | Name::Href | Name::Poster => {
+                    let start = attribute.value.len() - attribute.value.trim_ascii_start().len();
+                    let range = start..start + attribute.value.trim_ascii().len();
+                    parts.extend(url(text, attribute, range, hosts, &mut covered));
+                }
+            }
+        }
+        if let Some(key) = key {
+            let src = attributes.iter().find(|attribute| attribute.name == Name::Src);
+            let (range, form) = match src {
+                Some(src) => (src.place.start..src.place.end, form(src.place.quote)),
+                None => (key.end()..key.end(), Form::Attribute),
+            };
+            covered.push(range.clone());
+            let want = Want::File { key: Cow::Owned(key.value.clone()), derivatives: None };
+            parts.push(Part { want, range, form });
+        }
+        parts[first..].sort_by_key(|part: &Part<'_>| part.range.start);
+    });
+    (parts, covered)
+}
+
+/// A URL in an attribute, where it is on a media host.
+fn url(
+    text: &str,
+    attribute: &Attribute,
+    range: Range<usize>,
+    hosts: &[MediaHost],
+    covered: &mut Vec<Range<usize>>,
+) -> Option<Part<'static>> {
+    let url = attribute.value.get(range.clone())?;
+    if !hosts.iter().any(|host| host.holds(url)) {
+        return None;
+    }
+    let whole = range == (0..attribute.value.len());
+    let place = match attribute.place.quote {
+        // Quotes around a part of a value can't be put in with one link.
+        Quote::None if !whole => return None,
+        _ if whole => attribute.place.start..attribute.place.end,
+        _ => attribute.source(text, range.start)..attribute.source(text, range.end),
+    };
+    covered.push(place.clone());
+    Some(Part {
+        want: Want::Url { url: Cow::Owned(url.to_owned()) },
+        range: place,
+        form: form(attribute.place.quote),
+    })
+}
+
+fn form(quote: Quote) -> Form {
+    match quote {
+        Quote::Double => Form::Double,
+        Quote::Single => Form::Single,
+        Quote::None => Form::Quoted,
+        Quote::Missing => Form::Value,
+    }
+}

@@ -1,0 +1,75 @@
+//! The report: a row for each site, made only when it is asked for.
+
+use super::answer::{Answer, Reason, Want};
+use super::pointer::pointers;
+use super::site::{Kind, Site};
+use super::splice::{answer, reason};
+
+/// What happened to a site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row<'s> {
+    /// Where its value is (RFC 6901).
+    pub pointer: String,
+    /// What kind of site it is.
+    pub kind: Kind,
+    /// Its object key, id or URL, by the name of [`Kind::subject`].
+    pub subject: Option<&'s str>,
+    /// The links in it, without those of derivatives; of HTML there may be several.
+    pub links: Vec<&'s str>,
+    /// When the first of them expires, in seconds since the Unix epoch.
+    pub expires: Option<u64>,
+    /// Why it is unsigned, or what is missing: a descriptor whose derivatives are invalid has
+    /// a link too, and so has HTML of which a part is unsigned.
+    pub reason: Option<Reason>,
+    /// Whether it counts as signed.
+    pub signed: bool,
+}
+
+pub(super) fn rows<'s>(
+    input: &str,
+    sites: &[Site],
+    wants: &'s [Want<'_>],
+    answers: &'s [Answer],
+) -> Vec<Row<'s>> {
+    let pointers = pointers(input, sites.iter().map(|site| site.start));
+    let mut rows = Vec::with_capacity(sites.len());
+    for (site, pointer) in sites.iter().zip(pointers) {
+        let row = row(site, pointer, wants, answers);
+        if site.kind == Kind::Text {
+            rows.extend((1..site.count).map(|_| row.clone()));
+        }
+        rows.push(row);
+    }
+    rows
+}
+
+fn row<'s>(site: &Site, pointer: String, wants: &'s [Want<'_>], answers: &'s [Answer]) -> Row<'s> {
+    let mut row = Row {
+        pointer,
+        kind: site.kind,
+        subject: None,
+        links: Vec::new(),
+        expires: None,
+        reason: reason(site, answers),
+        signed: false,
+    };
+    row.signed = row.reason.is_none();
+    if site.kind == Kind::Text {
+        return row;
+    }
+    if site.kind != Kind::Html {
+        row.subject = wants.get(site.want as usize).map(|want| match want {
+            Want::File { key, .. } => key.as_ref(),
+            Want::Asset { id } => id.as_ref(),
+            Want::Url { url } => url.as_ref(),
+        });
+    }
+    for links in (site.want..site.want + site.count).filter_map(|want| answer(answers, want).ok()) {
+        row.links.push(&links.link);
+        row.expires = Some(row.expires.map_or(links.expires, |expires| expires.min(links.expires)));
+    }
+    if row.signed && site.invalid_derivatives {
+        row.reason = Some(Reason::InvalidDerivatives);
+    }
+    row
+}

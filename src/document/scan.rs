@@ -1,0 +1,82 @@
+//! The three steps as callers see them.
+
+use super::answer::{Answer, Want};
+use super::assemble::Assembly;
+use super::error::{Fault, ScanError};
+use super::needles::Needles;
+use super::roles::Roles;
+use super::rows::{self, Row};
+use super::rules::Rules;
+use super::site::{Edit, Site};
+use super::splice::{self, Output, Signed};
+use super::walk::Walk;
+
+/// A document that has been read: its sites, and what they want.
+#[derive(Debug)]
+pub struct Scan<'a> {
+    input: &'a str,
+    sites: Vec<Site>,
+    wants: Vec<Want<'a>>,
+    edits: Vec<Edit>,
+    output: Output,
+}
+
+/// Reads a document and finds its sites.
+///
+/// # Errors
+/// It is not one JSON text in UTF-8, or exceeds a limit; or it has 4 GiB or more.
+pub fn scan<'a>(input: &'a [u8], rules: &Rules) -> Result<Scan<'a>, ScanError> {
+    if u32::try_from(input.len()).is_err() {
+        return Err(ScanError::TooLarge);
+    }
+    let (text, rest) = match std::str::from_utf8(input) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let valid = error.valid_up_to();
+            (std::str::from_utf8(&input[..valid]).unwrap_or_default(), Some(valid))
+        }
+    };
+    let roles = Roles::new(&rules.profile, rules.references);
+    let walk = Walk {
+        input: text,
+        roles: &roles,
+        kinds: &rules.profile.kinds,
+        needles: Needles::new(&rules.hosts),
+        depth: rules.limits.depth,
+    };
+    let found = match (walk.run(), rest) {
+        (Err(fault), Some(valid)) if fault.offset < valid => Err(fault),
+        (_, Some(valid)) => Err(Fault::expected(valid, "UTF-8")),
+        (found, None) => found,
+    };
+    let found = found.map_err(|fault| fault.located(input))?;
+    let Assembly { sites, wants, edits, .. } = Assembly::new(text, rules, found)?;
+    Ok(Scan { input: text, sites, wants, edits, output: Output::new(&rules.profile) })
+}
+
+impl<'a> Scan<'a> {
+    /// What must be resolved, in the order of the document. The same file, id or URL is there as
+    /// often as the document says it.
+    pub fn wants(&self) -> &[Want<'a>] {
+        &self.wants
+    }
+
+    /// The document with its links. `answers[i]` is for `wants()[i]`; a missing answer is
+    /// [`Unknown`](super::Reason::Unknown).
+    pub fn splice(&self, answers: &[Answer]) -> Signed<'a> {
+        let (found, unsigned) = splice::count(&self.sites, answers);
+        Signed {
+            bytes: splice::bytes(self.input.as_bytes(), &self.edits, &self.wants, answers, &self.output),
+            found,
+            signed: found - unsigned,
+            unsigned,
+            expires: answers.iter().take(self.wants.len()).flatten().map(|links| links.expires).min(),
+        }
+    }
+
+    /// The report: a row for each site, in the order of the document. `answers` as for
+    /// [`splice`](Self::splice).
+    pub fn rows<'s>(&'s self, answers: &'s [Answer]) -> Vec<Row<'s>> {
+        rows::rows(self.input, &self.sites, &self.wants, answers)
+    }
+}
