@@ -1,3 +1,4 @@
 //! Signet: a CDN edge signing proxy.
 pub mod media;
 pub mod service;
+pub mod store;
