@@ -1,5 +1,4 @@
 //! Signet: a CDN edge signing proxy.
-//!
-//! 1. [`document`]: finds the media in a JSON document and splices links in.
-
-pub mod document;
+pub mod media;
+pub mod service;
+pub mod store;

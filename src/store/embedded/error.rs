@@ -1,0 +1,89 @@
+//! What can be wrong with a data folder, and how the database's errors become a store's.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use redb::DatabaseError;
+
+use crate::service::ports::StoreError;
+
+/// Why a data folder can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it.
+    #[error(
+        "the data folder {} is in use by another process: stop that one, or name another folder",
+        dir.display()
+    )]
+    InUse {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// There is something else where the folder should be.
+    #[error("{} isn't a folder: name another place for the data, or move it away", path.display())]
+    NotAFolder {
+        /// Where.
+        path: PathBuf,
+    },
+    /// It can't be made, read or written.
+    #[error("the data folder {} can't be used: {source}; check its permissions and the disk", dir.display())]
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The database in it can't be understood.
+    #[error(
+        "the database {} can't be read: {source}; restore it from a backup, or move it away to begin anew",
+        file.display()
+    )]
+    Corrupt {
+        /// The file.
+        file: PathBuf,
+        /// What the database says.
+        source: Box<redb::Error>,
+    },
+}
+
+impl OpenError {
+    pub(super) fn folder(dir: &Path, source: io::Error) -> Self {
+        Self::Folder { dir: dir.to_owned(), source }
+    }
+
+    pub(super) fn corrupt(file: &Path, source: impl Into<redb::Error>) -> Self {
+        Self::Corrupt { file: file.to_owned(), source: Box::new(source.into()) }
+    }
+
+    pub(super) fn database(dir: &Path, file: &Path, error: DatabaseError) -> Self {
+        match redb::Error::from(error) {
+            redb::Error::DatabaseAlreadyOpen => Self::InUse { dir: dir.to_owned() },
+            // The database says so of a file that isn't one.
+            redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
+                Self::folder(dir, source)
+            }
+            other => Self::corrupt(file, other),
+        }
+    }
+}
+
+impl From<redb::Error> for StoreError {
+    fn from(error: redb::Error) -> Self {
+        match error {
+            redb::Error::Corrupted(_) => Self::corrupt(error),
+            other => Self::unavailable(other),
+        }
+    }
+}
+
+macro_rules! through_redb_error {
+    ($($error:ty),*) => {
+        $(impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                redb::Error::from(error).into()
+            }
+        })*
+    };
+}
+
+through_redb_error!(redb::TransactionError, redb::TableError, redb::StorageError);

@@ -1,0 +1,112 @@
+//! Where a file lies, and how it comes there at one stroke.
+//!
+//! ```text
+//! objects/drafts/{ulid}        uploads and copies on their way; swept when the folder is opened
+//! objects/{00..ff}/{sha-256}   what is stored
+//! ```
+//!
+//! A file is named by the SHA-256 of its bucket and key, in hexadecimal. So no key can leave the folder,
+//! be too long for the file system, collide with another by case or trailing dots, or be a folder that
+//! another key lies in. The bucket and key themselves stand in the file. The 256 folders are made when
+//! the store is opened, so that publishing has one folder to sync and never a fresh one.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
+use ulid::Ulid;
+
+use crate::service::ports::ObjectLocation;
+
+/// The folder of all objects.
+pub struct Folder {
+    root: PathBuf,
+    drafts: PathBuf,
+}
+
+impl Folder {
+    /// Opens the folder, makes what is missing of it, and removes the drafts of a former process.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        let drafts = root.join("drafts");
+        fs::create_dir_all(&drafts)?;
+        for draft in fs::read_dir(&drafts)? {
+            fs::remove_file(draft?.path())?;
+        }
+        for fan in 0..=u8::MAX {
+            fs::create_dir_all(root.join(format!("{fan:02x}")))?;
+        }
+        sync(root)?;
+        Ok(Self { root: root.to_owned(), drafts })
+    }
+
+    /// Where the object of a location lies, if there is one.
+    pub fn place(&self, location: &ObjectLocation) -> PathBuf {
+        let mut context = Context::new(&SHA256);
+        // With its length before it, no bucket can run into a key.
+        context.update(&location.bucket.len().to_be_bytes());
+        context.update(location.bucket.as_bytes());
+        context.update(location.key.as_bytes());
+        let name = hex(context.finish().as_ref());
+        self.root.join(&name[..2]).join(name)
+    }
+
+    /// A fresh file that nobody sees yet.
+    pub fn draft(&self) -> io::Result<(Draft, File)> {
+        let path = self.drafts.join(Ulid::generate().to_string());
+        let file = File::create_new(&path)?;
+        Ok((Draft { path }, file))
+    }
+}
+
+/// A file on its way; removed when dropped.
+pub struct Draft {
+    path: PathBuf,
+}
+
+impl Draft {
+    /// Makes the file visible, durably, where nothing is yet. `false` where something is: of several
+    /// drafts for one place, exactly one gets it, because a hard link never replaces.
+    pub fn publish(self, place: &Path) -> io::Result<bool> {
+        match fs::hard_link(&self.path, place) {
+            Ok(()) => sync_parent(place).map(|()| true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes the file visible, durably, in the place of whatever is there.
+    pub fn replace(self, place: &Path) -> io::Result<()> {
+        fs::rename(&self.path, place)?;
+        sync_parent(place)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Not there any more where it replaced another; what else can't be removed is swept later.
+        drop(fs::remove_file(&self.path));
+    }
+}
+
+/// Removes what is stored at a place, durably. It is no error if nothing is.
+pub fn remove(place: &Path) -> io::Result<()> {
+    match fs::remove_file(place) {
+        Ok(()) => sync_parent(place),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn sync_parent(place: &Path) -> io::Result<()> {
+    place.parent().map_or(Ok(()), sync)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

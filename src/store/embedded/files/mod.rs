@@ -1,0 +1,132 @@
+//! Objects as local files.
+//!
+//! 1. [`Files`]: the ports [`ObjectStore`] and [`ObjectGate`].
+//! 2. `signature`: presigned requests, of the shape of S3's.
+//! 3. `folder`: where a file lies; drafts, and how they are published at one stroke.
+//! 4. `record`: what a file holds: the content, and after it what is known of the content.
+
+mod folder;
+mod gate;
+mod record;
+mod signature;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::io::AsyncReadExt;
+use tokio_util::io::ReaderStream;
+
+use self::folder::Folder;
+use self::record::Record;
+use self::signature::Signer;
+use super::Secret;
+use crate::media::{Stored, Timestamp};
+use crate::service::ports::{
+    ByteRange, ObjectBody, ObjectLocation, ObjectStore, Presigned, StoreError, UploadTerms,
+};
+
+#[cfg(doc)]
+use crate::service::ports::ObjectGate;
+
+/// How much of a file is read at a time, in bytes.
+const CHUNK_BYTES: usize = 128 * 1024;
+
+/// The objects in a folder of the local disk. Cheap to clone.
+#[derive(Clone)]
+pub struct Files {
+    folder: Arc<Folder>,
+    signer: Arc<Signer>,
+}
+
+impl Files {
+    /// Opens the folder of objects, or makes it, and removes what unfinished uploads have left. Blocks.
+    ///
+    /// `public_base_url` is the URL under which the gate is mounted, for example
+    /// `http://127.0.0.1:8080/objects`; `secret` signs the uploads.
+    ///
+    /// # Errors
+    /// The system's, where the folder can't be used.
+    pub fn new(objects_dir: &Path, public_base_url: &str, secret: &Secret) -> io::Result<Self> {
+        let folder = Arc::new(Folder::open(objects_dir)?);
+        Ok(Self { folder, signer: Arc::new(Signer::new(public_base_url, secret)) })
+    }
+
+    async fn open(&self, location: &ObjectLocation) -> Result<Option<(File, Record)>, StoreError> {
+        let place = self.folder.place(location);
+        blocking(move || record::open(&place)).await
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Files {
+    async fn presign_put(
+        &self,
+        location: &ObjectLocation,
+        terms: &UploadTerms,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError> {
+        self.signer.presign_put(location, terms, now, expires_in_seconds).map_err(StoreError::unavailable)
+    }
+
+    async fn head(&self, location: &ObjectLocation) -> Result<Option<Stored>, StoreError> {
+        Ok(self.open(location).await?.map(|(_, record)| record.stored()))
+    }
+
+    async fn get(
+        &self,
+        location: &ObjectLocation,
+        range: Option<ByteRange>,
+    ) -> Result<Option<ObjectBody>, StoreError> {
+        let Some((mut file, record)) = self.open(location).await? else { return Ok(None) };
+        let stored = record.stored();
+        let part = range.and_then(|range| range.within(stored.size_bytes));
+        let (first, length) = match (range, part) {
+            (None, _) => (0, stored.size_bytes),
+            (Some(_), Some((first, last))) => (first, last - first + 1),
+            (Some(_), None) => (0, 0),
+        };
+        file.seek(SeekFrom::Start(first)).map_err(failed)?;
+        let reader = tokio::fs::File::from_std(file).take(length);
+        let bytes = Box::pin(ReaderStream::with_capacity(reader, CHUNK_BYTES));
+        Ok(Some(ObjectBody { stored, range: part, bytes }))
+    }
+
+    async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        let place = self.folder.place(location);
+        blocking(move || folder::remove(&place)).await
+    }
+
+    async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
+        let (source, place) = (self.folder.place(from), self.folder.place(to));
+        let (folder, to) = (Arc::clone(&self.folder), to.clone());
+        blocking(move || {
+            let Some((mut file, record)) = record::open(&source)? else { return Ok(false) };
+            let record = record.at(&to);
+            file.rewind()?;
+            let (draft, mut target) = folder.draft()?;
+            io::copy(&mut file.take(record.size_bytes), &mut target)?;
+            record::close(target, &record)?;
+            draft.replace(&place)?;
+            Ok(true)
+        })
+        .await
+    }
+}
+
+/// Runs file operations where they may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work).await.map_err(StoreError::unavailable)?.map_err(failed)
+}
+
+fn failed(error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::InvalidData => StoreError::corrupt(error),
+        _ => StoreError::unavailable(error),
+    }
+}

@@ -1,0 +1,111 @@
+//! The embedded store: one folder, one process, nothing else to run.
+//!
+//! ```text
+//! DIR/signet.redb    assets, tenants, secrets; locked by the process that has it open
+//! DIR/objects/       the bytes
+//! ```
+//!
+//! 1. [`Embedded`]: opens the folder; tenants are put in here, secrets come from here.
+//! 2. `assets`, `tenants`: the ports [`AssetStore`](crate::service::ports::AssetStore) and
+//!    [`TenantStore`](crate::service::ports::TenantStore). `tables`: how they lie in the database.
+//! 3. `writer`: one thread that commits many writes at once.
+//! 4. [`Files`]: the port [`ObjectStore`](crate::service::ports::ObjectStore) on local files, and the
+//!    [`ObjectGate`](crate::service::ports::ObjectGate) that takes uploads.
+
+mod assets;
+mod error;
+mod files;
+mod secret;
+mod tables;
+mod tenants;
+mod writer;
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadTransaction, ReadableDatabase};
+
+use crate::service::ports::StoreError;
+use writer::Writer;
+
+pub use error::OpenError;
+pub use files::Files;
+pub use secret::Secret;
+
+/// The most that the database keeps in memory, in bytes.
+const CACHE_BYTES: usize = 128 * 1024 * 1024;
+
+/// Assets, tenants and secrets in one database file. Cheap to clone.
+#[derive(Clone)]
+pub struct Embedded(Arc<Inner>);
+
+struct Inner {
+    // Dropped first: it waits until its thread has let go of the database.
+    writer: Writer,
+    database: Arc<Database>,
+    objects_dir: PathBuf,
+}
+
+impl Embedded {
+    /// Opens a data folder, or makes one. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with the folder, and what to do about it.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let objects_dir = dir.join("objects");
+        make_folder(dir)?;
+        let file = dir.join("signet.redb");
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(&file)
+            .map_err(|error| OpenError::database(dir, &file, error))?;
+        tables::create(&database).map_err(|error| OpenError::corrupt(&file, error))?;
+        make_folder(&objects_dir)?;
+        File::open(dir)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| OpenError::folder(dir, source))?;
+
+        let database = Arc::new(database);
+        let writer = Writer::start(Arc::clone(&database)).map_err(|source| OpenError::folder(dir, source))?;
+        Ok(Self(Arc::new(Inner { writer, database, objects_dir })))
+    }
+
+    /// Where [`Files`] keeps the objects.
+    #[must_use]
+    pub fn objects_dir(&self) -> &Path {
+        &self.0.objects_dir
+    }
+
+    /// Runs a query where it may block: it reads many rows.
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&ReadTransaction) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let database = Arc::clone(&self.0.database);
+        tokio::task::spawn_blocking(move || query(&database.begin_read()?))
+            .await
+            .map_err(StoreError::unavailable)?
+    }
+
+    /// Runs a query at once: for a row or two. Such a look-up takes microseconds from the cache of
+    /// the database or of the system, less than handing it to another thread does, and never waits
+    /// for a writer.
+    fn read_now<T>(
+        &self,
+        query: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        query(&self.0.database.begin_read()?)
+    }
+}
+
+fn make_folder(dir: &Path) -> Result<(), OpenError> {
+    match fs::create_dir_all(dir) {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotADirectory) => {
+            Err(OpenError::NotAFolder { path: dir.to_owned() })
+        }
+        Err(error) => Err(OpenError::folder(dir, error)),
+    }
+}

@@ -1,0 +1,65 @@
+//! The store of tenants.
+
+use async_trait::async_trait;
+use redb::{ReadTransaction, ReadableTable};
+
+use super::Embedded;
+use super::tables::{self, API_KEYS, TENANTS};
+use crate::media::{ApiKeyDigest, Tenant, TenantId};
+use crate::service::ports::{StoreError, TenantStore};
+
+#[async_trait]
+impl TenantStore for Embedded {
+    async fn find(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.read_now(|transaction| find(transaction, id.as_str()))
+    }
+
+    async fn find_by_api_key(&self, digest: &ApiKeyDigest) -> Result<Option<Tenant>, StoreError> {
+        self.read_now(|transaction| match transaction.open_table(API_KEYS)?.get(digest.as_bytes())? {
+            Some(id) => find(transaction, id.value()),
+            None => Ok(None),
+        })
+    }
+}
+
+impl Embedded {
+    /// Puts a tenant in, or replaces the one with its id; the API key that it had is good no more.
+    /// `false` where its API key is another tenant's: nothing is changed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn put_tenant(&self, tenant: &Tenant) -> Result<bool, StoreError> {
+        let (tenant, value) = (tenant.clone(), tables::encode(tenant)?);
+        self.0
+            .writer
+            .write(move |transaction| {
+                let id = tenant.id.as_str();
+                let (mut tenants, mut api_keys) =
+                    (transaction.open_table(TENANTS)?, transaction.open_table(API_KEYS)?);
+                let old = tenants.get(id)?.map(|old| tables::decode::<Tenant>(old.value())).transpose();
+                let old = match old {
+                    Ok(old) => old,
+                    Err(unreadable) => return Ok(Err(unreadable)),
+                };
+                if let Some(digest) = &tenant.api_key
+                    && api_keys.get(digest.as_bytes())?.is_some_and(|owner| owner.value() != id)
+                {
+                    return Ok(Ok(false));
+                }
+                if let Some(digest) = old.and_then(|old| old.api_key) {
+                    api_keys.remove(digest.as_bytes())?;
+                }
+                if let Some(digest) = &tenant.api_key {
+                    api_keys.insert(digest.as_bytes(), id)?;
+                }
+                tenants.insert(id, value.as_slice())?;
+                Ok(Ok(true))
+            })
+            .await?
+    }
+}
+
+fn find(transaction: &ReadTransaction, id: &str) -> Result<Option<Tenant>, StoreError> {
+    let value = transaction.open_table(TENANTS)?.get(id)?;
+    value.map(|value| tables::decode(value.value())).transpose()
+}

@@ -1,0 +1,7 @@
+//! The implementations of the services' ports, one vendor a folder. None knows another, none knows HTTP.
+//!
+//! 1. [`embedded`]: assets and tenants in one database file, objects in local files. Needs nothing else.
+//! 2. [`jwks`]: bearer tokens checked against a file of public keys.
+
+pub mod embedded;
+pub mod jwks;

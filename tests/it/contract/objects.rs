@@ -1,0 +1,364 @@
+//! What every object store must do, the presigned way in included.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use signet::media::{Checksum, ContentType, Timestamp};
+use signet::service::ports::{
+    ByteRange, Clock, ObjectLocation, ObjectStore, Presigned, SystemClock, UploadTerms,
+};
+use tokio::task::JoinSet;
+
+type Store = Arc<dyn ObjectStore>;
+
+/// How a client reaches the store: an HTTP client, or what stands in for one.
+#[async_trait]
+pub trait Door: Send + Sync + 'static {
+    /// Sends an upload now.
+    async fn send(&self, upload: Upload) -> Sent;
+}
+
+type Entrance = Arc<dyn Door>;
+
+/// A request as a client sends it.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// Where to.
+    pub url: String,
+    /// Its headers, `content-length` included.
+    pub headers: Vec<(String, String)>,
+    /// What is sent.
+    pub body: Bytes,
+    /// Whether the connection breaks after the body.
+    pub cut: bool,
+}
+
+/// What became of an upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It was taken.
+    Stored,
+    /// Something is there already.
+    Exists,
+    /// It was refused, for whatever other reason.
+    Refused,
+}
+
+/// All checks, one after the other.
+pub async fn all(store: Store, door: Entrance) {
+    an_upload_is_stored_as_promised(store.clone(), door.clone()).await;
+    a_ticket_never_asks_for_what_clients_derive(store.clone()).await;
+    what_differs_from_the_ticket_is_refused(store.clone(), door.clone()).await;
+    a_tampered_url_is_refused(store.clone(), door.clone()).await;
+    a_ticket_runs_out(store.clone(), door.clone()).await;
+    of_racing_uploads_one_wins(store.clone(), door.clone()).await;
+    ranges_are_parts_of_the_file(store.clone(), door.clone()).await;
+    a_copy_is_whole_and_replaces(store.clone(), door.clone()).await;
+    deleting_twice_is_no_error(store.clone(), door.clone()).await;
+    keys_never_collide(store.clone(), door.clone()).await;
+    a_cut_upload_leaves_nothing(store, door).await;
+}
+
+async fn an_upload_is_stored_as_promised(store: Store, door: Entrance) {
+    for content in [Bytes::from_static(b"x"), noise(3_000_000)] {
+        for checked in [false, true] {
+            let place = fresh_place("a.png");
+            let presigned = presign(&store, &place, &content, checked).await;
+            assert_eq!(presigned.method, "PUT");
+            assert!(store.head(&place).await.unwrap().is_none());
+            assert_eq!(door.send(upload(&presigned, &content)).await, Sent::Stored);
+
+            let stored = store.head(&place).await.unwrap().unwrap();
+            assert_eq!(stored.size_bytes, content.len() as u64);
+            assert_eq!(stored.content_type, "image/png");
+            assert!(stored.etag.starts_with('"') && stored.etag.ends_with('"') && stored.etag.len() > 2);
+            if let Some(sha256) = &stored.sha256 {
+                assert_eq!(*sha256, sha256_of(&content));
+            }
+            assert_eq!(bytes_of(&store, &place, None).await, Some((None, content.clone())));
+        }
+    }
+}
+
+async fn a_ticket_never_asks_for_what_clients_derive(store: Store) {
+    let content = Bytes::from_static(b"x");
+    let presigned = presign(&store, &fresh_place("a.png"), &content, true).await;
+    let mut names: Vec<&str> = presigned.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["content-type", "if-none-match", "x-amz-checksum-sha256"]);
+    for part in ["X-Amz-Algorithm=", "X-Amz-Date=", "&X-Amz-Expires=900", "&X-Amz-Signature="] {
+        assert!(presigned.url.contains(part), "{part}");
+    }
+    assert!(!format!("{presigned:?}").contains("X-Amz"), "a ticket isn't for logs");
+}
+
+async fn what_differs_from_the_ticket_is_refused(store: Store, door: Entrance) {
+    let content = Bytes::from_static(b"0123456789");
+    let place = fresh_place("a.png");
+    let good = upload(&presign(&store, &place, &content, true).await, &content);
+    let without = |name: &str| {
+        let mut bad = good.clone();
+        bad.headers.retain(|(header, _)| header != name);
+        bad
+    };
+    let with = |name: &str, value: &str| {
+        let mut bad = without(name);
+        bad.headers.push((name.into(), value.into()));
+        bad
+    };
+    let body = |bytes: &'static [u8]| Upload { body: Bytes::from_static(bytes), ..good.clone() };
+    let cases = [
+        ("no length", without("content-length")),
+        ("no type", without("content-type")),
+        ("no condition", without("if-none-match")),
+        ("no checksum", without("x-amz-checksum-sha256")),
+        ("another type", with("content-type", "image/gif")),
+        ("another condition", with("if-none-match", "\"x\"")),
+        ("another checksum", with("x-amz-checksum-sha256", &sha256_of(b"9876543210"))),
+        ("longer, honestly", Upload { body: "0123456789x".into(), ..with("content-length", "11") }),
+        ("shorter, honestly", Upload { body: "012345678".into(), ..with("content-length", "9") }),
+        ("longer than its header", body(b"0123456789x")),
+        ("shorter than its header", body(b"012345678")),
+        ("empty", body(b"")),
+        ("as long, but another", body(b"9876543210")),
+    ];
+    for (what, bad) in cases {
+        assert_eq!(door.send(bad).await, Sent::Refused, "{what}");
+        assert!(store.head(&place).await.unwrap().is_none(), "{what}");
+    }
+    assert_eq!(door.send(good).await, Sent::Stored, "the ticket itself is good still");
+}
+
+async fn a_tampered_url_is_refused(store: Store, door: Entrance) {
+    let content = Bytes::from_static(b"0123456789");
+    let place = fresh_place("a.png");
+    let good = upload(&presign(&store, &place, &content, false).await, &content);
+    let change = |from: &str, to: &str| {
+        let url = good.url.replacen(from, to, 1);
+        assert_ne!(url, good.url, "{from}");
+        Upload { url, ..good.clone() }
+    };
+    let (path, query) = good.url.split_once('?').unwrap();
+    let signature = query.split("X-Amz-Signature=").nth(1).unwrap();
+    let flipped = if signature.starts_with('0') { "1" } else { "0" };
+    let cases = [
+        ("another key", change("a.png", "b.png")),
+        ("another bucket", change(&place.bucket, "bucket-of-others")),
+        ("a spelling of the key", change("a.png", "%61.png")),
+        ("a longer life", change("X-Amz-Expires=900", "X-Amz-Expires=9000")),
+        ("another time", change("X-Amz-Date=2", "X-Amz-Date=3")),
+        ("fewer signed headers", change("content-length%3B", "")),
+        ("another algorithm", change("X-Amz-Algorithm=", "X-Amz-Algorithm=X")),
+        ("another signature", change(signature, &format!("{flipped}{}", &signature[1..]))),
+        ("an empty signature", change(signature, "")),
+        ("a cut signature", change(signature, &signature[..32])),
+        ("no signature", change(&format!("&X-Amz-Signature={signature}"), "")),
+        ("no query", Upload { url: path.into(), ..good.clone() }),
+        ("one parameter twice", Upload { url: format!("{}&X-Amz-Expires=900", good.url), ..good.clone() }),
+        ("one parameter more", Upload { url: format!("{}&x-id=PutObject", good.url), ..good.clone() }),
+    ];
+    for (what, bad) in cases {
+        assert_eq!(door.send(bad).await, Sent::Refused, "{what}");
+        assert!(store.head(&place).await.unwrap().is_none(), "{what}");
+    }
+    let elsewhere = ObjectLocation { key: place.key.replace("a.png", "b.png"), ..place.clone() };
+    assert!(store.head(&elsewhere).await.unwrap().is_none());
+    assert_eq!(door.send(good).await, Sent::Stored);
+}
+
+async fn a_ticket_runs_out(store: Store, door: Entrance) {
+    let content = Bytes::from_static(b"0123456789");
+    let place = fresh_place("a.png");
+    let long_ago = Timestamp::from_seconds(SystemClock.now().seconds() - 3_600);
+    let terms = terms(&content, false);
+    let old = store.presign_put(&place, &terms, long_ago, 900).await.unwrap();
+    assert_eq!(door.send(upload(&old, &content)).await, Sent::Refused);
+    assert!(store.head(&place).await.unwrap().is_none());
+    let still_good = store.presign_put(&place, &terms, long_ago, 7_200).await.unwrap();
+    assert_eq!(door.send(upload(&still_good, &content)).await, Sent::Stored);
+}
+
+async fn of_racing_uploads_one_wins(store: Store, door: Entrance) {
+    let place = fresh_place("a.png");
+    let mut racers = JoinSet::new();
+    for _ in 0..16 {
+        let (store, door, place, content) = (store.clone(), door.clone(), place.clone(), noise(200_000));
+        racers.spawn(async move {
+            let presigned = presign(&store, &place, &content, true).await;
+            (door.send(upload(&presigned, &content)).await, content)
+        });
+    }
+    let (won, lost): (Vec<_>, Vec<_>) =
+        racers.join_all().await.into_iter().partition(|(sent, _)| *sent == Sent::Stored);
+    assert_eq!(won.len(), 1);
+    assert!(lost.iter().all(|(sent, _)| *sent == Sent::Exists));
+    assert_eq!(bytes_of(&store, &place, None).await, Some((None, won[0].1.clone())));
+}
+
+async fn ranges_are_parts_of_the_file(store: Store, door: Entrance) {
+    let place = fresh_place("a.png");
+    let content = noise(300_000);
+    put(&store, &door, &place, &content).await;
+    let part = |first: u64, last: u64| (Some((first, last)), content.slice(first as usize..=last as usize));
+    let cases = [
+        (ByteRange::FromTo(0, 0), part(0, 0)),
+        (ByteRange::FromTo(1, 200_000), part(1, 200_000)),
+        (ByteRange::FromTo(299_999, 299_999), part(299_999, 299_999)),
+        (ByteRange::FromTo(299_000, u64::MAX), part(299_000, 299_999)),
+        (ByteRange::From(0), part(0, 299_999)),
+        (ByteRange::From(131_072), part(131_072, 299_999)),
+        (ByteRange::Last(1), part(299_999, 299_999)),
+        (ByteRange::Last(999_999), part(0, 299_999)),
+        (ByteRange::From(300_000), (None, Bytes::new())),
+        (ByteRange::FromTo(5, 4), (None, Bytes::new())),
+        (ByteRange::Last(0), (None, Bytes::new())),
+    ];
+    for (range, expected) in cases {
+        assert_eq!(bytes_of(&store, &place, Some(range)).await, Some(expected), "{range:?}");
+    }
+    assert_eq!(bytes_of(&store, &fresh_place("none"), Some(ByteRange::From(0))).await, None);
+}
+
+async fn a_copy_is_whole_and_replaces(store: Store, door: Entrance) {
+    let (from, to) = (fresh_place("a.png"), fresh_place("private/a.png"));
+    assert!(!store.copy(&from, &to).await.unwrap(), "nothing to copy");
+    assert!(store.head(&to).await.unwrap().is_none());
+    let content = noise(200_000);
+    put(&store, &door, &from, &content).await;
+    put(&store, &door, &to, b"old").await;
+    assert!(store.copy(&from, &to).await.unwrap());
+    assert!(store.copy(&from, &from).await.unwrap(), "onto itself");
+    for place in [&from, &to] {
+        assert_eq!(bytes_of(&store, place, None).await, Some((None, content.clone())));
+        assert_eq!(store.head(place).await.unwrap().unwrap().content_type, "image/png");
+    }
+    store.delete(&from).await.unwrap();
+    assert_eq!(bytes_of(&store, &to, None).await, Some((None, content)));
+}
+
+async fn deleting_twice_is_no_error(store: Store, door: Entrance) {
+    let place = fresh_place("a.png");
+    store.delete(&place).await.unwrap();
+    put(&store, &door, &place, b"x").await;
+    store.delete(&place).await.unwrap();
+    store.delete(&place).await.unwrap();
+    assert!(store.head(&place).await.unwrap().is_none());
+    assert_eq!(bytes_of(&store, &place, None).await, None);
+    put(&store, &door, &place, b"y").await;
+}
+
+async fn keys_never_collide(store: Store, door: Entrance) {
+    let place = fresh_place("");
+    let stem = place.key;
+    let mut tails: Vec<String> = [
+        "a",
+        "a/b",
+        "a/b/c",
+        "A",
+        "a.",
+        "a ",
+        " a",
+        "a+b",
+        "a%20b",
+        "a%2Fb",
+        "ä",
+        "a\u{308}",
+        "日本/🎬.mp4",
+        "CON",
+        "nul.txt",
+        "a?b=c",
+        "a&b;c=d",
+        "~!@#$^*()'\"<>|",
+        ".hidden",
+        "...",
+        "a:b",
+    ]
+    .map(Into::into)
+    .to_vec();
+    tails.push("s".repeat(255));
+    tails.push("x".repeat(1_024 - stem.len()));
+    tails.push("é".repeat((1_024 - stem.len()) / 2));
+    for tail in &tails {
+        let place = ObjectLocation { bucket: place.bucket.clone(), key: format!("{stem}{tail}") };
+        put(&store, &door, &place, tail.as_bytes()).await;
+    }
+    for tail in &tails {
+        let place = ObjectLocation { bucket: place.bucket.clone(), key: format!("{stem}{tail}") };
+        let found = bytes_of(&store, &place, None).await;
+        assert_eq!(found, Some((None, Bytes::from(tail.clone()))), "{tail}");
+    }
+}
+
+async fn a_cut_upload_leaves_nothing(store: Store, door: Entrance) {
+    let place = fresh_place("a.png");
+    let content = noise(500_000);
+    let good = upload(&presign(&store, &place, &content, false).await, &content);
+    for sent in [0, 1, 250_000, 499_999] {
+        let cut = Upload { body: content.slice(..sent), cut: true, ..good.clone() };
+        assert_eq!(door.send(cut).await, Sent::Refused, "after {sent} bytes");
+        assert!(store.head(&place).await.unwrap().is_none(), "after {sent} bytes");
+    }
+    assert_eq!(door.send(good).await, Sent::Stored, "the ticket itself is good still");
+}
+
+/// Stores a content under a ticket made for it.
+pub async fn put(store: &Store, door: &Entrance, place: &ObjectLocation, content: &[u8]) {
+    let content = Bytes::copy_from_slice(content);
+    let presigned = presign(store, place, &content, true).await;
+    assert_eq!(door.send(upload(&presigned, &content)).await, Sent::Stored, "{place}");
+}
+
+/// Range and bytes of what is stored.
+pub async fn bytes_of(
+    store: &Store,
+    place: &ObjectLocation,
+    range: Option<ByteRange>,
+) -> Option<(Option<(u64, u64)>, Bytes)> {
+    let mut body = store.get(place, range).await.unwrap()?;
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.bytes.next().await {
+        bytes.extend_from_slice(&chunk.unwrap());
+    }
+    Some((body.range, bytes.into()))
+}
+
+/// A place that nothing else uses.
+pub fn fresh_place(tail: &str) -> ObjectLocation {
+    ObjectLocation { bucket: "signet-contract".into(), key: format!("{}/{tail}", ulid::Ulid::generate()) }
+}
+
+/// The request that a client makes of a ticket.
+pub fn upload(presigned: &Presigned, content: &Bytes) -> Upload {
+    let mut headers = presigned.headers.clone();
+    headers.push(("content-length".into(), content.len().to_string()));
+    Upload { url: presigned.url.clone(), headers, body: content.clone(), cut: false }
+}
+
+/// A ticket for a content.
+pub async fn presign(store: &Store, place: &ObjectLocation, content: &Bytes, checked: bool) -> Presigned {
+    store.presign_put(place, &terms(content, checked), SystemClock.now(), 900).await.unwrap()
+}
+
+fn terms(content: &[u8], checked: bool) -> UploadTerms {
+    UploadTerms {
+        content_type: ContentType::parse("image/png").unwrap(),
+        size_bytes: content.len() as u64,
+        checksum: checked.then(|| Checksum::parse(&sha256_of(content)).unwrap()),
+    }
+}
+
+fn sha256_of(content: &[u8]) -> String {
+    STANDARD.encode(digest(&SHA256, content))
+}
+
+/// Random bytes, so that no two contents are alike.
+fn noise(length: usize) -> Bytes {
+    let mut bytes = vec![0; length];
+    rand::fill(&mut bytes[..]);
+    bytes.into()
+}
