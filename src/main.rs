@@ -1,7 +1,3 @@
-<<<<<<< HEAD
-<<<<<<< HEAD
-fn main() {}
-=======
 //! The `signet` program. All of it is in the library; this only starts it.
 
 use std::process::ExitCode;
@@ -12,7 +8,3 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     signet::cli::run(std::env::args_os())
 }
->>>>>>> helper-a
-=======
-fn main() {}
->>>>>>> helper-b

@@ -5,9 +5,8 @@ use std::fs;
 use zeroize::Zeroizing;
 
 use super::StartError;
-use crate::cli::time::parse_time;
 use crate::cloudfront::{KeyAlgorithm, KeyPairId, NonceMode, PrivateKey, PublicKey};
-use crate::config::{KeySettings, NonceSetting, SigningSettings};
+use crate::config::{KeySettings, NonceSetting, SigningSettings, time};
 use crate::service::key_ring::{KeyRing, RingKey};
 
 /// Reads all keys of the settings. Each private key must match its public key, where that is given.
@@ -55,9 +54,9 @@ fn ring_key(settings: &KeySettings, nonce: NonceSetting) -> Result<RingKey, Star
     if private.algorithm() == KeyAlgorithm::EcdsaP256 && hash != private.default_hash() {
         return Err(StartError::setting(name("hash"), "an ECDSA key signs with SHA256 only"));
     }
-    let time = |field: &str, text: &Option<String>| {
+    let moment = |field: &str, text: &Option<String>| {
         text.as_deref()
-            .map(|text| parse_time(text).map_err(|error| StartError::setting(name(field), error)))
+            .map(|text| time::parse(text).map_err(|error| StartError::setting(name(field), error)))
             .transpose()
     };
     Ok(RingKey {
@@ -65,8 +64,8 @@ fn ring_key(settings: &KeySettings, nonce: NonceSetting) -> Result<RingKey, Star
         private,
         public,
         hash,
-        not_before: time("not_before", &settings.not_before)?.unwrap_or(0),
-        retire_at: time("retire_at", &settings.retire_at)?,
+        not_before: moment("not_before", &settings.not_before)?.unwrap_or(0),
+        retire_at: moment("retire_at", &settings.retire_at)?,
     })
 }
 

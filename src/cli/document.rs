@@ -9,11 +9,12 @@ use clap::ArgGroup;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{CliError, Output, read_file, runtime, time};
+use super::{CliError, Output, read_file, runtime};
+use crate::config::time;
 use crate::app::offline::Offline;
 use crate::cloudfront::{HashAlgorithm, KeyPairId, NonceMode, PrivateKey, Window};
 use crate::document::References;
-use crate::service::documents::{DocumentError, DocumentOptions, Documents, SignedDocument, row_json};
+use crate::service::documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 use crate::service::key_ring::RingKey;
 use crate::service::layout::Place;
 use crate::service::links::{GrantScope, Life};
@@ -218,7 +219,7 @@ impl Job {
     fn failed(&self, error: &DocumentError, out: &mut Output) -> CliError {
         if let DocumentError::Unsigned { rows, .. } = error {
             for row in rows {
-                out.diagnose(&format!("unsigned: {}", row_json(row)));
+                out.diagnose(&format!("unsigned: {}", row));
             }
         }
         CliError::Failed(error.to_string())
@@ -234,7 +235,7 @@ impl Totals {
 
 /// The report around a document, whose bytes stay as they are.
 fn wrapped(signed: &SignedDocument) -> Vec<u8> {
-    let media = serde_json::Value::Array(signed.rows.iter().map(row_json).collect()).to_string();
+    let media = serde_json::Value::Array(signed.rows.clone()).to_string();
     let mut wrapped = Vec::with_capacity(signed.bytes.len() + media.len() + 32);
     wrapped.extend_from_slice(b"{\"document\":");
     wrapped.extend_from_slice(&signed.bytes);

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{CliError, Output, read_file, time};
+use super::{CliError, Output, read_file};
+use crate::config::time;
 use crate::cloudfront::inspect::{
     Cause, Inspection, KeyLookup, Outcome, PolicyKind, Request, inspect, likely_causes,
 };

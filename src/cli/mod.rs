@@ -1,10 +1,12 @@
 //! The commands: one file each.
 //!
-//! 1. [`sign`]: links and cookies for given URLs.
-//! 2. [`inspect`]: why CloudFront would serve or refuse a link.
-//! 3. [`keygen`]: a new key pair.
+//! 1. [`dev`], [`serve`]: the proxy; with everything embedded, or by settings.
+//! 2. [`check`]: would those settings do?
+//! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents.
+//! 4. [`inspect`]: why CloudFront would serve or refuse a link.
+//! 5. [`keygen`]: a new key pair.
 //!
-//! [`output`] alone writes to stdout and stderr, [`time`] reads times and the clock. Answers go to stdout,
+//! [`output`] alone writes to stdout and stderr. Answers go to stdout,
 //! diagnostics to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
 
 use std::ffi::OsString;
@@ -16,11 +18,14 @@ use thiserror::Error;
 
 pub use self::output::Output;
 
+pub mod check;
+pub mod dev;
+pub mod document;
 pub mod inspect;
 pub mod keygen;
 pub mod output;
+pub mod serve;
 pub mod sign;
-pub mod time;
 
 #[derive(Parser)]
 #[command(name = "signet", version, about = "Signs CloudFront media links")]
@@ -32,12 +37,20 @@ struct Cli {
 /// What can be asked of `signet`.
 #[derive(Subcommand)]
 enum Command {
+    /// Serve with everything embedded: API, object store, and an edge that verifies links
+    Dev(dev::Args),
+    /// Serve by a file of settings
+    Serve(serve::Args),
     /// Sign URLs: a link a line
     Sign(sign::Args),
+    /// Sign a content document
+    Document(document::Args),
     /// Say why CloudFront would serve or refuse a link
     Inspect(inspect::Args),
     /// Make a key pair, and say how to register it
     Keygen(keygen::Args),
+    /// Check settings, key pairs and stores
+    Check(check::Args),
 }
 
 /// Why a command didn't do what it was asked.
@@ -55,6 +68,11 @@ pub enum CliError {
 }
 
 impl CliError {
+    /// A failure that says it all.
+    pub fn failed(reason: impl std::fmt::Display) -> Self {
+        Self::Failed(reason.to_string())
+    }
+
     /// A failure about a thing: `thing: reason`.
     pub fn about(thing: impl std::fmt::Display, reason: impl std::fmt::Display) -> Self {
         Self::Failed(format!("{thing}: {reason}"))
@@ -69,7 +87,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return explain(&error, &mut out),
     };
     let done = match cli.command {
+        Command::Dev(args) => dev::run(&args, &mut out),
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args, &mut out),
         Command::Sign(args) => sign::run(args, &mut out),
+        Command::Document(args) => document::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),
         Command::Keygen(args) => keygen::run(args, &mut out),
     };
@@ -97,6 +119,11 @@ fn explain(error: &clap::Error, out: &mut Output) -> ExitCode {
         Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,
         Err(_) => ExitCode::from(1),
     }
+}
+
+/// What the server and the signing of documents run on.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Runtime::new().map_err(|error| CliError::about("starting the runtime", error))
 }
 
 /// Reads a file that was named on the command line.

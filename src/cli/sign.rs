@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgGroup;
 
-use super::{CliError, Output, read_file, time};
+use super::{CliError, Output, read_file};
+use crate::config::time;
 use crate::cloudfront::{
     Grant, HashAlgorithm, KeyPairId, NonceMode, Policy, PolicyTerms, PrivateKey, Resource, SignableUrl,
     SourceIp, Window,

@@ -13,6 +13,7 @@ mod server;
 mod signing;
 mod store;
 mod tenants;
+pub mod time;
 mod uploads;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// Something to resolve, as the document says it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Want<'a> {
     /// A file by its object key, which is decoded but not yet checked.
     File {
@@ -35,7 +35,7 @@ impl Want<'_> {
 }
 
 /// Smaller versions of a file: 1 to 16 widths, and their format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Derivatives {
     widths: [u16; 16],
     count: u8,

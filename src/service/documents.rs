@@ -1,16 +1,18 @@
 //! Whole documents: scan → resolve → splice.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::auth::Caller;
 use super::layout::{Layout, Place};
 use super::links::{FileLinks, FileTarget, LinkError, LinkService, expiry_text};
 use super::lookup::Lookup;
 use super::ports::Meter;
-use crate::document::{self, Answer, Kind, Links, Outcome, Reason, References, Row, Rules, ScanError, Want};
+use crate::document::{self, Answer, Kind, Links, Reason, References, Row, Rules, ScanError, Want};
 use crate::media::{Asset, Derivatives, ObjectKey};
 
 /// Signs documents.
@@ -44,8 +46,8 @@ pub struct SignedDocument {
     pub signed: usize,
     /// How long it may be cached, in seconds: the least of its links. `None` where it has none.
     pub max_age: Option<u64>,
-    /// What was done at each site, where a report was asked for.
-    pub rows: Vec<Row>,
+    /// The report's rows, where it was asked for: what was done at each site.
+    pub rows: Vec<Value>,
 }
 
 impl Documents {
@@ -89,20 +91,25 @@ impl Documents {
         let mut rules = self.rules.clone();
         rules.references = options.references.unwrap_or(rules.references);
         let scan = document::scan(&input, &rules)?;
-        let now = self.links.now();
         let resolved = self.resolve(place, caller, scan.wants()).await?;
         let signed = scan.splice(&resolved.answers);
-        let rows = if options.report || options.strict { signed.rows() } else { Vec::new() };
-        self.count(input.len(), &signed);
-        if options.strict && signed.signed() < signed.found() {
-            let unsigned = rows.into_iter().filter(|row| matches!(row.outcome, Outcome::Unsigned(_))).collect();
-            return Err(DocumentError::Unsigned { found: signed.found(), signed: signed.signed(), rows: unsigned });
+        let rows =
+            if options.report || signed.unsigned > 0 { scan.rows(&resolved.answers) } else { Vec::new() };
+        self.meter.document(input.len(), signed.found, signed.signed);
+        for row in rows.iter().filter(|row| !row.signed) {
+            self.meter.unsigned(row.reason.map_or("", Reason::as_str));
         }
-        let (found, signed_sites) = (signed.found(), signed.signed());
-        let max_age = if signed_sites > 0 { resolved.max_age.or(Some(0)) } else { None };
-        let _ = now;
-        let bytes = signed.into_owned().map_or_else(|| input.clone(), Bytes::from);
-        Ok(SignedDocument { bytes, found, signed: signed_sites, max_age, rows })
+        if options.strict && signed.unsigned > 0 {
+            let rows = rows.iter().filter(|row| !row.signed).map(row_json).collect();
+            return Err(DocumentError::Unsigned { found: signed.found, signed: signed.signed, rows });
+        }
+        let rows = if options.report { rows.iter().map(row_json).collect() } else { Vec::new() };
+        let (found, signed_sites) = (signed.found, signed.signed);
+        let bytes = match signed.bytes {
+            Cow::Borrowed(_) => input.clone(),
+            Cow::Owned(bytes) => Bytes::from(bytes),
+        };
+        Ok(SignedDocument { bytes, found, signed: signed_sites, max_age: resolved.max_age, rows })
     }
 
     async fn resolve(
@@ -143,13 +150,6 @@ impl Documents {
         });
         Ok(lookup.servable(&caller.tenant.id, ids).await?)
     }
-
-    fn count(&self, bytes: usize, signed: &document::Signed<'_>) {
-        self.meter.document(bytes, signed.found(), signed.signed());
-        for reason in signed.unsigned_reasons() {
-            self.meter.unsigned(reason.as_str());
-        }
-    }
 }
 
 struct Resolved {
@@ -165,8 +165,9 @@ fn target(
     match want {
         Want::File { key, derivatives } => {
             let key = ObjectKey::parse(key.as_ref()).map_err(|_| Reason::InvalidKey)?;
-            let derivatives =
-                derivatives.as_ref().and_then(|set| Derivatives::new(set.widths().to_vec(), set.format()));
+            let derivatives = derivatives.and_then(|set| {
+                Derivatives::new(set.widths().iter().map(|width| u32::from(*width)).collect(), set.format())
+            });
             FileTarget::new(place, key, derivatives.as_ref()).map_err(|_| Reason::InvalidKey)
         }
         Want::Asset { id } => match assets.get(id.as_ref()) {
@@ -192,33 +193,27 @@ fn answer(made: &FileLinks) -> Links {
 }
 
 /// A report's row as answers show it.
-#[must_use]
-pub fn row_json(row: &Row) -> serde_json::Value {
-    let mut members = serde_json::Map::new();
-    let mut put = |name: &str, value: serde_json::Value| members.insert(name.to_owned(), value);
-    put("pointer", row.pointer.clone().into());
+fn row_json(row: &Row<'_>) -> Value {
+    let mut members = Map::new();
+    let mut put = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    put("pointer", row.pointer.as_str().into());
     put("kind", row.kind.as_str().into());
-    if let Some((name, value)) = &row.subject {
-        put(name, value.clone().into());
+    if let Some((name, subject)) = row.kind.subject().zip(row.subject) {
+        put(name, subject.into());
     }
-    match &row.outcome {
-        Outcome::Signed { links, expires, warning } => {
-            if let Some(link) = links.first() {
-                put("link", link.clone().into());
-            }
-            if row.kind == Kind::Html {
-                put("links", links.clone().into());
-            }
-            put("expiresAt", expiry_text(*expires).into());
-            if let Some(reason) = warning {
-                put("reason", reason.as_str().into());
-            }
-        }
-        Outcome::Unsigned(reason) => {
-            put("reason", reason.as_str().into());
-        }
+    if let Some(link) = row.links.first() {
+        put("link", (*link).into());
     }
-    serde_json::Value::Object(members)
+    if row.kind == Kind::Html && !row.links.is_empty() {
+        put("links", row.links.clone().into());
+    }
+    if let Some(expires) = row.expires {
+        put("expiresAt", expiry_text(expires).into());
+    }
+    if let Some(reason) = row.reason {
+        put("reason", reason.as_str().into());
+    }
+    Value::Object(members)
 }
 
 /// Why a document isn't signed.
@@ -234,8 +229,8 @@ pub enum DocumentError {
         found: usize,
         /// How many of them could be signed.
         signed: usize,
-        /// The others.
-        rows: Vec<Row>,
+        /// The report's rows of the others.
+        rows: Vec<Value>,
     },
     /// No links can be made.
     #[error(transparent)]

@@ -40,10 +40,9 @@ impl Edge {
         range: Option<ByteRange>,
     ) -> Result<ObjectBody, EdgeError> {
         let request = Request { url, cookies, at: self.clock.now().seconds(), ip: Some(viewer) };
-        let ring = &self.ring;
-        inspect(&request, |id| ring.find(id).map(|key| key.public.clone()))
-            .verdict
-            .map_err(EdgeError::Refused)?;
+        let keys = self.ring.keys();
+        let group = |id: &str| keys.iter().find(|key| key.id.as_str() == id).map(|key| &key.public);
+        inspect(&request, Some(&group)).verdict.map_err(EdgeError::Refused)?;
         let location = path_of(url).and_then(|path| self.layout.locate(path)).ok_or(EdgeError::NotFound)?;
         self.objects.get(&location, range).await?.ok_or(EdgeError::NotFound)
     }

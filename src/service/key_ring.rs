@@ -56,12 +56,6 @@ impl KeyRing {
         keys.iter().filter(active).max_by_key(|key| key.not_before).map(Arc::clone)
     }
 
-    /// A key by its id, whether it signs or not.
-    #[must_use]
-    pub fn find(&self, id: &str) -> Option<Arc<RingKey>> {
-        self.keys.load().iter().find(|key| key.id.as_str() == id).map(Arc::clone)
-    }
-
     /// All keys.
     #[must_use]
     pub fn keys(&self) -> Vec<Arc<RingKey>> {

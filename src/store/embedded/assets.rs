@@ -49,6 +49,21 @@ impl AssetStore for Embedded {
         })
     }
 
+    async fn existing(&self, ids: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
+        let ids = ids.to_vec();
+        self.read(move |transaction| {
+            let places = transaction.open_table(ASSET_PLACES)?;
+            let mut existing = Vec::new();
+            for id in ids {
+                if places.get(id.to_bytes())?.is_some() {
+                    existing.push(id);
+                }
+            }
+            Ok(existing)
+        })
+        .await
+    }
+
     async fn list(
         &self,
         tenant: &TenantId,
