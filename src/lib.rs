@@ -1,3 +1,4 @@
 //! Signet: a CDN edge signing proxy.
+pub mod http;
 pub mod media;
 pub mod service;
