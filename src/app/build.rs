@@ -94,7 +94,8 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
 pub async fn put_tenants(settings: &Settings, embedded: &Embedded) -> Result<(), StartError> {
     for tenant in tenants(settings)? {
         let put = embedded.put_tenant(&tenant).await;
-        let put = put.map_err(|error| StartError::system(format!("putting the tenant {} in", tenant.id), error))?;
+        let put =
+            put.map_err(|error| StartError::system(format!("putting the tenant {} in", tenant.id), error))?;
         if !put {
             let detail = format!("the tenant {} has the API key of another tenant", tenant.id);
             return Err(StartError::setting("tenants", detail));
@@ -241,14 +242,18 @@ fn rules(settings: &Settings, origins: &[String]) -> Rules {
 
 fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
     let parse = |text: &String| {
-        ContentType::parse(text)
-            .ok_or_else(|| StartError::setting("uploads.content_types", format!("{text:?} is no type/subtype")))
+        ContentType::parse(text).ok_or_else(|| {
+            StartError::setting("uploads.content_types", format!("{text:?} is no type/subtype"))
+        })
     };
     let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
     Ok(UploadPolicy { content_types, max_bytes: settings.uploads.max_bytes })
 }
 
-fn token_verifier(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Option<Arc<dyn TokenVerifier>>, StartError> {
+fn token_verifier(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn TokenVerifier>>, StartError> {
     let auth = &settings.auth;
     let Some(file) = &auth.jwks_file else { return Ok(None) };
     let jwks = Jwks::from_file(

@@ -38,7 +38,10 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
         }
         let warning = key.private.warning().map(|text| format!(" ({text})")).unwrap_or_default();
         say(format!("key pair    ok  {} {} {}{warning}", key.id, key.private.algorithm(), key.hash));
-        say(format!("            register this public key with CloudFront under that id:\n{}", key.public.to_pem().trim_end()));
+        say(format!(
+            "            register this public key with CloudFront under that id:\n{}",
+            key.public.to_pem().trim_end()
+        ));
     }
 
     let upload_url = format!("http://{}", settings.server.listen);
@@ -49,7 +52,9 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
             say(format!("stores      ok  {}", settings.store.path.display()));
         }
         // A node that is serving holds its folder: that is no fault of the settings.
-        Err(StartError::Store(error @ OpenError::InUse { .. })) => say(format!("stores      not checked: {error}")),
+        Err(StartError::Store(error @ OpenError::InUse { .. })) => {
+            say(format!("stores      not checked: {error}"))
+        }
         Err(error) => return Err(error),
     }
     Ok(report)

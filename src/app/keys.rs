@@ -40,10 +40,11 @@ fn ring_key(settings: &KeySettings, nonce: NonceSetting) -> Result<RingKey, Star
         let pem = fs::read(file).map_err(|error| {
             StartError::setting(name("public_key_file"), format!("can't read {}: {error}", file.display()))
         })?;
-        let stated = PublicKey::from_pem(&pem)
-            .map_err(|error| StartError::setting(name("public_key_file"), error))?;
+        let stated =
+            PublicKey::from_pem(&pem).map_err(|error| StartError::setting(name("public_key_file"), error))?;
         if stated.to_pem() != public.to_pem() {
-            let detail = "the private key doesn't belong to this public key: CloudFront would refuse every link";
+            let detail =
+                "the private key doesn't belong to this public key: CloudFront would refuse every link";
             return Err(StartError::setting(name("public_key_file"), detail));
         }
     }

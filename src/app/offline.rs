@@ -44,9 +44,11 @@ impl Offline {
         check_origin(&self.base).map_err(|detail| StartError::setting("--base", detail))?;
         let base = self.base.trim_end_matches('/').to_owned();
         let bucket = self.bucket.trim_matches('/');
-        let segment = |text: &str| Template::parse(text).is_ok_and(|template| template.is_shared()) && !text.is_empty();
+        let segment =
+            |text: &str| Template::parse(text).is_ok_and(|template| template.is_shared()) && !text.is_empty();
         if !bucket.split('/').all(segment) {
-            let detail = format!("{:?} must be a path of A-Z a-z 0-9 - _ . such as vivreal-demo", self.bucket);
+            let detail =
+                format!("{:?} must be a path of A-Z a-z 0-9 - _ . such as vivreal-demo", self.bucket);
             return Err(StartError::setting("--bucket", detail));
         }
         let hosts: Vec<String> = if self.hosts.is_empty() {
@@ -57,7 +59,8 @@ impl Offline {
         let template = || Template::parse("{key}").map_err(|error| StartError::setting("--bucket", error));
         let layout = Arc::new(Layout::new(&base, &hosts, template()?, template()?));
         let place = layout.place_of(bucket, bucket);
-        let ring = KeyRing::new(vec![self.key]).map_err(|error| StartError::setting("--private-key", error))?;
+        let ring =
+            KeyRing::new(vec![self.key]).map_err(|error| StartError::setting("--private-key", error))?;
         let links = LinkService::new(
             Arc::new(ring),
             LinkCache::new(CACHE_BYTES, rand::rng().random()),

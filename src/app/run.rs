@@ -1,19 +1,21 @@
 //! From sockets and a node to answers, until a signal.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::StartError;
 use super::build::Node;
 use super::listen::Bound;
 use crate::config::Settings;
 use crate::http::{
-    AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, Server, ServerLimits, admin, api, edge,
+    AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, RequestMeter, Server, ServerLimits, admin,
+    api, edge,
 };
+use crate::service::ports::SystemClock;
 
 /// The sockets of a process.
 pub struct Listeners {
@@ -30,11 +32,68 @@ pub struct Listeners {
 ///
 /// # Errors
 /// Where the system gives no signals.
-pub async fn run(settings: &Settings, node: Node, listeners: Listeners, up: impl FnOnce()) -> Result<(), StartError> {
+pub async fn run(
+    settings: &Settings,
+    node: Node,
+    listeners: Listeners,
+    up: impl FnOnce(),
+) -> Result<(), StartError> {
     let signals = |error| StartError::system("waiting for signals", error);
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
-    let _ = (&settings, &node, &listeners, &mut terminate, &mut interrupt);
+    let limits = ServerLimits {
+        connections: settings.server.max_connections,
+        drain_time: Duration::from_secs(settings.server.drain_seconds),
+        ..ServerLimits::default()
+    };
+    let readiness = Readiness::new();
+    let meter: Arc<dyn RequestMeter> = Arc::clone(&node.metrics) as Arc<dyn RequestMeter>;
+    let metrics = Arc::clone(&node.metrics);
+    let routers = [
+        Some((listeners.api, api(api_context(settings, &node, &meter)))),
+        listeners.edge.map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter }))),
+    ];
+    let admin =
+        admin(AdminContext { metrics: Arc::new(move || metrics.render()), readiness: readiness.clone() });
+
+    let (stop, stopping) = watch::channel(false);
+    let stopped = |mut stopping: watch::Receiver<bool>| async move {
+        // An error means that the sender is gone, which is as good a sign.
+        let _ = stopping.wait_for(|stop| *stop).await;
+    };
+    let mut servers = JoinSet::new();
+    for (bound, router) in routers.into_iter().flatten() {
+        let server = Server::new(bound.listener, router, limits.clone());
+        servers.spawn(server.run(stopped(stopping.clone())));
+    }
+    // Health is answered for as long as anything else is.
+    let (quit, quitting) = watch::channel(false);
+    let admin = Server::new(listeners.admin.listener, admin, limits);
+    let admin = tokio::spawn(admin.run(stopped(quitting)));
+
+    readiness.set(true);
     up();
-    todo!()
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: finishing what is under way");
+    readiness.set(false);
+    let _ = stop.send(true);
+    while servers.join_next().await.is_some() {}
+    let _ = quit.send(true);
+    admin.await.map_err(|error| StartError::system("stopping the admin listener", error))
+}
+
+fn api_context(settings: &Settings, node: &Node, meter: &Arc<dyn RequestMeter>) -> ApiContext {
+    ApiContext {
+        services: Arc::clone(&node.services),
+        objects: node.gate.clone(),
+        clock: Arc::new(SystemClock),
+        limits: HttpLimits {
+            document_bytes: usize::try_from(settings.documents.max_bytes).unwrap_or(usize::MAX),
+            ..HttpLimits::default()
+        },
+        meter: Arc::clone(meter),
+    }
 }

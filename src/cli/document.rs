@@ -10,9 +10,9 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use super::{CliError, Output, read_file, runtime};
-use crate::config::time;
 use crate::app::offline::Offline;
 use crate::cloudfront::{HashAlgorithm, KeyPairId, NonceMode, PrivateKey, Window};
+use crate::config::time;
 use crate::document::References;
 use crate::service::documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 use crate::service::key_ring::RingKey;

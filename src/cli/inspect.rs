@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{CliError, Output, read_file};
-use crate::config::time;
 use crate::cloudfront::inspect::{
     Cause, Inspection, KeyLookup, Outcome, PolicyKind, Request, inspect, likely_causes,
 };
 use crate::cloudfront::{KeyPairId, PublicKey};
+use crate::config::time;
 
 /// The options of `signet inspect`.
 #[derive(clap::Args)]

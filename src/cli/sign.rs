@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use clap::ArgGroup;
 
 use super::{CliError, Output, read_file};
-use crate::config::time;
 use crate::cloudfront::{
     Grant, HashAlgorithm, KeyPairId, NonceMode, Policy, PolicyTerms, PrivateKey, Resource, SignableUrl,
     SourceIp, Window,
 };
+use crate::config::time;
 
 /// The options of `signet sign`.
 #[derive(clap::Args)]

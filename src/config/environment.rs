@@ -49,7 +49,13 @@ impl Environment {
     /// The variables that are Signet's own alone.
     #[must_use]
     pub fn of_signet(&self) -> Self {
-        Self(self.0.iter().filter(|(name, _)| name.starts_with(PREFIX)).map(|(n, v)| (n.clone(), v.clone())).collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| name.starts_with(PREFIX))
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
+        )
     }
 
     /// Whether a variable isn't there.
@@ -74,7 +80,9 @@ impl Environment {
             overrides.push(("cdn.path".into(), "{tenant}".into()));
             overrides.push(("cdn.bucket".into(), bucket.to_owned()));
         }
-        for (variable, value) in self.0.range(PREFIX.to_owned()..).take_while(|(name, _)| name.starts_with(PREFIX)) {
+        for (variable, value) in
+            self.0.range(PREFIX.to_owned()..).take_while(|(name, _)| name.starts_with(PREFIX))
+        {
             let path = variable[PREFIX.len()..].to_ascii_lowercase();
             let parts: Vec<&str> = path.split("__").collect();
             if parts.len() != 2 || parts.iter().any(|part| part.is_empty()) {
@@ -94,7 +102,8 @@ impl Environment {
         };
         match (self.value(PRIVATE_KEY), self.value(KEY_PAIR_ID)) {
             (Some(pem), Some(id)) => {
-                settings.signing.keys = vec![KeySettings { private_key: Some(Secret::new(pem)), ..KeySettings::new(id) }];
+                settings.signing.keys =
+                    vec![KeySettings { private_key: Some(Secret::new(pem)), ..KeySettings::new(id) }];
                 Ok(())
             }
             (None, Some(_)) => Err(missing(PRIVATE_KEY, KEY_PAIR_ID)),

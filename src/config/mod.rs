@@ -25,9 +25,7 @@ pub use cdn::{CdnSettings, DeliverySettings};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
-pub use signing::{
-    GrantScopeSetting, KeySettings, NonceSetting, OnFailureSetting, Secret, SigningSettings,
-};
+pub use signing::{GrantScopeSetting, KeySettings, NonceSetting, OnFailureSetting, Secret, SigningSettings};
 pub use store::StoreSettings;
 pub use tenants::TenantSettings;
 pub use uploads::UploadSettings;
@@ -78,7 +76,8 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Settings, ConfigEr
 /// # Errors
 /// What is wrong, and where.
 pub fn parse(text: &str, environment: &Environment, name: &str) -> Result<Settings, ConfigError> {
-    let wrong = |error: config::ConfigError| ConfigError::Wrong { name: name.to_owned(), detail: error.to_string() };
+    let wrong =
+        |error: config::ConfigError| ConfigError::Wrong { name: name.to_owned(), detail: error.to_string() };
     let mut builder =
         config::Config::builder().add_source(config::File::from_str(text, config::FileFormat::Toml));
     for (path, value) in environment.overrides()? {
@@ -153,7 +152,8 @@ mod tests {
     fn an_unknown_setting_is_an_error_wherever_it_stands() {
         let error = parse("[signing]\nttl = 3", &environment(&[]), "test").unwrap_err().to_string();
         assert!(error.contains("ttl"), "{error}");
-        let error = parse("", &environment(&[("SIGNET__SIGNING__TTL", "3")]), "test").unwrap_err().to_string();
+        let error =
+            parse("", &environment(&[("SIGNET__SIGNING__TTL", "3")]), "test").unwrap_err().to_string();
         assert!(error.contains("ttl"), "{error}");
         let error = parse("", &environment(&[("SIGNET__SERVER", "3")]), "test").unwrap_err().to_string();
         assert!(error.contains("SIGNET__SERVER"), "{error}");

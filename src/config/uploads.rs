@@ -18,8 +18,19 @@ pub struct UploadSettings {
 impl Default for UploadSettings {
     fn default() -> Self {
         let types = [
-            "image/jpeg", "image/png", "image/gif", "image/webp", "image/avif", "video/mp4", "video/webm",
-            "video/quicktime", "audio/mpeg", "audio/mp4", "audio/wav", "audio/ogg", "application/pdf",
+            "image/jpeg",
+            "image/png",
+            "image/gif",
+            "image/webp",
+            "image/avif",
+            "video/mp4",
+            "video/webm",
+            "video/quicktime",
+            "audio/mpeg",
+            "audio/mp4",
+            "audio/wav",
+            "audio/ogg",
+            "application/pdf",
         ];
         Self {
             content_types: types.map(str::to_owned).to_vec(),

@@ -8,9 +8,7 @@ use super::auth::Caller;
 use super::cursor::Cursors;
 use super::layout::{Layout, Place};
 use super::links::{FileTarget, Link, LinkError, LinkService};
-use super::ports::{
-    AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update, Usage,
-};
+use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update, Usage};
 use super::uploads::ATTEMPTS;
 use crate::media::{Asset, AssetId, InvalidField, ObjectKey, Status, StatusConflict, Tenant, Visibility};
 
@@ -158,7 +156,12 @@ impl Assets {
     ///
     /// # Errors
     /// Where it isn't there, the change isn't allowed, or a store can't answer.
-    pub async fn patch(&self, caller: &Caller, id: AssetId, patch: AssetPatch) -> Result<AssetView, AssetError> {
+    pub async fn patch(
+        &self,
+        caller: &Caller,
+        id: AssetId,
+        patch: AssetPatch,
+    ) -> Result<AssetView, AssetError> {
         let place = self.views.place(&caller.tenant);
         for _ in 0..ATTEMPTS {
             let before = self.read(caller, id).await?;

@@ -62,9 +62,9 @@ impl FolderCookies {
 
 fn folder_key(folder: &str) -> Result<ObjectKey, InvalidField> {
     let wrong = |detail: &str| InvalidField::new("/folder", detail);
-    let name = folder.strip_suffix('/').ok_or_else(|| {
-        wrong("must name a folder under the root and end in `/`, such as `groupObjects/`")
-    })?;
+    let name = folder
+        .strip_suffix('/')
+        .ok_or_else(|| wrong("must name a folder under the root and end in `/`, such as `groupObjects/`"))?;
     let key = ObjectKey::parse(name).map_err(|error| wrong(&error.to_string()))?;
     let decoded = percent_decode_str(name).decode_utf8_lossy();
     if decoded != name && ObjectKey::parse(decoded.as_ref()).is_err() {
@@ -95,8 +95,20 @@ mod tests {
     #[test]
     fn neither_the_root_nor_private_can_be_opened() {
         for folder in [
-            "", "/", "groupObjects", "private/", "private/x/", "Private/", "%70rivate/", "../", "a/../",
-            "a//", "./", "a\\b/", "%2e%2e/", "a%2f..%2f/",
+            "",
+            "/",
+            "groupObjects",
+            "private/",
+            "private/x/",
+            "Private/",
+            "%70rivate/",
+            "../",
+            "a/../",
+            "a//",
+            "./",
+            "a\\b/",
+            "%2e%2e/",
+            "a%2f..%2f/",
         ] {
             assert!(folder_key(folder).is_err(), "{folder}");
         }

@@ -132,9 +132,8 @@ impl Documents {
         }
         let made = self.links.files(&targets).await?;
         let max_age = made.iter().map(|links| links.link.max_age).min();
-        let answer = |slot: Result<usize, Reason>| -> Answer {
-            made.get(slot?).map(answer).ok_or(Reason::Unknown)
-        };
+        let answer =
+            |slot: Result<usize, Reason>| -> Answer { made.get(slot?).map(answer).ok_or(Reason::Unknown) };
         Ok(Resolved { answers: slots.into_iter().map(answer).collect(), max_age })
     }
 
@@ -185,11 +184,7 @@ fn target(
 }
 
 fn answer(made: &FileLinks) -> Links {
-    Links {
-        link: made.link.url.clone(),
-        derivatives: made.derivatives.clone(),
-        expires: made.link.expires,
-    }
+    Links { link: made.link.url.clone(), derivatives: made.derivatives.clone(), expires: made.link.expires }
 }
 
 /// A report's row as answers show it.

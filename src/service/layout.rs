@@ -148,7 +148,8 @@ impl Place {
     pub fn own_url(&self, url: &str) -> Result<OwnUrl, Reason> {
         let bare = strip_signing_parameters(url);
         let path = bare.split(['?', '#']).next().unwrap_or_default();
-        let rest = self.roots.iter().find_map(|root| path.strip_prefix(root.as_str())).ok_or(Reason::Foreign)?;
+        let rest =
+            self.roots.iter().find_map(|root| path.strip_prefix(root.as_str())).ok_or(Reason::Foreign)?;
         let decoded = decode(rest).map_err(|()| Reason::InvalidKey)?;
         if leaves_root(&decoded) {
             return Err(Reason::Foreign);
@@ -219,7 +220,8 @@ impl Template {
             Some(((before, after), placeholder)) => (before, Some(placeholder), after),
             None => (text, None, ""),
         };
-        let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+        let plain =
+            |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
         let dots = placeholder.is_none() && text.bytes().all(|byte| byte == b'.');
         if !plain(before) || !plain(after) || dots {
             return Err(InvalidTemplate { text: text.to_owned() });
@@ -267,7 +269,9 @@ impl fmt::Display for Template {
 
 /// A text that can't be a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no template: it is one path segment of A-Z a-z 0-9 - _ . with at most one {{key}} or {{tenant}}")]
+#[error(
+    "`{text}` is no template: it is one path segment of A-Z a-z 0-9 - _ . with at most one {{key}} or {{tenant}}"
+)]
 pub struct InvalidTemplate {
     text: String,
 }
@@ -329,7 +333,11 @@ mod tests {
             ("/vivreal-demo/a.jpg#top", Err(Reason::InvalidUrl)),
         ] {
             let found = place.own_url(&format!("{base}{path}"));
-            assert_eq!(found.as_ref().map(|own| own.key.as_str()).map_err(|reason| *reason), outcome, "{path}");
+            assert_eq!(
+                found.as_ref().map(|own| own.key.as_str()).map_err(|reason| *reason),
+                outcome,
+                "{path}"
+            );
         }
         assert_eq!(place.own_url("https://other.example/vivreal-demo/a.jpg").unwrap_err(), Reason::Foreign);
     }
@@ -337,7 +345,9 @@ mod tests {
     #[test]
     fn what_the_edge_can_not_route_is_nowhere() {
         let layout = layout("vivreal-{key}", "vivreal-{key}");
-        for path in ["", "/", "/vivreal-demo", "/vivreal-/a", "/other/a", "/vivreal-a*b/c", "/vivreal-demo/a//b"] {
+        for path in
+            ["", "/", "/vivreal-demo", "/vivreal-/a", "/other/a", "/vivreal-a*b/c", "/vivreal-demo/a//b"]
+        {
             assert_eq!(layout.locate(path), None, "{path}");
         }
     }

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::key_ring::{KeyRing, RingKey};
 use super::layout::Place;
 use super::link_cache::{LinkCache, LinkDigest};
 use super::ports::{Clock, LinkSource, Meter, StoreError};
 use super::signing_pool::SigningPool;
-use crate::cloudfront::{Grant, Policy, PolicyError, PolicyTerms, Resource, SignError, SignableUrl, Signature, Window};
+use crate::cloudfront::{
+    Grant, Policy, PolicyError, PolicyTerms, Resource, SignError, SignableUrl, Signature, Window,
+};
 use crate::media::{Derivatives, ObjectKey, Timestamp};
 
 /// How many signatures are under way at a time for one request, so that a large document leaves
@@ -167,8 +169,8 @@ impl LinkService {
     /// # Errors
     /// Where one of them can't be signed.
     pub async fn files(&self, targets: &[FileTarget]) -> Result<Vec<FileLinks>, LinkError> {
-        let made = stream::iter(targets).map(|target| self.file(target)).buffered(CONCURRENT_SIGNATURES);
-        made.collect::<Vec<_>>().await.into_iter().collect()
+        let pending: Vec<_> = targets.iter().map(|target| self.file(target)).collect();
+        stream::iter(pending).buffered(CONCURRENT_SIGNATURES).try_collect().await
     }
 
     /// A grant for everything that a pattern covers.
@@ -274,7 +276,12 @@ impl LinkService {
 }
 
 impl Inner {
-    async fn make(&self, digest: LinkDigest, key: &Arc<RingKey>, policy: &Policy) -> Result<Signature, LinkError> {
+    async fn make(
+        &self,
+        digest: LinkDigest,
+        key: &Arc<RingKey>,
+        policy: &Policy,
+    ) -> Result<Signature, LinkError> {
         let make = async {
             let outcome = self.pool.sign(Arc::clone(key), policy.to_json()).await;
             match &outcome {

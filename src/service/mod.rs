@@ -28,20 +28,31 @@ pub mod resolve;
 pub mod signing_pool;
 pub mod uploads;
 
+pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Views};
+pub use auth::{AuthError, Authenticator, Caller};
+pub use batch::{BatchItem, BatchLinks, BatchRequest, Subject};
+pub use cookies::{CookieError, CookieGrant, FolderCookies};
+pub use documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
+pub use edge::{Edge, EdgeError};
+pub use links::{FileTarget, Link, LinkError, LinkService};
+pub use lookup::Lookup;
+pub use resolve::{ResolveError, Resolved, Resolver};
+pub use uploads::{FinalizeError, Ticket, UploadError, Uploads};
+
 /// The use cases that the API offers.
 pub struct Services {
     /// Who calls.
-    pub auth: auth::Authenticator,
+    pub auth: Authenticator,
     /// `/m/{id}`.
-    pub resolver: resolve::Resolver,
+    pub resolver: Resolver,
     /// Many links in one call.
-    pub batch: batch::BatchLinks,
+    pub batch: BatchLinks,
     /// Whole documents.
-    pub documents: documents::Documents,
+    pub documents: Documents,
     /// Folders.
-    pub cookies: cookies::FolderCookies,
+    pub cookies: FolderCookies,
     /// Tickets.
-    pub uploads: uploads::Uploads,
+    pub uploads: Uploads,
     /// Stored files.
-    pub assets: assets::Assets,
+    pub assets: Assets,
 }

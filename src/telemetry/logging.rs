@@ -13,7 +13,9 @@ pub fn start(settings: &LogSettings) -> Result<(), String> {
         .map_err(|error| format!("log.level is {:?}: {error}", settings.level))?;
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match settings.format {
-        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
         LogFormat::Pretty => lines.with_target(false).try_init(),
     };
     started.map_err(|error| error.to_string())

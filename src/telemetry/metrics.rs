@@ -7,6 +7,7 @@ use prometheus::{
 };
 
 use crate::document::Reason;
+use crate::http::RequestMeter;
 use crate::service::ports::{LinkSource, Meter};
 
 /// All metrics, with a registry of their own.
@@ -30,13 +31,17 @@ impl Metrics {
     /// Where two metrics have one name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
-        let build = IntGaugeVec::new(Opts::new("signet_build_info", "Always 1; the version is a label."), &["version"])?;
+        let build = IntGaugeVec::new(
+            Opts::new("signet_build_info", "Always 1; the version is a label."),
+            &["version"],
+        )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let requests = IntCounterVec::new(
             Opts::new("signet_http_requests_total", "Requests answered, by route, method and status."),
             &["route", "method", "status"],
         )?;
-        let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let buckets =
+            vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
         let seconds = HistogramVec::new(
             HistogramOpts::new(
                 "signet_http_request_duration_seconds",
@@ -56,7 +61,8 @@ impl Metrics {
         let signing_failures =
             IntCounter::new("signet_signing_failures_total", "Signatures that couldn't be made.")?;
         let documents = IntCounter::new("signet_documents_total", "Documents signed.")?;
-        let document_bytes = IntCounter::new("signet_document_bytes_total", "Bytes of documents that came in.")?;
+        let document_bytes =
+            IntCounter::new("signet_document_bytes_total", "Bytes of documents that came in.")?;
         let sites = IntCounterVec::new(
             Opts::new("signet_document_sites_total", "Pieces of media found in documents, by outcome."),
             &["outcome"],
@@ -104,9 +110,10 @@ impl Metrics {
         }
         String::from_utf8_lossy(&text).into_owned()
     }
+}
 
-    /// Counts an answered request. `route` and `method` are of fixed sets.
-    pub fn request(&self, route: &str, method: &str, status: u16, seconds: f64) {
+impl RequestMeter for Metrics {
+    fn request(&self, route: &str, method: &'static str, status: u16, seconds: f64) {
         let mut digits = [0_u8; 3];
         let status = status_text(status, &mut digits);
         self.requests.with_label_values(&[route, method, status]).inc();
@@ -157,7 +164,9 @@ mod tests {
     fn families_are_there_from_the_start_and_count() {
         let metrics = Metrics::new().unwrap();
         let text = metrics.render();
-        for family in ["signet_links_total{source=\"cache\"} 0", "signet_document_unsigned_total{reason=\"foreign\"} 0"] {
+        for family in
+            ["signet_links_total{source=\"cache\"} 0", "signet_document_unsigned_total{reason=\"foreign\"} 0"]
+        {
             assert!(text.contains(family), "{text}");
         }
         metrics.request("/m/{id}", "GET", 302, 0.001);

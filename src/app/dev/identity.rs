@@ -45,8 +45,9 @@ impl Identity {
     pub fn open_or_create(data: &Path) -> Result<Self, StartError> {
         let (private_key, public_key) = (data.join("keys/private.pem"), data.join("keys/public.pem"));
         let pem = kept(&private_key, || {
-            let made = PrivateKey::generate(NewKey::Rsa);
-            made.map(|(_, pem)| pem.to_string()).map_err(|error| StartError::system("making a key pair", error))
+            let made = PrivateKey::generate(NewKey::Rsa2048);
+            made.map(|(_, pem)| pem.to_string())
+                .map_err(|error| StartError::system("making a key pair", error))
         })?;
         let key = PrivateKey::from_pem(pem.as_bytes(), NonceMode::Deterministic)
             .map_err(|error| StartError::setting(private_key.display().to_string(), error))?;
@@ -119,8 +120,7 @@ fn kept(path: &Path, make: impl FnOnce() -> Result<String, StartError>) -> Resul
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, path)

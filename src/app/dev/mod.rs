@@ -18,11 +18,11 @@ mod session;
 
 use std::path::Path;
 
+use super::StartError;
 use super::build::{embedded, node, put_tenants};
 use super::listen::{Bound, bind};
 use super::run::{Listeners, run};
-use super::StartError;
-use crate::config::{Environment, LogFormat, Settings, parse};
+use crate::config::{Environment, LogFormat, parse};
 use crate::telemetry::logging;
 
 use identity::Identity;

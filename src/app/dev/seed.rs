@@ -65,13 +65,15 @@ pub async fn seed(
         return Ok(content);
     }
     let pictures = data.join("pictures");
-    fs::create_dir_all(&pictures).map_err(|error| StartError::system("making the folder of pictures", error))?;
+    fs::create_dir_all(&pictures)
+        .map_err(|error| StartError::system("making the folder of pictures", error))?;
     for picture in [HARBOUR, STAGE, MUG] {
         let path = pictures.join(picture.name);
         fs::write(&path, picture.bytes)
             .map_err(|error| StartError::system(format!("writing {}", path.display()), error))?;
     }
-    let seeding = |error: Box<dyn std::error::Error + Send + Sync>| StartError::system("storing the pictures", error);
+    let seeding =
+        |error: Box<dyn std::error::Error + Send + Sync>| StartError::system("storing the pictures", error);
     let gate = node.gate.as_deref().ok_or_else(|| seeding("there is no local object store".into()))?;
     let caller = Caller { tenant: std::sync::Arc::new(identity.tenant()) };
     let garden = Garden { node, objects, gate, place: node.place(&caller.tenant), caller };

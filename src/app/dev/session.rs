@@ -28,7 +28,8 @@ impl Session {
         identity: &Identity,
         bucket: &str,
     ) -> Self {
-        let public_key = fs::canonicalize(&identity.public_key).unwrap_or_else(|_| identity.public_key.clone());
+        let public_key =
+            fs::canonicalize(&identity.public_key).unwrap_or_else(|_| identity.public_key.clone());
         let facts = json!({
             "api": api.url(),
             "edge": edge.url(),

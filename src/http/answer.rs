@@ -1,0 +1,74 @@
+//! Answers: JSON with its caching.
+
+use axum::body::Body;
+use axum::response::Response;
+use hyper::StatusCode;
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
+use serde::Serialize;
+
+use super::problem::{Kind, Problem};
+use crate::media::Timestamp;
+
+/// Who may keep an answer, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Caching {
+    /// Nobody.
+    No,
+    /// The client that asked, for so many seconds.
+    Private(u64),
+    /// Anybody, for so many seconds.
+    Public(u64),
+}
+
+impl Caching {
+    /// For the client alone, as long as the shortest-lived link lets it; not at all without links.
+    pub(super) fn of_links(max_ages: impl Iterator<Item = u64>) -> Self {
+        max_ages.min().map_or(Self::No, Self::Private)
+    }
+
+    /// Sets `Cache-Control`, and `Vary: Authorization` where what is kept belongs to one caller:
+    /// browsers keep answers across logins.
+    pub(super) fn apply(self, headers: &mut HeaderMap) {
+        let value = match self {
+            Self::No => "no-store".to_owned(),
+            Self::Private(seconds) => format!("private, max-age={seconds}"),
+            Self::Public(seconds) => format!("public, max-age={seconds}"),
+        };
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(CACHE_CONTROL, value);
+        }
+        if matches!(self, Self::Private(_)) {
+            headers.append(VARY, HeaderValue::from(AUTHORIZATION));
+        }
+    }
+}
+
+/// A JSON answer.
+pub(super) fn json(status: StatusCode, body: &impl Serialize, caching: Caching) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(body)
+        .map_err(|error| Problem::new(Kind::Internal, "the answer can't be written").caused_by(&error))?;
+    let mut response = Response::new(Body::from(bytes));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    caching.apply(response.headers_mut());
+    Ok(response)
+}
+
+/// A time in seconds since the Unix epoch as RFC 3339.
+pub(super) fn time(seconds: u64) -> String {
+    Timestamp::from_seconds(seconds).to_rfc3339()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_lived_link_bounds_the_caching() {
+        assert_eq!(Caching::of_links([90, 76, 140].into_iter()), Caching::Private(76));
+        assert_eq!(Caching::of_links([].into_iter()), Caching::No);
+        let answer = json(StatusCode::OK, &1, Caching::Private(76)).unwrap();
+        assert_eq!(answer.headers()[CACHE_CONTROL], "private, max-age=76");
+        assert_eq!(answer.headers()[VARY], "authorization");
+    }
+}

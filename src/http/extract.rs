@@ -1,0 +1,177 @@
+//! What handlers are given: who calls, which asset, and a JSON body that was read strictly.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::http::request::Parts;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::error::Category;
+use serde_path_to_error::Segment;
+
+use super::Api;
+use super::body::{self, Encoding, Pace};
+use super::limits::HttpLimits;
+use super::media_type::MediaType;
+use super::problem::{Kind, Problem};
+use crate::media::AssetId;
+use crate::service::{AuthError, Caller};
+
+impl FromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        Ok(api.services.auth.authenticate(authorization(&parts.headers)?).await?)
+    }
+}
+
+impl OptionalFromRequestParts<Api> for Caller {
+    type Rejection = Problem;
+
+    /// `None` where there are no credentials; wrong ones are refused all the same, so that their
+    /// owner hears of it.
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Option<Self>, Problem> {
+        if !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(None);
+        }
+        <Self as FromRequestParts<Api>>::from_request_parts(parts, api).await.map(Some)
+    }
+}
+
+fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(Some).map_err(|_| AuthError::Invalid.into()),
+        _ => Err(AuthError::Invalid.into()),
+    }
+}
+
+/// The asset's id in the path. What can't be an id names no asset: 404, as for one that isn't there.
+pub(super) struct PathId(pub(super) AssetId);
+
+impl FromRequestParts<Api> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let path = <Path<String> as FromRequestParts<Api>>::from_request_parts(parts, api).await;
+        let id = path.ok().and_then(|Path(text)| text.parse().ok());
+        id.map(Self).ok_or_else(Problem::asset_not_found)
+    }
+}
+
+/// A body that a control call takes.
+pub(super) trait JsonRequest: DeserializeOwned {
+    /// The most bytes that it may have.
+    fn limit(limits: &HttpLimits) -> usize {
+        limits.control_bytes
+    }
+}
+
+/// A JSON body.
+///
+/// 415 for another media type, 400 where it isn't JSON (with line and column), 422 where it is but
+/// a member is missing, unknown or wrong (with its pointer), 413 and 408 where it is too large or
+/// too slow.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: JsonRequest> FromRequest<Api> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, api: &Api) -> Result<Self, Problem> {
+        if MediaType::of(request.headers()) != Some(MediaType::Json) {
+            return Err(MediaType::unsupported(&["application/json"]));
+        }
+        let encoding = Encoding::of(request.headers())?;
+        let limit = T::limit(&api.limits);
+        let stream = body::stream(request.into_body(), Pace::at_once(&api.limits), Some(limit));
+        let bytes = body::collect(encoding.decode(stream), limit).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would fill the members of a struct from an array as well.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| translate(&error, String::new()))?;
+        return Err(Problem::new(Kind::InvalidField, "the body must be an object").with("pointer", ""));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(error.path());
+        translate(error.inner(), pointer)
+    })?;
+    deserializer.end().map_err(|error| translate(&error, String::new()))?;
+    Ok(value)
+}
+
+fn translate(error: &serde_json::Error, pointer: String) -> Problem {
+    match error.classify() {
+        Category::Data => Problem::new(Kind::InvalidField, error.to_string()).with("pointer", pointer),
+        Category::Syntax | Category::Eof | Category::Io => {
+            Problem::new(Kind::MalformedJson, error.to_string())
+                .with("line", error.line())
+                .with("column", error.column())
+        }
+    }
+}
+
+/// A path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => "/?".to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(rename = "a/b")]
+        _inner: Vec<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[serde(rename = "n")]
+        _n: u32,
+    }
+
+    fn refused(text: &str) -> (Kind, String) {
+        let problem = parse::<Outer>(text.as_bytes()).unwrap_err();
+        let context = crate::http::observe::RequestContext::new("/", "r");
+        let shown: serde_json::Value = serde_json::from_slice(&problem.to_json(&context)).unwrap();
+        (problem.kind(), shown["pointer"].as_str().unwrap_or_default().to_owned())
+    }
+
+    #[test]
+    fn wrong_members_are_named() {
+        for (text, pointer) in [
+            (r#"{"a/b":[{"n":1},{"n":"x"}]}"#, "/a~1b/1/n"),
+            (r#"{"a/b":[{"n":1,"m":2}]}"#, "/a~1b/0/m"),
+            (r#"{"a/b":[{}]}"#, "/a~1b/0"),
+            (r#"[[{"n":1}]]"#, ""),
+            ("1", ""),
+            ("{}", ""),
+        ] {
+            assert_eq!(refused(text), (Kind::InvalidField, pointer.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed() {
+        for text in ["", "{", "[", "nul", r#"{"a/b":[]} x"#, r#"{"a/b":[01]}"#, "{'a':1}"] {
+            assert_eq!(refused(text).0, Kind::MalformedJson, "{text}");
+        }
+    }
+}

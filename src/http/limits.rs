@@ -1,0 +1,71 @@
+//! How much a stranger may ask of Signet.
+
+use std::time::Duration;
+
+/// Limits of requests.
+#[derive(Debug, Clone)]
+pub struct HttpLimits {
+    /// Bytes of a document, compressed and decompressed, and of a line of NDJSON. Default 16 MiB.
+    pub document_bytes: usize,
+    /// Bytes of the body of a control call. Default 64 KiB.
+    pub control_bytes: usize,
+    /// Bytes of the body of a batch of links: 1,000 URLs of 8,192 bytes fit. Default 10 MiB.
+    pub batch_bytes: usize,
+    /// Bytes that are read and thrown away after a refusal, so that the client sees the answer.
+    /// Default 1 MiB.
+    pub drain_bytes: usize,
+    /// How long a client may send nothing of a body that it has begun. Default 30 s.
+    pub body_idle: Duration,
+    /// Bytes per second below which a body of a control call or a document is given up, after the
+    /// first [`HttpLimits::body_idle`]. Default 1 KiB.
+    pub body_rate: usize,
+    /// How long the answer of a call other than a document or an upload may take. Default 60 s.
+    pub answer_time: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            document_bytes: 16 * MIB,
+            control_bytes: 64 * 1024,
+            batch_bytes: 10 * MIB,
+            drain_bytes: MIB,
+            body_idle: Duration::from_secs(30),
+            body_rate: 1024,
+            answer_time: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Limits of connections.
+#[derive(Debug, Clone)]
+pub struct ServerLimits {
+    /// Connections at the same time; more wait in the listener's backlog. Default 10,000.
+    pub connections: usize,
+    /// How long a client may take over the head of a request. Default 10 s.
+    pub head_time: Duration,
+    /// Bytes of the head of a request: 8 KiB or more. Default 32 KiB, as CloudFront has it.
+    pub head_bytes: usize,
+    /// How long a connection may move no byte in either direction. Default 75 s, more than the
+    /// 60 s of a load balancer, so that this side isn't the one that closes first.
+    pub idle_time: Duration,
+    /// Requests at the same time on one HTTP/2 connection. Default 128.
+    pub streams: u32,
+    /// How long requests may go on after the shutdown has begun. Default 20 s.
+    pub drain_time: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            head_time: Duration::from_secs(10),
+            head_bytes: 32 * 1024,
+            idle_time: Duration::from_secs(75),
+            streams: 128,
+            drain_time: Duration::from_secs(20),
+        }
+    }
+}
+
+const MIB: usize = 1024 * 1024;

@@ -1,0 +1,262 @@
+//! HTTP: three routers and the server that runs them.
+//!
+//! | router | routes | file |
+//! |---|---|---|
+//! | [`api`] | `/m/{id}`, `/media/v1/…` | `routes/` |
+//! | [`api`], embedded object store | PUT, OPTIONS `/objects/{*path}` | `objects` |
+//! | [`edge`] | GET, HEAD of everything | `edge` (`range`, `xml`) |
+//! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
+//!
+//! A request's way in: `server` (accept, limits of connections) → `observe` (request id, span,
+//! meter) → `drain` (refused bodies) → panics caught → routes → `extract`, `params`, `body`,
+//! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
+
+mod admin;
+mod answer;
+mod body;
+mod drain;
+mod edge;
+mod extract;
+mod limits;
+mod media_type;
+mod objects;
+mod observe;
+mod params;
+pub mod problem;
+mod range;
+mod routes;
+mod server;
+mod xml;
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use admin::Readiness;
+pub use limits::{HttpLimits, ServerLimits};
+pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
+pub use server::{Peer, Server};
+
+use crate::service::ports::{Clock, ObjectGate};
+use crate::service::{Edge, Services};
+use observe::Observer;
+use problem::{Kind, Problem};
+
+/// What the API needs.
+#[derive(Clone)]
+pub struct ApiContext {
+    /// The use cases.
+    pub services: Arc<Services>,
+    /// Uploads to the embedded object store, where there is one.
+    pub objects: Option<Arc<dyn ObjectGate>>,
+    /// The time at which uploads come in.
+    pub clock: Arc<dyn Clock>,
+    /// What a stranger may ask for.
+    pub limits: HttpLimits,
+    /// Counts requests.
+    pub meter: Arc<dyn RequestMeter>,
+}
+
+/// What the edge needs.
+#[derive(Clone)]
+pub struct EdgeContext {
+    /// Verifies links and opens files.
+    pub edge: Arc<Edge>,
+    /// Counts requests.
+    pub meter: Arc<dyn RequestMeter>,
+}
+
+/// What the admin listener needs.
+#[derive(Clone)]
+pub struct AdminContext {
+    /// Prometheus' text.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Whether this node wants requests.
+    pub readiness: Readiness,
+}
+
+/// The state of the API's routes.
+type Api = Arc<ApiState>;
+
+struct ApiState {
+    services: Arc<Services>,
+    limits: Arc<HttpLimits>,
+}
+
+/// The API.
+pub fn api(context: ApiContext) -> Router {
+    let limits = Arc::new(context.limits);
+    let api = Arc::new(ApiState { services: context.services, limits: limits.clone() });
+    let mut router = routes::all(&api).with_state(api);
+    if let Some(gate) = context.objects {
+        let gate = objects::Gate { gate, clock: context.clock, limits: limits.clone() };
+        let route = put(objects::put).options(objects::preflight);
+        router = router.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
+    }
+    let router = router.fallback(nothing_here).method_not_allowed_fallback(not_this_method);
+    layered(router, context.meter, "unmatched", limits.drain_bytes)
+}
+
+/// The edge.
+pub fn edge(context: EdgeContext) -> Router {
+    let router = Router::new().fallback(edge::serve).with_state(context.edge);
+    layered(router, context.meter, "edge", EDGE_DRAIN_BYTES)
+}
+
+/// The admin routes.
+pub fn admin(context: AdminContext) -> Router {
+    let router = Router::new()
+        .route("/metrics", get(admin::metrics))
+        .route("/healthz", get(admin::healthz))
+        .route("/readyz", get(admin::readyz))
+        .with_state(context)
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(not_this_method);
+    layered(router, Arc::new(NoRequestMeter), "unmatched", EDGE_DRAIN_BYTES)
+}
+
+fn layered(
+    router: Router,
+    meter: Arc<dyn RequestMeter>,
+    unmatched: &'static str,
+    drain_bytes: usize,
+) -> Router {
+    router
+        .layer(CatchPanicLayer::custom(after_panic))
+        .layer(middleware::from_fn_with_state(drain_bytes, drain::drain))
+        .layer(middleware::from_fn_with_state(Observer { meter, unmatched }, observe::observe))
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(Kind::NotFound, "there is nothing at this path")
+}
+
+async fn not_this_method() -> Problem {
+    Problem::new(Kind::MethodNotAllowed, "this path takes the methods in the header Allow")
+}
+
+fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    Problem::new(Kind::Internal, "the request couldn't be answered; its id names it in the log")
+        .into_response()
+}
+
+/// What is read of a body that nobody asked for, in bytes.
+const EDGE_DRAIN_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use axum::body::{Body, Bytes};
+    use axum::extract::Request;
+    use futures_util::stream;
+    use http_body_util::BodyExt;
+    use hyper::StatusCode;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Seen(Mutex<Vec<String>>);
+
+    impl RequestMeter for Seen {
+        fn request(&self, route: &str, method: &'static str, status: u16, _: f64) {
+            self.0.lock().unwrap().push(format!("{method} {route} {status}"));
+        }
+    }
+
+    fn router(seen: Arc<Seen>) -> Router {
+        let refuse = || async { Problem::asset_not_found() };
+        let fail = || async { Option::<Response>::None.unwrap() };
+        let router = Router::new()
+            .route("/items/{id}", get(refuse).put(refuse))
+            .route("/fail", get(fail))
+            .fallback(nothing_here)
+            .method_not_allowed_fallback(not_this_method);
+        layered(router, seen, "unmatched", 1 << 20)
+    }
+
+    async fn ask(method: &str, path: &str) -> (Response<Bytes>, Vec<String>) {
+        let seen = Arc::new(Seen::default());
+        let request = Request::builder().method(method).uri(path).header("x-request-id", "r-1");
+        let response = router(seen.clone()).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let seen = seen.0.lock().unwrap().clone();
+        (Response::from_parts(parts, body), seen)
+    }
+
+    #[tokio::test]
+    async fn every_error_is_a_problem_with_path_and_request_id() {
+        for (method, path, status, slug, route) in [
+            ("GET", "/items/x?secret=1", 404, "asset-not-found", "/items/{id}"),
+            ("GET", "/nowhere", 404, "not-found", "unmatched"),
+            ("POST", "/items/x", 405, "method-not-allowed", "/items/{id}"),
+            ("GET", "/fail", 500, "internal", "/fail"),
+        ] {
+            let (response, seen) = ask(method, path).await;
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()["x-request-id"], "r-1");
+            let problem: Value = serde_json::from_slice(response.body()).unwrap();
+            assert_eq!(problem["type"], format!("urn:signet:problem:{slug}"));
+            assert_eq!(problem["instance"], path.split('?').next().unwrap());
+            assert_eq!(problem["requestId"], "r-1");
+            assert_eq!(seen, [format!("{method} {route} {status}")]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_method_that_is_not_allowed_is_told_which_are() {
+        let (response, _) = ask("POST", "/items/x").await;
+        assert_eq!(response.headers()["allow"], "GET,HEAD,PUT");
+    }
+
+    #[tokio::test]
+    async fn a_problem_for_head_has_the_headers_alone() {
+        let (get, _) = ask("GET", "/items/x").await;
+        let (head, _) = ask("HEAD", "/items/x").await;
+        assert!(head.body().is_empty());
+        assert_eq!(head.headers()["content-length"], get.body().len().to_string());
+    }
+
+    #[tokio::test]
+    async fn a_refused_body_is_read_up_to_a_bound() {
+        for (expect, most) in [(false, 1 << 20), (true, 0)] {
+            let read = Arc::new(Mutex::new(0));
+            let counter = read.clone();
+            let endless = stream::repeat_with(move || {
+                *counter.lock().unwrap() += 1024;
+                Ok::<_, std::convert::Infallible>(Bytes::from(vec![0; 1024]))
+            });
+            let mut request = Request::builder().method("PUT").uri("/items/x");
+            if expect {
+                request = request.header("expect", "100-continue");
+            }
+            let request = request.body(Body::from_stream(endless)).unwrap();
+            let response = router(Arc::default()).oneshot(request).await.unwrap();
+            assert_eq!(response.status(), StatusCode::NOT_FOUND);
+            let read = *read.lock().unwrap();
+            assert!((most..=most + 1024).contains(&read), "{read}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_admin_routes_say_whether_this_node_is_ready() {
+        let readiness = Readiness::new();
+        let metrics = Arc::new(|| "up 1\n".to_owned());
+        let router = admin(AdminContext { metrics, readiness: readiness.clone() });
+        let status = async |path: &str| {
+            let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+            router.clone().oneshot(request).await.unwrap().status().as_u16()
+        };
+        assert_eq!((status("/healthz").await, status("/readyz").await), (200, 503));
+        readiness.set(true);
+        assert_eq!((status("/readyz").await, status("/metrics").await), (200, 200));
+    }
+}

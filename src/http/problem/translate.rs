@@ -1,0 +1,188 @@
+//! The services' errors, as their callers see them.
+
+use super::{Kind, Problem};
+use crate::document::ScanError;
+use crate::media::{InvalidField, Rejection, StatusConflict};
+use crate::service::ports::{StoreError, TokenError};
+use crate::service::{
+    AssetError, AuthError, CookieError, DocumentError, FinalizeError, LinkError, ResolveError, UploadError,
+};
+
+impl Problem {
+    /// An asset that isn't there, isn't the caller's, or can't be named like this.
+    #[must_use]
+    pub fn asset_not_found() -> Self {
+        Self::new(
+            Kind::AssetNotFound,
+            "no asset of this id can be had with these credentials; \
+             an id is med_ and 26 characters of a ULID in upper case",
+        )
+    }
+
+    fn frozen() -> Self {
+        Self::new(Kind::TenantFrozen, "the tenant is frozen; nothing is signed or stored for it")
+    }
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Missing => Self::new(
+                Kind::CredentialsMissing,
+                "send Authorization: Bearer with a token, or Authorization with the tenant's API key",
+            ),
+            AuthError::Invalid => Self::new(Kind::CredentialsInvalid, "the credentials aren't valid"),
+            AuthError::Token(TokenError::Unavailable(source)) => {
+                Self::new(Kind::StoreUnavailable, "tokens can't be checked now; try again")
+                    .caused_by(source.as_ref())
+            }
+            AuthError::Token(error) => Self::new(Kind::CredentialsInvalid, error.to_string()),
+            AuthError::Frozen => Self::frozen(),
+            AuthError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let problem = match &error {
+            StoreError::Unavailable(_) => {
+                Self::new(Kind::StoreUnavailable, "what is needed for the answer can't be had now; try again")
+            }
+            StoreError::Corrupt(_) => Self::new(Kind::Internal, "a stored record can't be read"),
+        };
+        problem.caused_by(&error)
+    }
+}
+
+impl From<LinkError> for Problem {
+    fn from(error: LinkError) -> Self {
+        match error {
+            LinkError::Store(error) => error.into(),
+            LinkError::NoKey | LinkError::Signing(_) | LinkError::Policy(_) | LinkError::Grant(_) => {
+                Self::new(Kind::SigningUnavailable, "no link can be signed now; try again").caused_by(&error)
+            }
+        }
+    }
+}
+
+impl From<ResolveError> for Problem {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::NotFound => Self::asset_not_found(),
+            ResolveError::Frozen => Self::frozen(),
+            ResolveError::Link(error) => error.into(),
+        }
+    }
+}
+
+impl From<InvalidField> for Problem {
+    fn from(error: InvalidField) -> Self {
+        Self::new(Kind::InvalidField, error.detail).with("pointer", error.pointer)
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let Rejection { what, expected, found } = rejection;
+        let detail = format!(
+            "{what} of what was uploaded isn't what the ticket was for; the upload was removed, \
+             ask for a new ticket"
+        );
+        Self::new(Kind::UploadRejected, detail)
+            .with("what", what)
+            .with("expected", expected)
+            .with("found", found)
+    }
+}
+
+impl From<StatusConflict> for Problem {
+    fn from(error: StatusConflict) -> Self {
+        Self::new(Kind::StatusConflict, error.to_string()).with("assetStatus", error.status.as_str())
+    }
+}
+
+impl From<CookieError> for Problem {
+    fn from(error: CookieError) -> Self {
+        match error {
+            CookieError::Folder(error) => error.into(),
+            CookieError::Link(error) => error.into(),
+        }
+    }
+}
+
+impl From<UploadError> for Problem {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Field(error) => error.into(),
+            UploadError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FinalizeError> for Problem {
+    fn from(error: FinalizeError) -> Self {
+        match error {
+            FinalizeError::NotFound => Self::asset_not_found(),
+            FinalizeError::NotUploaded => Self::new(
+                Kind::NotUploaded,
+                "send the bytes to the ticket's uploadUrl first, then finalize again",
+            ),
+            FinalizeError::Rejected(rejection) => rejection.into(),
+            FinalizeError::Expired => {
+                Self::new(Kind::TicketExpired, "nothing was uploaded in time; ask for a new ticket")
+            }
+            FinalizeError::Link(error) => error.into(),
+            FinalizeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<AssetError> for Problem {
+    fn from(error: AssetError) -> Self {
+        match error {
+            AssetError::NotFound => Self::asset_not_found(),
+            AssetError::Field(error) => error.into(),
+            AssetError::Status(error) => error.into(),
+            AssetError::Contended => {
+                Self::new(Kind::ConcurrentChange, "read the asset again and decide anew")
+            }
+            AssetError::Link(error) => error.into(),
+            AssetError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DocumentError> for Problem {
+    fn from(error: DocumentError) -> Self {
+        match error {
+            DocumentError::Scan(ScanError::Syntax { offset, line, column, expected }) => {
+                let detail = format!("line {line}, column {column}: expected {expected}");
+                Self::new(Kind::MalformedJson, detail)
+                    .with("offset", offset)
+                    .with("line", line)
+                    .with("column", column)
+            }
+            DocumentError::Scan(ScanError::TooDeep { limit, offset, .. }) => {
+                let detail = format!("arrays and objects are nested at most {limit} deep");
+                Self::new(Kind::TooDeep, detail).with("limit", limit).with("offset", offset)
+            }
+            DocumentError::Scan(ScanError::TooLarge) => {
+                Self::new(Kind::BodyTooLarge, "a document has less than 4 GiB")
+            }
+            DocumentError::Scan(ScanError::TooManyLinks { limit }) => {
+                Self::new(Kind::TooManyLinks, format!("a document holds at most {limit} links"))
+                    .with("limit", limit)
+            }
+            DocumentError::Unsigned { rows, found, signed } => {
+                let detail =
+                    format!("{} of {found} pieces of media can't be signed", found - signed.min(found));
+                Self::new(Kind::UnsignedMedia, detail)
+                    .with("found", found)
+                    .with("signed", signed)
+                    .with("unsigned", rows)
+            }
+            DocumentError::Link(error) => error.into(),
+        }
+    }
+}

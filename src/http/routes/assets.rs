@@ -1,0 +1,187 @@
+//! GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`, GET `/media/v1/usage`.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::asset_body::AssetBody;
+use crate::http::Api;
+use crate::http::answer::{Caching, json};
+use crate::http::extract::{Json, JsonRequest, PathId};
+use crate::http::params::{self, Params};
+use crate::http::problem::{Kind, Problem};
+use crate::media::{ContentType, InvalidField, Status, Visibility};
+use crate::service::ports::AssetFilter;
+use crate::service::{AssetError, AssetPatch, AssetView, Assets, Caller};
+
+/// A page of the caller's assets, newest first.
+/// `?visibility=&contentType=&status=&limit=&cursor=`
+pub(super) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let mut params = Params::of(query.as_deref())?;
+    let filter = filter(&mut params)?;
+    let limit = limit(&mut params)?;
+    let cursor = params.take("cursor")?;
+    params.finish()?;
+    let page =
+        api.services.assets.list(&caller, filter, cursor.as_deref(), limit).await.map_err(cursor_problem)?;
+    let caching = Caching::of_links(page.items.iter().flat_map(max_age));
+    let items = page.items.iter().map(AssetBody::from).collect();
+    json(StatusCode::OK, &PageBody { items, next_cursor: page.next_cursor }, caching)
+}
+
+/// One asset with its link.
+pub(super) async fn find(
+    State(api): State<Api>,
+    caller: Caller,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    let view = api.services.assets.find(&caller, id).await?;
+    json(StatusCode::OK, &AssetBody::from(&view), Caching::of_links(max_age(&view).into_iter()))
+}
+
+/// Changes metadata (as a JSON merge patch) and visibility.
+pub(super) async fn patch(
+    State(api): State<Api>,
+    caller: Caller,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+    Json(body): Json<PatchBody>,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    let patch = AssetPatch { visibility: body.visibility, metadata: body.metadata };
+    let view = api.services.assets.patch(&caller, id, patch).await?;
+    json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
+}
+
+/// Deletes softly: 204, and 404 from then on.
+pub(super) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    api.services.assets.delete(&caller, id).await?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Caching::No.apply(response.headers_mut());
+    Ok(response)
+}
+
+/// Count and bytes of the caller's assets.
+pub(super) async fn usage(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    let usage = api.services.assets.usage(&caller).await?;
+    json(StatusCode::OK, &UsageBody { count: usage.count, bytes: usage.bytes }, Caching::No)
+}
+
+fn filter(params: &mut Params) -> Result<AssetFilter, Problem> {
+    let visibility = match params.take("visibility")?.as_deref() {
+        None => None,
+        Some("PUBLIC") => Some(Visibility::Public),
+        Some("PRIVATE") => Some(Visibility::Private),
+        Some(_) => return Err(params::invalid("visibility", "must be PUBLIC or PRIVATE")),
+    };
+    let status = match params.take("status")?.as_deref() {
+        None => None,
+        Some("PENDING") => Some(Status::Pending),
+        Some("READY") => Some(Status::Ready),
+        Some("REJECTED") => Some(Status::Rejected),
+        Some("EXPIRED") => Some(Status::Expired),
+        Some(_) => return Err(params::invalid("status", "must be PENDING, READY, REJECTED or EXPIRED")),
+    };
+    let content_type = match params.take("contentType")? {
+        None => None,
+        Some(text) => Some(
+            ContentType::parse(&text)
+                .ok_or_else(|| params::invalid("contentType", "must be type/subtype, without parameters"))?,
+        ),
+    };
+    Ok(AssetFilter { visibility, content_type, status })
+}
+
+fn limit(params: &mut Params) -> Result<usize, Problem> {
+    let rule = "must be a number from 1 to 200";
+    let limit = params.parse("limit", rule)?.unwrap_or(Assets::DEFAULT_PAGE);
+    if !(1..=Assets::MAX_PAGE).contains(&limit) {
+        return Err(params::invalid("limit", rule));
+    }
+    Ok(limit)
+}
+
+/// The cursor is a member of the query here, not of a body.
+fn cursor_problem(error: AssetError) -> Problem {
+    match error {
+        AssetError::Field(InvalidField { pointer, detail }) if pointer == "/cursor" => {
+            Problem::new(Kind::InvalidQuery, detail).with("parameter", "cursor")
+        }
+        error => error.into(),
+    }
+}
+
+fn max_age(view: &AssetView) -> Option<u64> {
+    view.link.as_ref().map(|link| link.max_age)
+}
+
+/// A body of PATCH.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct PatchBody {
+    visibility: Option<Visibility>,
+    metadata: Option<Map<String, Value>>,
+}
+
+impl JsonRequest for PatchBody {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PageBody<'a> {
+    items: Vec<AssetBody<'a>>,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct UsageBody {
+    count: u64,
+    bytes: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_and_limits_are_read() {
+        let mut params =
+            Params::of(Some("visibility=PUBLIC&status=READY&contentType=Image/png&limit=200")).unwrap();
+        let filter = filter(&mut params).unwrap();
+        assert_eq!(filter.visibility, Some(Visibility::Public));
+        assert_eq!(filter.status, Some(Status::Ready));
+        assert_eq!(filter.content_type.unwrap().as_str(), "image/png");
+        assert_eq!(limit(&mut params).unwrap(), 200);
+        assert_eq!(limit(&mut Params::of(None).unwrap()).unwrap(), 50);
+    }
+
+    #[test]
+    fn wrong_filters_and_limits_are_refused() {
+        for query in ["visibility=public", "status=", "contentType=png"] {
+            assert!(filter(&mut Params::of(Some(query)).unwrap()).is_err(), "{query}");
+        }
+        for query in ["limit=0", "limit=201", "limit=-1", "limit=x", "limit="] {
+            assert!(limit(&mut Params::of(Some(query)).unwrap()).is_err(), "{query}");
+        }
+    }
+}

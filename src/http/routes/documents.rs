@@ -1,0 +1,150 @@
+//! POST `/media/v1/documents`.
+//!
+//! 1. Read the query, the media type and the content encoding.
+//! 2. A document is read whole, within its limit; lines are streamed (`ndjson`).
+//! 3. The service signs it; here its bytes are passed on as they are.
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::Response;
+use futures_util::stream;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
+
+use super::ndjson::LineSigner;
+use crate::document::References;
+use crate::http::Api;
+use crate::http::answer::Caching;
+use crate::http::body::{self, Encoding, Pace};
+use crate::http::media_type::MediaType;
+use crate::http::observe::RequestContext;
+use crate::http::params::{self, Params};
+use crate::http::problem::{Kind, Problem};
+use crate::service::{Caller, DocumentOptions, SignedDocument};
+
+/// A document, or lines of them, with the media in it signed.
+pub(super) async fn sign(
+    State(api): State<Api>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let options = options(request.uri().query())?;
+    let media_type = MediaType::of(request.headers())
+        .ok_or_else(|| MediaType::unsupported(&["application/json", "application/x-ndjson"]))?;
+    let encoding = Encoding::of(request.headers())?;
+    let (parts, body) = request.into_parts();
+    if media_type == MediaType::Lines {
+        let input = encoding.decode(body::stream(body, Pace::streaming(&api.limits), None));
+        let context = parts.extensions.get().cloned();
+        let context = context.unwrap_or_else(|| RequestContext::new(parts.uri.path(), "-"));
+        return Ok(LineSigner { api, caller, options, context }.answer(input));
+    }
+    let limit = api.limits.document_bytes;
+    let input = encoding.decode(body::stream(body, Pace::at_once(&api.limits), Some(limit)));
+    let input = body::collect(input, limit).await?;
+    let signed = api.services.documents.sign(&caller, input, options).await?;
+    let content_type = parts.headers.get(CONTENT_TYPE).filter(|_| !options.report).cloned();
+    answer(signed, options, content_type)
+}
+
+/// `{"document":…,"media":[…]}` in pieces, with the document's bytes as they are.
+pub(super) fn wrapped(signed: SignedDocument) -> Result<[Bytes; 4], Problem> {
+    let rows = serde_json::to_vec(&signed.rows)
+        .map_err(|error| Problem::new(Kind::Internal, "the report can't be written").caused_by(&error))?;
+    let mut tail = b",\"media\":".to_vec();
+    tail.extend_from_slice(&rows);
+    Ok([Bytes::from_static(b"{\"document\":"), signed.bytes, tail.into(), Bytes::from_static(b"}")])
+}
+
+fn options(query: Option<&str>) -> Result<DocumentOptions, Problem> {
+    let mut params = Params::of(query)?;
+    let references = match params.take("references")?.as_deref() {
+        None => None,
+        Some("inline") => Some(References::Inline),
+        Some("object") => Some(References::Object),
+        Some("leave") => Some(References::Leave),
+        Some(_) => return Err(params::invalid("references", "must be inline, object or leave")),
+    };
+    let options =
+        DocumentOptions { references, report: params.flag("report")?, strict: params.flag("strict")? };
+    params.finish()?;
+    Ok(options)
+}
+
+/// `content_type` is the request's: a document keeps its type.
+fn answer(
+    signed: SignedDocument,
+    options: DocumentOptions,
+    content_type: Option<HeaderValue>,
+) -> Result<Response, Problem> {
+    let (found, signed_sites) = (signed.found, signed.signed);
+    let counts =
+        format!("found={found}, signed={signed_sites}, unsigned={}", found.saturating_sub(signed_sites));
+    let caching = Caching::of_links(signed.max_age.into_iter());
+    let (length, body) = if options.report {
+        let chunks = wrapped(signed)?;
+        let length: usize = chunks.iter().map(Bytes::len).sum();
+        (length, Body::from_stream(stream::iter(chunks.map(Ok::<_, std::convert::Infallible>))))
+    } else {
+        (signed.bytes.len(), Body::from(signed.bytes))
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(CONTENT_TYPE, content_type.unwrap_or(json));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    if let Ok(counts) = HeaderValue::from_str(&counts) {
+        headers.insert(SIGNET_MEDIA, counts);
+    }
+    caching.apply(headers);
+    Ok(response)
+}
+
+const SIGNET_MEDIA: HeaderName = HeaderName::from_static("signet-media");
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use hyper::header::CACHE_CONTROL;
+    use serde_json::json;
+
+    use super::*;
+
+    fn signed(bytes: &'static [u8]) -> SignedDocument {
+        SignedDocument {
+            bytes: Bytes::from_static(bytes),
+            found: 12,
+            signed: 11,
+            max_age: Some(90),
+            private: false,
+            rows: vec![json!({"pointer": "/a"})],
+        }
+    }
+
+    #[test]
+    fn the_query_is_read_strictly() {
+        let read = options(Some("references=object&report=true&strict=false")).unwrap();
+        assert_eq!((read.references, read.report, read.strict), (Some(References::Object), true, false));
+        for query in ["references=all", "report=1", "strict=", "reprot=true", "report=true&report=true"] {
+            assert!(options(Some(query)).is_err(), "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_report_holds_the_document_byte_for_byte() {
+        let options = DocumentOptions { references: None, report: true, strict: false };
+        let response = answer(signed(b" [1.0, 1e400]\n"), options, None).unwrap();
+        assert_eq!(response.headers()["signet-media"], "found=12, signed=11, unsigned=1");
+        assert_eq!(response.headers()[CACHE_CONTROL], "private, max-age=90");
+        let length: usize = response.headers()[CONTENT_LENGTH].to_str().unwrap().parse().unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, &b"{\"document\": [1.0, 1e400]\n,\"media\":[{\"pointer\":\"/a\"}]}"[..]);
+        assert_eq!(body.len(), length);
+    }
+
+    #[test]
+    fn a_document_keeps_its_type() {
+        let options = DocumentOptions { references: None, report: false, strict: false };
+        let ld = HeaderValue::from_static("application/ld+json");
+        assert_eq!(answer(signed(b"1"), options, Some(ld.clone())).unwrap().headers()[CONTENT_TYPE], ld);
+    }
+}

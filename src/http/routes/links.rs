@@ -1,0 +1,158 @@
+//! POST `/media/v1/links`.
+
+use std::fmt;
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::http::Api;
+use crate::http::answer::{Caching, json, time};
+use crate::http::extract::{Json, JsonRequest};
+use crate::http::limits::HttpLimits;
+use crate::http::params::Params;
+use crate::http::problem::{Kind, Problem};
+use crate::service::{BatchItem, BatchLinks, BatchRequest, Caller, Subject};
+
+/// Links for ids, keys and URLs, in their order; what can't be signed is answered with a reason.
+pub(super) async fn sign(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    Json(body): Json<LinksBody>,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    let found = body.ids.count + body.keys.count + body.urls.count;
+    if found > BatchLinks::MAX {
+        let detail = format!("at most {} ids, keys and urls together, this has {found}", BatchLinks::MAX);
+        return Err(Problem::new(Kind::TooManyItems, detail)
+            .with("limit", BatchLinks::MAX)
+            .with("found", found));
+    }
+    let request = BatchRequest { ids: body.ids.kept, keys: body.keys.kept, urls: body.urls.kept };
+    let items = api.services.batch.links(&caller, request).await?;
+    let links = items.iter().filter_map(|item| item.outcome.as_ref().ok());
+    let caching = Caching::of_links(links.map(|link| link.max_age));
+    json(StatusCode::OK, &LinksAnswer { links: items.iter().map(Row::from).collect() }, caching)
+}
+
+/// A body of POST `/media/v1/links`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LinksBody {
+    #[serde(default)]
+    ids: Texts,
+    #[serde(default)]
+    keys: Texts,
+    #[serde(default)]
+    urls: Texts,
+}
+
+impl JsonRequest for LinksBody {
+    fn limit(limits: &HttpLimits) -> usize {
+        limits.batch_bytes
+    }
+}
+
+/// Strings, of which no more are kept than a call may have; all are counted.
+#[derive(Default)]
+struct Texts {
+    kept: Vec<String>,
+    count: usize,
+}
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of strings")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Texts, A::Error> {
+                let mut texts = Texts::default();
+                while texts.count < BatchLinks::MAX {
+                    let Some(text) = items.next_element()? else { return Ok(texts) };
+                    texts.kept.push(text);
+                    texts.count += 1;
+                }
+                while items.next_element::<IgnoredAny>()?.is_some() {
+                    texts.count += 1;
+                }
+                Ok(texts)
+            }
+        }
+        deserializer.deserialize_seq(Reader)
+    }
+}
+
+#[derive(Serialize)]
+struct LinksAnswer<'a> {
+    links: Vec<Row<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+impl<'a> From<&'a BatchItem> for Row<'a> {
+    fn from(item: &'a BatchItem) -> Self {
+        let (id, key, url) = match &item.subject {
+            Subject::Id(id) => (Some(id.as_str()), None, None),
+            Subject::Key(key) => (None, Some(key.as_str()), None),
+            Subject::Url(url) => (None, None, Some(url.as_str())),
+        };
+        let (link, expires_at, reason) = match &item.outcome {
+            Ok(link) => (Some(link.url.as_str()), Some(time(link.expires)), None),
+            Err(reason) => (None, None, Some(reason.as_str())),
+        };
+        Self { id, key, url, link, expires_at, reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::service::Link;
+
+    #[test]
+    fn a_flood_of_items_is_counted_but_not_kept() {
+        let body = json!({ "ids": vec![""; 5_000] }).to_string();
+        let body: LinksBody = serde_json::from_str(&body).unwrap();
+        assert_eq!((body.ids.kept.len(), body.ids.count, body.keys.count), (1_000, 5_000, 0));
+    }
+
+    #[test]
+    fn rows_say_what_was_asked_and_what_came_of_it() {
+        let link = Link { url: "https://m/x?Expires=1".into(), expires: 1, max_age: 5 };
+        let rows = [
+            BatchItem { subject: Subject::Key("a.png".into()), outcome: Ok(link) },
+            BatchItem { subject: Subject::Id("x".into()), outcome: Err("unknown") },
+        ];
+        let shown = serde_json::to_value(rows.iter().map(Row::from).collect::<Vec<_>>()).unwrap();
+        let expected = json!([
+            { "key": "a.png", "link": "https://m/x?Expires=1", "expiresAt": "1970-01-01T00:00:01Z" },
+            { "id": "x", "reason": "unknown" },
+        ]);
+        assert_eq!(shown, expected);
+    }
+}

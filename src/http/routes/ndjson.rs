@@ -1,0 +1,190 @@
+//! Documents a line each, streamed: as many lines as are there at once are signed together, and
+//! the next ones are read when the client has taken these.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use futures_util::future::join_all;
+use futures_util::{Stream, StreamExt, stream};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+
+use super::documents::wrapped;
+use super::lines::{Content, Line, Lines};
+use crate::http::Api;
+use crate::http::answer::Caching;
+use crate::http::body;
+use crate::http::observe::RequestContext;
+use crate::http::problem::Problem;
+use crate::service::ports::ByteStream;
+use crate::service::{Caller, DocumentOptions};
+
+/// Signs each line.
+#[derive(Clone)]
+pub(super) struct LineSigner {
+    pub(super) api: Api,
+    pub(super) caller: Caller,
+    pub(super) options: DocumentOptions,
+    pub(super) context: RequestContext,
+}
+
+impl LineSigner {
+    /// The answer, whose body is made while the request's is read.
+    pub(super) fn answer(self, input: ByteStream) -> Response {
+        let lines = Lines::new(self.api.limits.document_bytes);
+        let signer = Arc::new(self);
+        let state = Some((input, lines));
+        let batches = stream::unfold(state, move |state| {
+            let signer = Arc::clone(&signer);
+            async move {
+                let (mut input, mut lines) = state?;
+                let batch = Batch::read(&mut input, &mut lines).await;
+                let mut chunks: Vec<Bytes> =
+                    join_all(batch.lines.into_iter().map(|line| signer.line(line))).await.concat();
+                if let Some(problem) = batch.end.as_ref().and_then(|end| end.as_ref().err()) {
+                    chunks.push(signer.problem(problem));
+                }
+                Some((chunks, batch.end.is_none().then_some((input, lines))))
+            }
+        });
+        let mut response = Response::new(Body::from_stream(chunks(batches)));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+        Caching::No.apply(response.headers_mut());
+        response
+    }
+
+    async fn line(&self, line: Line) -> Vec<Bytes> {
+        let mut chunks = match line.content {
+            Content::Blank(bytes) => vec![bytes],
+            Content::TooLong => vec![self.problem(&body::too_large(self.api.limits.document_bytes))],
+            Content::Document(bytes) => self.document(bytes).await,
+        };
+        if line.ended {
+            chunks.push(Bytes::from_static(b"\n"));
+        }
+        chunks
+    }
+
+    async fn document(&self, bytes: Bytes) -> Vec<Bytes> {
+        match self.api.services.documents.sign(&self.caller, bytes, self.options).await {
+            Ok(signed) if self.options.report => match wrapped(signed) {
+                Ok(chunks) => chunks.into(),
+                Err(problem) => vec![self.problem(&problem)],
+            },
+            Ok(signed) => vec![signed.bytes],
+            Err(error) => vec![self.problem(&error.into())],
+        }
+    }
+
+    fn problem(&self, problem: &Problem) -> Bytes {
+        problem.log();
+        problem.to_json(&self.context).into()
+    }
+}
+
+/// Lines that are signed together: few bytes together, or a single one.
+struct Batch {
+    lines: Vec<Line>,
+    /// There is nothing after them; or what went wrong there.
+    end: Option<Result<(), Problem>>,
+}
+
+impl Batch {
+    /// Waits for a line, then takes what has come with it.
+    async fn read(input: &mut ByteStream, lines: &mut Lines) -> Self {
+        loop {
+            let batch = Self::of_buffered(lines);
+            if !batch.is_empty() {
+                return Self { lines: batch, end: None };
+            }
+            match input.next().await {
+                Some(Ok(chunk)) => lines.push(&chunk),
+                Some(Err(error)) => return Self { lines: batch, end: Some(Err(body::problem(error))) },
+                None => return Self { lines: lines.last().into_iter().collect(), end: Some(Ok(())) },
+            }
+            if lines.skipped() > MOST_SKIPPED {
+                let problem = body::too_large(MOST_SKIPPED);
+                return Self { lines: batch, end: Some(Err(problem)) };
+            }
+        }
+    }
+
+    fn of_buffered(lines: &mut Lines) -> Vec<Line> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < MOST_LINES && bytes < MOST_BYTES {
+            let Some(line) = lines.next() else { break };
+            bytes += match &line.content {
+                Content::Document(document) | Content::Blank(document) => document.len(),
+                Content::TooLong => 0,
+            };
+            batch.push(line);
+        }
+        batch
+    }
+}
+
+fn chunks(
+    batches: impl Stream<Item = Vec<Bytes>>,
+) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    batches.flat_map(|chunks| stream::iter(chunks.into_iter().filter(|chunk| !chunk.is_empty()).map(Ok)))
+}
+
+/// Lines that are signed together.
+const MOST_LINES: usize = 64;
+/// Bytes of lines that are signed together, the last one not counted.
+const MOST_BYTES: usize = 256 * 1024;
+/// Bytes of a line without an end that are thrown away before the rest is given up.
+const MOST_SKIPPED: usize = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::http::problem::Kind;
+
+    fn input(chunks: Vec<io::Result<&'static str>>) -> ByteStream {
+        Box::pin(stream::iter(chunks.into_iter().map(|chunk| chunk.map(Bytes::from_static_str))))
+    }
+
+    trait FromStaticStr {
+        fn from_static_str(text: &'static str) -> Self;
+    }
+
+    impl FromStaticStr for Bytes {
+        fn from_static_str(text: &'static str) -> Self {
+            Self::from_static(text.as_bytes())
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_that_came_together_are_signed_together() {
+        let mut input = input(vec![Ok("1\n2\n3"), Ok("4\n5")]);
+        let mut lines = Lines::new(100);
+        let first = Batch::read(&mut input, &mut lines).await;
+        assert_eq!((first.lines.len(), first.end.is_none()), (2, true));
+        let second = Batch::read(&mut input, &mut lines).await;
+        assert_eq!((second.lines.len(), second.end.is_none()), (1, true));
+        let last = Batch::read(&mut input, &mut lines).await;
+        assert_eq!((last.lines.len(), last.lines[0].ended), (1, false));
+        assert!(matches!(last.end, Some(Ok(()))));
+    }
+
+    #[tokio::test]
+    async fn a_broken_stream_ends_with_a_problem() {
+        let mut input = input(vec![Ok("1\n2"), Err(io::ErrorKind::ConnectionReset.into())]);
+        let mut lines = Lines::new(100);
+        assert_eq!(Batch::read(&mut input, &mut lines).await.lines.len(), 1);
+        let last = Batch::read(&mut input, &mut lines).await;
+        assert_eq!(last.end.unwrap().unwrap_err().kind(), Kind::CutOffBody);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_never_ends_is_given_up() {
+        let endless = stream::repeat_with(|| Ok(Bytes::from(vec![b'x'; 1 << 20])));
+        let mut input: ByteStream = Box::pin(endless);
+        let mut lines = Lines::new(100);
+        let batch = Batch::read(&mut input, &mut lines).await;
+        assert_eq!(batch.end.unwrap().unwrap_err().kind(), Kind::BodyTooLarge);
+    }
+}

@@ -1,0 +1,106 @@
+//! GET, HEAD `/m/{id}`: the permalink.
+
+use axum::body::Body;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use hyper::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, VARY};
+use serde::Serialize;
+
+use crate::http::Api;
+use crate::http::answer::{Caching, json, time};
+use crate::http::extract::PathId;
+use crate::http::media_type::prefers_json;
+use crate::http::params::{self, Params};
+use crate::http::problem::{Kind, Problem};
+use crate::media::{AssetId, Derivatives, Visibility};
+use crate::service::Caller;
+
+/// 302 to the link, or the link as JSON. Unknown parameters are ignored: permalinks get them
+/// appended by those who pass them on.
+pub(super) async fn resolve(
+    State(api): State<Api>,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    caller: Option<Caller>,
+) -> Result<Response, Problem> {
+    let Wish { width, as_json } = Wish::of(query.as_deref())?;
+    let resolved = api.services.resolver.resolve(id, width, caller.as_ref()).await?;
+    let link = &resolved.link;
+    let caching = match resolved.visibility {
+        Visibility::Public => Caching::Public(link.max_age),
+        Visibility::Private => Caching::Private(link.max_age),
+    };
+    let mut response = if as_json || prefers_json(&headers) {
+        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: time(link.expires) };
+        json(StatusCode::OK, &body, caching)?
+    } else {
+        redirect(&link.url, caching)?
+    };
+    response.headers_mut().append(VARY, HeaderValue::from(ACCEPT));
+    Ok(response)
+}
+
+fn redirect(url: &str, caching: Caching) -> Result<Response, Problem> {
+    let location = HeaderValue::from_str(url)
+        .map_err(|error| Problem::new(Kind::Internal, "the link isn't a header").caused_by(&error))?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, location);
+    caching.apply(response.headers_mut());
+    Ok(response)
+}
+
+/// What the query asks for.
+#[derive(Debug, PartialEq, Eq)]
+struct Wish {
+    /// Pixels, at least.
+    width: Option<u32>,
+    as_json: bool,
+}
+
+impl Wish {
+    fn of(query: Option<&str>) -> Result<Self, Problem> {
+        let mut params = Params::lenient(query);
+        let rule = "must be a whole number of pixels from 1 to 16384";
+        let width = params.parse("w", rule)?;
+        if width.is_some_and(|width| !(1..=Derivatives::MAX_WIDTH).contains(&width)) {
+            return Err(params::invalid("w", rule));
+        }
+        let as_json = match params.take("format")?.as_deref() {
+            None => false,
+            Some("json") => true,
+            Some(_) => return Err(params::invalid("format", "must be json")),
+        };
+        Ok(Self { width, as_json })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LinkBody<'a> {
+    id: AssetId,
+    link: &'a str,
+    expires_at: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wishes_are_read_and_strange_parameters_ignored() {
+        let wish = Wish::of(Some("utm_source=%ff&w=640&format=json&fbclid=y")).unwrap();
+        assert_eq!(wish, Wish { width: Some(640), as_json: true });
+        assert_eq!(Wish::of(None).unwrap(), Wish { width: None, as_json: false });
+        assert!(Wish::of(Some("w=16384")).is_ok());
+    }
+
+    #[test]
+    fn wrong_wishes_are_refused() {
+        for query in ["w=0", "w=16385", "w=-1", "w=1.5", "w=", "w=1&w=2", "format=xml", "format="] {
+            assert!(Wish::of(Some(query)).is_err(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! POST `/media/v1/uploads`, POST `/media/v1/uploads/{id}/finalize`.
+
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use hyper::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::asset_body::AssetBody;
+use crate::http::Api;
+use crate::http::answer::{Caching, json};
+use crate::http::extract::{Json, JsonRequest, PathId};
+use crate::http::params::Params;
+use crate::http::problem::Problem;
+use crate::media::{AssetId, UploadRequest, Visibility};
+use crate::service::Caller;
+
+/// A ticket: 201 with where and how to send the bytes.
+pub(super) async fn ticket(
+    State(api): State<Api>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    Json(body): Json<UploadBody>,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    let ticket = api.services.uploads.ticket(&caller, body.into()).await?;
+    let headers = ticket.presigned.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let body = TicketBody {
+        asset_id: ticket.asset_id,
+        upload_url: &ticket.presigned.url,
+        method: ticket.presigned.method,
+        headers,
+        storage_key: &ticket.storage_key,
+        expires_in_seconds: ticket.expires_in_seconds,
+    };
+    json(StatusCode::CREATED, &body, Caching::No)
+}
+
+/// Checks what was uploaded; the asset, READY. A body isn't needed and isn't read.
+pub(super) async fn finalize(
+    State(api): State<Api>,
+    caller: Caller,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    let view = api.services.uploads.finalize(&caller, id).await?;
+    json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
+}
+
+/// A body of POST `/media/v1/uploads`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct UploadBody {
+    filename: String,
+    content_type: String,
+    size_bytes: u64,
+    visibility: Option<Visibility>,
+    checksum: Option<String>,
+    metadata: Option<Map<String, Value>>,
+}
+
+impl JsonRequest for UploadBody {}
+
+impl From<UploadBody> for UploadRequest {
+    fn from(body: UploadBody) -> Self {
+        Self {
+            filename: body.filename,
+            content_type: body.content_type,
+            size_bytes: body.size_bytes,
+            visibility: body.visibility,
+            checksum: body.checksum,
+            metadata: body.metadata.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TicketBody<'a> {
+    asset_id: AssetId,
+    upload_url: &'a str,
+    method: &'static str,
+    headers: Map<String, Value>,
+    storage_key: &'a str,
+    expires_in_seconds: u64,
+}

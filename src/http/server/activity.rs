@@ -1,0 +1,202 @@
+//! What a connection has been doing, seen from its bytes: the basis of its time limits.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::http::ServerLimits;
+
+/// What a connection has been doing.
+pub(super) struct Activity {
+    opened: Instant,
+    /// Milliseconds after `opened` at which a byte moved last.
+    moved: AtomicU64,
+    /// When the first byte came that no request has claimed yet.
+    head_began: Mutex<Option<Instant>>,
+    head_begins: Notify,
+    received: AtomicBool,
+    requested: AtomicBool,
+    in_flight: AtomicUsize,
+    /// HTTP/2 by its preface: there, bytes outside a request needn't be the head of one.
+    multiplexed: AtomicBool,
+}
+
+impl Activity {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            opened: Instant::now(),
+            moved: AtomicU64::new(0),
+            head_began: Mutex::new(None),
+            head_begins: Notify::new(),
+            received: AtomicBool::new(false),
+            requested: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
+            multiplexed: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether a byte has ever come.
+    pub(super) fn has_received(&self) -> bool {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// When the connection is to be closed if nothing happens until then:
+    /// 1. the first request takes at most `head_time` from the connection's beginning;
+    /// 2. the head of a later one takes at most that from its first byte;
+    /// 3. something moves at least every `idle_time`.
+    pub(super) fn deadline(&self, limits: &ServerLimits) -> Instant {
+        if !self.requested.load(Ordering::Relaxed) {
+            return self.opened + limits.head_time;
+        }
+        let moved = std::time::Duration::from_millis(self.moved.load(Ordering::Relaxed));
+        let idle = self.opened + moved + limits.idle_time;
+        let head_began = *self.head_began.lock().unwrap_or_else(PoisonError::into_inner);
+        head_began.map_or(idle, |began| idle.min(began + limits.head_time))
+    }
+
+    /// Ready when the deadline has come nearer.
+    pub(super) async fn head_begins(&self) {
+        self.head_begins.notified().await;
+    }
+
+    /// A request begins; it ends when the guard is dropped.
+    pub(super) fn request(self: &Arc<Self>) -> InFlight {
+        self.requested.store(true, Ordering::Relaxed);
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        *self.head_began.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        InFlight(Arc::clone(self))
+    }
+
+    fn moved(&self) {
+        let millis = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(millis, Ordering::Relaxed);
+    }
+
+    fn read(&self, bytes: &[u8]) {
+        self.moved();
+        if !self.received.swap(true, Ordering::Relaxed) && bytes.starts_with(b"PRI") {
+            self.multiplexed.store(true, Ordering::Relaxed);
+        }
+        if self.in_flight.load(Ordering::Relaxed) == 0 && !self.multiplexed.load(Ordering::Relaxed) {
+            let mut began = self.head_began.lock().unwrap_or_else(PoisonError::into_inner);
+            if began.is_none() {
+                *began = Some(Instant::now());
+                self.head_begins.notify_one();
+            }
+        }
+    }
+}
+
+/// A request that isn't answered whole yet.
+pub(super) struct InFlight(Arc<Activity>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream of bytes that reports what it moves.
+pub(super) struct Watched<I> {
+    inner: I,
+    activity: Arc<Activity>,
+}
+
+impl<I> Watched<I> {
+    pub(super) fn new(inner: I, activity: Arc<Activity>) -> Self {
+        Self { inner, activity }
+    }
+
+    fn wrote(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(outcome, Poll::Ready(Ok(1..))) {
+            self.activity.moved();
+        }
+        outcome
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.inner).poll_read(context, buffer);
+        if let Some(fresh) = buffer.filled().get(before..).filter(|fresh| !fresh.is_empty()) {
+            self.activity.read(fresh);
+        }
+        outcome
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.wrote(outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.wrote(outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_without_a_request_has_the_time_of_a_head() {
+        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        activity.read(b"GET / HT");
+        assert_eq!(activity.deadline(&limits), activity.opened + limits.head_time);
+    }
+
+    #[test]
+    fn between_requests_a_connection_may_rest_but_not_dawdle() {
+        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        activity.read(b"GET / HTTP/1.1\r\n\r\n");
+        drop(activity.request());
+        assert!(activity.deadline(&limits) > activity.opened + Duration::from_secs(70));
+        activity.read(b"G");
+        assert!(activity.deadline(&limits) < activity.opened + Duration::from_secs(11));
+    }
+
+    #[test]
+    fn frames_between_http_2_requests_are_no_head() {
+        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        activity.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        drop(activity.request());
+        activity.read(b"ping");
+        assert!(activity.deadline(&limits) > activity.opened + Duration::from_secs(70));
+    }
+}

@@ -1,0 +1,134 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+use tower::ServiceExt;
+
+use super::Peer;
+use super::activity::{Activity, InFlight, Watched};
+use crate::http::ServerLimits;
+
+/// How connections speak HTTP/1.1, and HTTP/2 where the client begins with its preface.
+pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        // hyper's timer would also end connections that rest between requests: `Activity` tells
+        // the two apart.
+        .header_read_timeout(None)
+        .max_buf_size(limits.head_bytes.max(MIN_HEAD_BYTES))
+        .timer(TokioTimer::new());
+    builder
+        .http2()
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .timer(TokioTimer::new());
+    builder
+}
+
+/// Serves a connection until its end, a time limit, or the end of its requests after the shutdown.
+/// `io` is anything that moves bytes: plain TCP, or TLS on top of it.
+pub(super) async fn serve<I>(
+    io: I,
+    peer: SocketAddr,
+    router: Router,
+    protocol: Builder<TokioExecutor>,
+    limits: ServerLimits,
+    mut shutdown: watch::Receiver<bool>,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Activity::new();
+    let service = hyper::service::service_fn(|request: Request<Incoming>| {
+        let (router, guard) = (router.clone(), activity.request());
+        async move { answer(router, request, peer, guard).await }
+    });
+    let io = TokioIo::new(Watched::new(io, activity.clone()));
+    let mut connection = pin!(protocol.serve_connection(io, service));
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            outcome = connection.as_mut() => {
+                if let Err(error) = outcome {
+                    tracing::debug!(%peer, error, "connection ended");
+                }
+                return;
+            }
+            _ = shutdown.wait_for(|&begun| begun), if !draining => {
+                if !activity.has_received() {
+                    return;
+                }
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = activity.head_begins() => {}
+            () = sleep_until(activity.deadline(&limits)) => {
+                if activity.deadline(&limits) <= Instant::now() {
+                    tracing::debug!(%peer, "connection closed: too slow or idle");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    guard: InFlight,
+) -> Result<Response<Guarded>, Infallible> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(Peer(peer));
+    let response = router.oneshot(request).await?;
+    Ok(response.map(|inner| Guarded { inner, _guard: guard }))
+}
+
+/// A body that counts as a request in flight until it is dropped.
+struct Guarded {
+    inner: Body,
+    _guard: InFlight,
+}
+
+impl hyper::body::Body for Guarded {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.inner).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The least that hyper takes, in bytes.
+const MIN_HEAD_BYTES: usize = 8 * 1024;
+/// What a client may send ahead of Signet's reading, in bytes.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// What is held of an answer that its client doesn't read, per stream, in bytes.
+const SEND_BUFFER: usize = 64 * 1024;

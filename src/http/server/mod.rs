@@ -1,0 +1,196 @@
+//! The one accept loop.
+//!
+//! 1. Wait for a free place among the connections, then for a connection.
+//! 2. Where accepting fails for want of files or memory, pause and go on.
+//! 3. Serve each connection in a task of its own (`connection`), within time limits that are read
+//!    off its bytes (`activity`).
+//! 4. After the shutdown: stop listening, let requests in flight end, and after
+//!    [`ServerLimits::drain_time`] end what is left.
+
+mod activity;
+mod connection;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::ServerLimits;
+
+/// The other end of a connection: in the extensions of each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+/// A listener and what it serves.
+pub struct Server {
+    listener: TcpListener,
+    router: Router,
+    limits: ServerLimits,
+}
+
+impl Server {
+    /// A server that hasn't begun yet.
+    #[must_use]
+    pub fn new(listener: TcpListener, router: Router, limits: ServerLimits) -> Self {
+        Self { listener, router, limits }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
+    /// at most [`ServerLimits::drain_time`].
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { listener, router, limits } = self;
+        let protocol = connection::protocol(&limits);
+        let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
+        let (begin_drain, drain) = watch::channel(false);
+        let mut connections = JoinSet::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accepted = async {
+                // The semaphore is never closed.
+                let place = places.clone().acquire_owned().await.ok();
+                (place, accept(&listener).await)
+            };
+            tokio::select! {
+                biased;
+                () = shutdown.as_mut() => break,
+                Some(_) = connections.join_next() => {}
+                (place, (stream, peer)) = accepted => {
+                    // Small answers shouldn't wait for more to send.
+                    let _ = stream.set_nodelay(true);
+                    let served = connection::serve(
+                        stream, peer, router.clone(), protocol.clone(), limits.clone(), drain.clone(),
+                    );
+                    connections.spawn(async move {
+                        served.await;
+                        drop(place);
+                    });
+                }
+            }
+        }
+        drop(listener);
+        begin_drain.send_replace(true);
+        let ended = async { while connections.join_next().await.is_some() {} };
+        if timeout(limits.drain_time, ended).await.is_err() {
+            tracing::warn!(left = connections.len(), "connections ended before their requests were answered");
+            connections.shutdown().await;
+        }
+    }
+}
+
+/// The next connection. Errors of single connections are skipped; errors of the machine (no more
+/// files, no more memory) are waited out, a little longer each time.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut pause = Duration::from_millis(5);
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if is_of_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "accepting connections fails; trying again");
+                sleep(pause).await;
+                pause = (pause * 2).min(MAX_PAUSE);
+            }
+        }
+    }
+}
+
+fn is_of_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    async fn start(limits: ServerLimits, router: Router) -> (SocketAddr, oneshot::Sender<()>, JoinSet<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let mut server = JoinSet::new();
+        server.spawn(Server::new(listener, router, limits).run(async { drop(stopped.await) }));
+        (address, stop, server)
+    }
+
+    fn slow() -> Router {
+        let handler = |axum::Extension(Peer(peer)): axum::Extension<Peer>| async move {
+            sleep(Duration::from_millis(200)).await;
+            peer.ip().to_string()
+        };
+        Router::new().route("/", get(handler))
+    }
+
+    async fn read_all(stream: &mut TcpStream) -> String {
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text).await;
+        text
+    }
+
+    #[tokio::test]
+    async fn a_request_in_flight_is_answered_after_the_shutdown() {
+        let (address, stop, mut server) = start(ServerLimits::default(), slow()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        let _silent = TcpStream::connect(address).await.unwrap();
+        sleep(Duration::from_millis(20)).await;
+        stop.send(()).unwrap();
+        let answer = read_all(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("127.0.0.1"), "{answer}");
+        timeout(Duration::from_secs(2), server.join_next()).await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_slow_head_is_given_up() {
+        let limits = ServerLimits { head_time: Duration::from_millis(150), ..ServerLimits::default() };
+        let (address, _stop, _server) = start(limits, slow()).await;
+        for begin in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: x\r\n\r\n"] {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(begin.as_bytes()).await.unwrap();
+            if begin.ends_with("\r\n\r\n") {
+                let mut answer = [0; 1024];
+                let read = stream.read(&mut answer).await.unwrap();
+                assert!(answer[..read].starts_with(b"HTTP/1.1 200 "));
+                stream.write_all(b"GET").await.unwrap();
+            }
+            let started = Instant::now();
+            timeout(Duration::from_secs(3), read_all(&mut stream)).await.unwrap();
+            assert!(started.elapsed() < Duration::from_secs(1), "{begin:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_number_of_connections_is_bounded() {
+        let limits = ServerLimits { connections: 1, ..ServerLimits::default() };
+        let (address, _stop, _server) = start(limits, slow()).await;
+        let first = TcpStream::connect(address).await.unwrap();
+        sleep(Duration::from_millis(50)).await;
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        assert!(timeout(Duration::from_millis(400), second.readable()).await.is_err());
+        drop(first);
+        assert!(read_all(&mut second).await.starts_with("HTTP/1.1 200 "));
+    }
+}
