@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::output::visible;
 use super::{CliError, Output, read_file};
 use crate::cloudfront::inspect::{
     Cause, Inspection, KeyLookup, Outcome, PolicyKind, Request, inspect, likely_causes,
@@ -102,7 +103,7 @@ fn as_text(inspection: &Inspection, causes: &[Cause], at: u64) -> String {
     let mut lines = Vec::new();
     let mut fact = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            lines.push(format!("{name:<10} {}", value.escape_debug()));
+            lines.push(format!("{name:<10} {}", visible(&value)));
         }
     };
     let moment = |seconds: u64| format!("{} ({seconds})", time::format(seconds));
@@ -118,8 +119,7 @@ fn as_text(inspection: &Inspection, causes: &[Cause], at: u64) -> String {
     fact("ip", inspection.source_ip.map(|ip| ip.to_string()));
     fact("at", Some(moment(at)));
     if let Some(policy) = &inspection.policy {
-        // As it is: quotes are what one wants to see, and control characters can't be in what parsed.
-        lines.push(format!("{:<10} {}", "policy", policy.replace(|c: char| c.is_control(), " ")));
+        lines.push(format!("{:<10} {}", "policy", visible(policy)));
     }
     lines.push(String::new());
     for check in &inspection.checks {
@@ -128,7 +128,7 @@ fn as_text(inspection: &Inspection, causes: &[Cause], at: u64) -> String {
             Outcome::Fail => "FAIL",
             Outcome::NotChecked => "  - ",
         };
-        lines.push(format!("{outcome}  {:<10} {}", check.name, check.detail.escape_debug()));
+        lines.push(format!("{outcome}  {:<10} {}", check.name, visible(&check.detail)));
     }
     lines.push(String::new());
     match inspection.verdict {
@@ -136,6 +136,6 @@ fn as_text(inspection: &Inspection, causes: &[Cause], at: u64) -> String {
         Ok(()) => lines.push("CloudFront would serve it, as far as it was checked.".to_owned()),
         Err(refusal) => lines.push(format!("CloudFront would refuse it: {refusal}")),
     }
-    lines.extend(causes.iter().map(|cause| format!("likely cause: {}", cause.to_string().escape_debug())));
+    lines.extend(causes.iter().map(|cause| format!("likely cause: {}", visible(&cause.to_string()))));
     lines.join("\n")
 }

@@ -46,3 +46,16 @@ impl Output {
         let _ = self.diagnostics.write_all(format!("signet: {message}\n").as_bytes());
     }
 }
+
+/// Text of others on one line: control characters, which could end the line or steer a terminal, are escaped.
+pub fn visible(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}

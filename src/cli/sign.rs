@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgGroup;
 
+use super::output::visible;
 use super::{CliError, Output, read_file};
 use crate::cloudfront::{
     Grant, HashAlgorithm, KeyPairId, NonceMode, Policy, PolicyTerms, PrivateKey, Resource, SignableUrl,
@@ -145,7 +146,7 @@ impl Signer {
             End::Window(window) => window.expires(resource.as_str(), time::now()),
         };
         let terms = PolicyTerms { resource, expires, not_before: self.not_before, source_ip: self.source_ip };
-        let policy = Policy::new(terms).map_err(|error| CliError::Failed(error.to_string()))?;
+        let policy = Policy::custom(terms).map_err(|error| CliError::Failed(error.to_string()))?;
         Grant::sign(policy, &self.key, self.key_pair_id.clone(), self.hash)
             .map_err(|error| CliError::Failed(error.to_string()))
     }
@@ -178,7 +179,7 @@ impl Tally {
             Ok(link) => out.line(&link),
             Err(reason) => {
                 self.refused += 1;
-                out.diagnose(&format!("{}: {reason}", name.escape_debug()));
+                out.diagnose(&format!("{}: {reason}", visible(name)));
                 Ok(())
             }
         }
@@ -227,7 +228,7 @@ fn print_cookies(
 ) -> Result<(), CliError> {
     let mut urls = Vec::with_capacity(args.urls.len());
     for url in &args.urls {
-        urls.push(SignableUrl::parse(url).map_err(|error| CliError::about(url.escape_debug(), error))?);
+        urls.push(SignableUrl::parse(url).map_err(|error| CliError::about(visible(url), error))?);
     }
     let grant = match (shared, urls.as_slice()) {
         (Some(grant), urls) => {

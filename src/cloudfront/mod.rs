@@ -7,7 +7,7 @@
 //! 3. What is signed: [`url`] (and its [`query`]), [`resource`], [`source_ip`], [`policy`].
 //! 4. What comes of it: [`grant`] makes links and cookies; `encoding` is CloudFront's base64.
 //! 5. [`window`]: when a link expires, so that it stays the same for half of its life.
-//! 6. [`inspect`]: would CloudFront serve this request, and if not, why.
+//! 6. [`mod@inspect`]: would CloudFront serve this request, and if not, why.
 
 mod der;
 mod encoding;

@@ -80,15 +80,15 @@ impl Policy {
         if resource.has_wildcard() {
             return Err(PolicyError::WildcardInCanned);
         }
-        Self::new(PolicyTerms { resource, expires, not_before: None, source_ip: None })
+        Self::custom(PolicyTerms { resource, expires, not_before: None, source_ip: None })
     }
 
-    /// The policy of these terms: canned exactly where the resource has no wildcard and neither start nor IP
-    /// is stated, custom otherwise.
+    /// The policy of these terms. It is carried by its links, unless it says no more than a canned one can
+    /// (an exact URL, neither start nor IP): then it is canned, and its links are shorter.
     ///
     /// # Errors
     /// [`PolicyError`] for an expiry out of range, or a start that is not before it.
-    pub fn new(terms: PolicyTerms) -> Result<Self, PolicyError> {
+    pub fn custom(terms: PolicyTerms) -> Result<Self, PolicyError> {
         if terms.expires > MAX_EXPIRES {
             return Err(PolicyError::ExpiresTooLate);
         }
@@ -118,7 +118,7 @@ impl Policy {
             not_before: condition.greater_than.map(|time| time.seconds),
             source_ip: condition.ip_address.map(|ip| ip.range.parse()).transpose()?,
         };
-        Ok(Self::new(terms)?)
+        Ok(Self::custom(terms)?)
     }
 
     /// What it says.
@@ -237,7 +237,7 @@ mod tests {
             ("https://h/a", Some(100), None, false),
             ("https://h/a", None, Some("1.2.3.4"), false),
         ] {
-            assert_eq!(Policy::new(terms(resource, start, ip)).unwrap().is_canned(), canned);
+            assert_eq!(Policy::custom(terms(resource, start, ip)).unwrap().is_canned(), canned);
         }
         let wild = Resource::pattern("https://h/*").unwrap();
         assert_eq!(Policy::canned(wild, 1), Err(PolicyError::WildcardInCanned));
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn the_json_has_no_space_no_escape_and_one_order() {
-        let policy = Policy::new(terms("https://h/<a>&'?b=*", Some(100), Some("1.2.3.4"))).unwrap();
+        let policy = Policy::custom(terms("https://h/<a>&'?b=*", Some(100), Some("1.2.3.4"))).unwrap();
         let json = concat!(
             r#"{"Statement":[{"Resource":"https://h/<a>&'?b=*","Condition":{"DateLessThan":{"AWS:EpochTime":200},"#,
             r#""DateGreaterThan":{"AWS:EpochTime":100},"IpAddress":{"AWS:SourceIp":"1.2.3.4/32"}}}]}"#
@@ -258,10 +258,10 @@ mod tests {
     fn times_that_cloudfront_refuses_are_refused() {
         let mut late = terms("https://h/a", None, None);
         late.expires = MAX_EXPIRES;
-        assert!(Policy::new(late.clone()).is_ok());
+        assert!(Policy::custom(late.clone()).is_ok());
         late.expires += 1;
-        assert_eq!(Policy::new(late), Err(PolicyError::ExpiresTooLate));
-        let same = Policy::new(terms("https://h/a", Some(200), None));
+        assert_eq!(Policy::custom(late), Err(PolicyError::ExpiresTooLate));
+        let same = Policy::custom(terms("https://h/a", Some(200), None));
         assert_eq!(same, Err(PolicyError::StartNotBeforeEnd { not_before: 200, expires: 200 }));
     }
 

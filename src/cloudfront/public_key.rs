@@ -47,6 +47,7 @@ impl PublicKey {
 
     /// The key as SPKI in PEM: what is pasted into CloudFront.
     pub fn to_pem(&self) -> String {
+        // Encoding a key that was parsed can't fail.
         let der = match &self.0 {
             Kind::Rsa(key) => key.to_public_key_der().map(|der| der.into_vec()).unwrap_or_default(),
             Kind::Ecdsa(key) => key.to_public_key_der().map(|der| der.into_vec()).unwrap_or_default(),

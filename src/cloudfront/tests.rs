@@ -39,7 +39,7 @@ fn sign(key: &str, hash: HashAlgorithm, resource: &str, at: &str) -> String {
         not_before: None,
         source_ip: None,
     };
-    Grant::sign(Policy::new(terms).unwrap(), &key, id(), hash).unwrap().link(&url(at)).unwrap()
+    Grant::sign(Policy::custom(terms).unwrap(), &key, id(), hash).unwrap().link(&url(at)).unwrap()
 }
 
 fn parameters(link: &str) -> (String, BTreeMap<String, String>) {
@@ -81,7 +81,7 @@ fn every_vector_is_answered_as_the_reference_signer_does() {
             not_before: case["notBefore"].as_u64(),
             source_ip: text("ip").map(|ip| ip.parse().unwrap()),
         };
-        let policy = Policy::new(terms).unwrap();
+        let policy = Policy::custom(terms).unwrap();
         assert_eq!(policy.to_json(), text("policy").unwrap(), "{name}");
         let grant = Grant::sign(policy, &key, id(), text("hash").unwrap().parse().unwrap()).unwrap();
         let within = case["notBefore"].as_u64().unwrap_or(AT);
@@ -213,7 +213,7 @@ fn start_expiry_and_address_are_checked_to_the_second() {
         not_before: Some(1_000),
         source_ip: Some("203.0.113.0/24".parse().unwrap()),
     };
-    let grant = Grant::sign(Policy::new(terms).unwrap(), &private, id(), HashAlgorithm::Sha1).unwrap();
+    let grant = Grant::sign(Policy::custom(terms).unwrap(), &private, id(), HashAlgorithm::Sha1).unwrap();
     let link = grant.link(&url("https://h/a")).unwrap();
     let key = private.public_key();
     for (at, served) in [(999, false), (1_000, true), (1_999, true), (2_000, false)] {
@@ -293,7 +293,7 @@ fn a_grant_applies_to_what_it_covers_and_nothing_else() {
         not_before: None,
         source_ip: None,
     };
-    let grant = Grant::sign(Policy::new(terms).unwrap(), &key, id(), HashAlgorithm::Sha1).unwrap();
+    let grant = Grant::sign(Policy::custom(terms).unwrap(), &key, id(), HashAlgorithm::Sha1).unwrap();
     for covered in ["https://h/a.png", "https://h/a.png.640.png", "https://h/a.png?w=1"] {
         assert_eq!(verdict(&grant.link(&url(covered)).unwrap(), &key.public_key()), Ok(()));
     }

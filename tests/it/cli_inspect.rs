@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cli_sign::{ID, PAGE, Run, file, sign_with, signet};
+use crate::program::{ID, PAGE, Run, file, sign_with, signet};
 
 fn link(args: &[&str]) -> String {
     let run = sign_with("rsa", args, b"");

@@ -6,3 +6,4 @@ mod cli_sign;
 mod contract;
 mod embedded;
 mod jwks;
+mod program;
