@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -251,7 +251,10 @@ impl Keys {
         let mut document: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         let ec_id = document["keys"][0]["kid"].as_str().unwrap().to_owned();
 
-        let pair = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2_048).unwrap();
+        // Made once for all tests: it takes a second.
+        static PAIR: LazyLock<rsa::RsaPrivateKey> =
+            LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2_048).unwrap());
+        let pair = &*PAIR;
         let modulus = pair.n().to_bytes_be();
         let (n, e) = (URL_SAFE_NO_PAD.encode(&modulus), URL_SAFE_NO_PAD.encode(pair.e().to_bytes_be()));
         let keys = document["keys"].as_array_mut().unwrap();

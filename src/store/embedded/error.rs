@@ -58,13 +58,15 @@ impl OpenError {
     pub(super) fn database(dir: &Path, file: &Path, error: DatabaseError) -> Self {
         match redb::Error::from(error) {
             redb::Error::DatabaseAlreadyOpen => Self::InUse { dir: dir.to_owned() },
-            // The database says so of a file that isn't one.
-            redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => {
-                Self::folder(dir, source)
-            }
+            redb::Error::Io(source) if !says_it_is_no_database(&source) => Self::folder(dir, source),
             other => Self::corrupt(file, other),
         }
     }
+}
+
+/// What redb reads a file with that isn't one of its own, or ends too early.
+fn says_it_is_no_database(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }
 
 impl From<redb::Error> for StoreError {

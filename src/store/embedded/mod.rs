@@ -22,6 +22,7 @@ mod writer;
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,12 +57,7 @@ impl Embedded {
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let objects_dir = dir.join("objects");
         make_folder(dir)?;
-        let file = dir.join("signet.redb");
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&file)
-            .map_err(|error| OpenError::database(dir, &file, error))?;
-        tables::create(&database).map_err(|error| OpenError::corrupt(&file, error))?;
+        let database = open_database(dir)?;
         make_folder(&objects_dir)?;
         File::open(dir)
             .and_then(|folder| folder.sync_all())
@@ -98,6 +94,23 @@ impl Embedded {
     ) -> Result<T, StoreError> {
         query(&self.0.database.begin_read()?)
     }
+}
+
+/// Opens the database and sees to it that its tables are there.
+fn open_database(dir: &Path) -> Result<Database, OpenError> {
+    let file = dir.join("signet.redb");
+    let open = || {
+        let mut builder = Database::builder();
+        let database = builder.set_cache_size(CACHE_BYTES).create(&file);
+        let database = database.map_err(|error| OpenError::database(dir, &file, error))?;
+        tables::create(&database).map_err(|error| OpenError::corrupt(&file, error))?;
+        Ok(database)
+    };
+    // redb checks some of what it reads by assertions: a page that went bad is an error here, no crash.
+    panic::catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+        let error = redb::Error::Corrupted("one of its pages makes no sense".into());
+        Err(OpenError::corrupt(&file, error))
+    })
 }
 
 fn make_folder(dir: &Path) -> Result<(), OpenError> {

@@ -78,13 +78,19 @@ async fn tenants_with_names_alike_stay_apart(store: Store) {
     let stem = fresh_tenant();
     let names = ["", "-", "0", "A", "_", "a", "z", "zz"];
     let tenants = names.map(|tail| format!("{stem}{tail}").parse::<TenantId>().unwrap());
+    let mut ids = Vec::new();
     for tenant in &tenants {
-        assert!(store.insert(&ready(tenant, u64::MAX >> 12)).await.unwrap());
-        assert!(store.insert(&ready(tenant, 0)).await.unwrap());
+        for asset in [ready(tenant, u64::MAX >> 12), ready(tenant, 0)] {
+            assert!(store.insert(&asset).await.unwrap());
+            ids.push(asset.id);
+        }
     }
     for tenant in &tenants {
-        let owners: Vec<_> = listed(&store, tenant).await.into_iter().map(|asset| asset.tenant).collect();
-        assert_eq!(owners, [tenant.clone(), tenant.clone()]);
+        for found in [listed(&store, tenant).await, store.find_many(tenant, &ids).await.unwrap()] {
+            let owners: Vec<_> = found.into_iter().map(|asset| asset.tenant).collect();
+            assert_eq!(owners, [tenant.clone(), tenant.clone()]);
+        }
+        assert_eq!(store.usage(tenant).await.unwrap(), Usage { count: 2, bytes: 20 });
     }
 }
 

@@ -12,6 +12,7 @@ use signet::media::{Checksum, ContentType, Timestamp};
 use signet::service::ports::{
     ByteRange, Clock, ObjectLocation, ObjectStore, Presigned, SystemClock, UploadTerms,
 };
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 type Store = Arc<dyn ObjectStore>;
@@ -132,6 +133,15 @@ async fn what_differs_from_the_ticket_is_refused(store: Store, door: Entrance) {
         assert!(store.head(&place).await.unwrap().is_none(), "{what}");
     }
     assert_eq!(door.send(good).await, Sent::Stored, "the ticket itself is good still");
+
+    // Where no checksum is promised, the length is what is left to hold a body to.
+    let place = fresh_place("a.png");
+    let good = upload(&presign(&store, &place, &content, false).await, &content);
+    for bytes in ["012345678", "0123456789x", ""] {
+        assert_eq!(door.send(Upload { body: bytes.into(), ..good.clone() }).await, Sent::Refused, "{bytes}");
+        assert!(store.head(&place).await.unwrap().is_none(), "{bytes}");
+    }
+    assert_eq!(door.send(good).await, Sent::Stored);
 }
 
 async fn a_tampered_url_is_refused(store: Store, door: Entrance) {
@@ -185,12 +195,14 @@ async fn a_ticket_runs_out(store: Store, door: Entrance) {
 
 async fn of_racing_uploads_one_wins(store: Store, door: Entrance) {
     let place = fresh_place("a.png");
+    let start = Arc::new(Barrier::new(16));
     let mut racers = JoinSet::new();
     for _ in 0..16 {
-        let (store, door, place, content) = (store.clone(), door.clone(), place.clone(), noise(200_000));
+        let (door, start, content) = (door.clone(), start.clone(), noise(200_000));
+        let request = upload(&presign(&store, &place, &content, true).await, &content);
         racers.spawn(async move {
-            let presigned = presign(&store, &place, &content, true).await;
-            (door.send(upload(&presigned, &content)).await, content)
+            start.wait().await;
+            (door.send(request).await, content)
         });
     }
     let (won, lost): (Vec<_>, Vec<_>) =

@@ -22,7 +22,7 @@ use tokio_util::io::ReaderStream;
 use self::folder::Folder;
 use self::record::Record;
 use self::signature::Signer;
-use super::Secret;
+use super::{OpenError, Secret};
 use crate::media::{Stored, Timestamp};
 use crate::service::ports::{
     ByteRange, ObjectBody, ObjectLocation, ObjectStore, Presigned, StoreError, UploadTerms,
@@ -48,10 +48,10 @@ impl Files {
     /// `http://127.0.0.1:8080/objects`; `secret` signs the uploads.
     ///
     /// # Errors
-    /// The system's, where the folder can't be used.
-    pub fn new(objects_dir: &Path, public_base_url: &str, secret: &Secret) -> io::Result<Self> {
-        let folder = Arc::new(Folder::open(objects_dir)?);
-        Ok(Self { folder, signer: Arc::new(Signer::new(public_base_url, secret)) })
+    /// What is wrong with the folder.
+    pub fn new(objects_dir: &Path, public_base_url: &str, secret: &Secret) -> Result<Self, OpenError> {
+        let folder = Folder::open(objects_dir).map_err(|source| OpenError::folder(objects_dir, source))?;
+        Ok(Self { folder: Arc::new(folder), signer: Arc::new(Signer::new(public_base_url, secret)) })
     }
 
     async fn open(&self, location: &ObjectLocation) -> Result<Option<(File, Record)>, StoreError> {

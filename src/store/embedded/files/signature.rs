@@ -240,3 +240,73 @@ fn locate(text: &str) -> Result<ObjectLocation, &'static str> {
     let location = ObjectLocation { bucket: decode(bucket)?.into_owned(), key: decode(key)?.into_owned() };
     if path(&location) == text { Ok(location) } else { Err(wrong) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::{Checksum, ContentType};
+
+    fn ticket(checksum: bool) -> Presigned {
+        let terms = UploadTerms {
+            content_type: ContentType::parse("image/png").unwrap(),
+            size_bytes: 10,
+            checksum: checksum.then(|| Checksum::parse(&"0".repeat(64)).unwrap()),
+        };
+        let location = ObjectLocation { bucket: "vivreal-demo".into(), key: "a b/ä+.png".into() };
+        signer().presign_put(&location, &terms, noon(), 900).unwrap()
+    }
+
+    fn signer() -> Signer {
+        Signer::new("http://127.0.0.1:8080/objects/", &Secret::new([7; 32]))
+    }
+
+    fn noon() -> Timestamp {
+        Timestamp::from_seconds(1_772_366_400)
+    }
+
+    fn request(ticket: &Presigned) -> SignedRequest {
+        let mut headers = ticket.headers.clone();
+        headers.push(("content-length".into(), "10".into()));
+        let path_and_query = ticket.url.replacen("http://127.0.0.1:8080", "", 1);
+        SignedRequest { path_and_query, headers }
+    }
+
+    #[test]
+    fn a_ticket_has_the_shape_of_s3_s() {
+        let expected = "http://127.0.0.1:8080/objects/vivreal-demo/a%20b/%C3%A4%2B.png\
+            ?X-Amz-Algorithm=SIGNET-HMAC-SHA256&X-Amz-Date=20260301T120000Z&X-Amz-Expires=900\
+            &X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bif-none-match%3Bx-amz-checksum-sha256\
+            &X-Amz-Signature=";
+        let url = ticket(true).url;
+        let signature = url.strip_prefix(expected).unwrap();
+        assert!(signature.len() == 64 && signature.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(ticket(true).url, url, "the same on every node");
+    }
+
+    #[test]
+    fn a_ticket_is_good_from_its_making_to_its_last_second() {
+        let request = request(&ticket(false));
+        let at = |seconds: u64| signer().admit_put(&request, Timestamp::from_seconds(seconds));
+        let noon = noon().seconds();
+        let admitted = at(noon).unwrap();
+        assert_eq!(admitted.location.to_string(), "vivreal-demo/a b/ä+.png");
+        assert_eq!((admitted.size_bytes, admitted.content_type.as_str()), (10, "image/png"));
+        assert!(at(noon + 899).is_ok());
+        assert_eq!(at(noon + 900).unwrap_err(), "the time of the signature has passed: ask for a new ticket");
+        assert!(at(noon - SKEW_SECONDS).is_ok());
+        assert_eq!(at(noon - SKEW_SECONDS - 1).unwrap_err(), "the time of the signature hasn't come");
+    }
+
+    #[test]
+    fn the_list_of_signed_headers_may_be_spelt_with_semicolons() {
+        let mut request = request(&ticket(true));
+        request.path_and_query = request.path_and_query.replace("%3B", ";");
+        assert!(signer().admit_put(&request, noon()).is_ok());
+    }
+
+    #[test]
+    fn a_ticket_of_another_secret_is_refused() {
+        let other = Signer::new("http://127.0.0.1:8080/objects", &Secret::new([8; 32]));
+        assert!(other.admit_put(&request(&ticket(true)), noon()).is_err());
+    }
+}
