@@ -74,8 +74,7 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
         secret.map_err(|error| StartError::system("reading a secret of the store", error))
     };
     let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
-    let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)
-        .map_err(|error| StartError::system("opening the folder of the objects", error))?;
+    let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)?;
     let files = Arc::new(files);
     let stores = Stores {
         assets: Arc::new(embedded.clone()),

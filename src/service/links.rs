@@ -298,7 +298,7 @@ impl Inner {
 }
 
 fn until(resource: Resource, expires: u64) -> Result<Policy, PolicyError> {
-    Policy::new(PolicyTerms { resource, expires, not_before: None, source_ip: None })
+    Policy::custom(PolicyTerms { resource, expires, not_before: None, source_ip: None })
 }
 
 fn parse(url: &str) -> Result<SignableUrl, LinkError> {
