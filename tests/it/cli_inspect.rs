@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{ID, PAGE, Run, file, sign_with, signet};
+use crate::support::program::{ID, PAGE, Run, file, sign_with, signet};
 
 fn link(args: &[&str]) -> String {
     let run = sign_with("rsa", args, b"");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::program::{ID, PAGE, Run, file, sign_with, signet};
+use crate::support::program::{ID, PAGE, Run, file, sign_with, signet};
 
 fn sign(args: &[&str]) -> Run {
     sign_with("rsa", args, b"")

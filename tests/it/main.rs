@@ -6,4 +6,5 @@ mod cli_sign;
 mod contract;
 mod embedded;
 mod jwks;
-mod program;
+mod support;
+mod upload;

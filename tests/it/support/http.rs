@@ -1,0 +1,101 @@
+//! Requests over real sockets.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, Method, Request};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value; empty where it isn't there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// That it is a problem of a kind, by the end of its type.
+    pub fn assert_problem(&self, status: u16, slug: &str) -> Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert!(problem["type"].as_str().unwrap().ends_with(&format!(":{slug}")), "{problem}");
+        assert_eq!(problem["status"], status);
+        for member in ["title", "detail", "instance", "requestId"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+        }
+        problem
+    }
+}
+
+/// Sends a request, and reads the whole answer. No redirect is followed. Panics after a minute.
+pub async fn send(method: &str, url: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+    let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Full::new(body.into())).unwrap();
+    // A client of its own each time: test functions have runtimes of their own.
+    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let answer = async {
+        let (parts, body) = client.request(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    };
+    tokio::time::timeout(Duration::from_secs(60), answer).await.expect("an answer within a minute")
+}
+
+/// GET.
+pub async fn get(url: &str, headers: &[(&str, &str)]) -> Answer {
+    send("GET", url, headers, Bytes::new()).await
+}
+
+/// POST of JSON with credentials.
+pub async fn post(url: &str, credentials: &str, body: impl ToString) -> Answer {
+    let headers = [("authorization", credentials), ("content-type", "application/json")];
+    send("POST", url, &headers, body.to_string()).await
+}
+
+/// The status of a GET, without a runtime; `None` where nobody listens.
+pub fn status_blocking(url: &str) -> Option<u16> {
+    let (host, path) = url.strip_prefix("http://")?.split_once('/')?;
+    let mut socket = TcpStream::connect(host).ok()?;
+    socket.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(socket, "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}
+
+/// Sends bytes as they are and reads until the other side closes, or for as long as `patience`.
+pub fn raw(base: &str, bytes: &[u8], patience: Duration) -> Vec<u8> {
+    let mut socket = TcpStream::connect(base.strip_prefix("http://").unwrap()).unwrap();
+    socket.set_read_timeout(Some(patience)).unwrap();
+    // The other side may have answered and closed before everything was sent.
+    let _ = socket.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer);
+    answer
+}
