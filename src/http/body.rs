@@ -250,6 +250,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_limit_holds_before_decompression_too() {
+        let mut state = 1_u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        })
+        .take(100_000)
+        .collect();
+        for encoding in ALL {
+            let body = compress(encoding, &noise).await;
+            let pace = Pace::at_once(&HttpLimits::default());
+            let read = collect(encoding.decode(stream(Body::from(body), pace, Some(1_000))), 1 << 20).await;
+            assert_eq!(read.unwrap_err().kind(), Kind::BodyTooLarge, "{encoding:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_cut_or_garbled_is_corrupt() {
         let plain = b"{\"a\":1}".repeat(1_000);
         for encoding in &ALL[1..] {

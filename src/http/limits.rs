@@ -19,7 +19,8 @@ pub struct HttpLimits {
     /// Bytes per second below which a body of a control call or a document is given up, after the
     /// first [`HttpLimits::body_idle`]. Default 1 KiB.
     pub body_rate: usize,
-    /// How long the answer of a call other than a document or an upload may take. Default 60 s.
+    /// How long a service may take over a call or a document, once its body is here. Default 60 s,
+    /// less than [`ServerLimits::idle_time`].
     pub answer_time: Duration,
 }
 

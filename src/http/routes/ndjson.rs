@@ -66,13 +66,14 @@ impl LineSigner {
     }
 
     async fn document(&self, bytes: Bytes) -> Vec<Bytes> {
-        match self.api.services.documents.sign(&self.caller, bytes, self.options).await {
+        let signing = self.api.services.documents.sign(&self.caller, bytes, self.options);
+        match self.api.in_time(signing).await {
             Ok(signed) if self.options.report => match wrapped(signed) {
                 Ok(chunks) => chunks.into(),
                 Err(problem) => vec![self.problem(&problem)],
             },
             Ok(signed) => vec![signed.bytes],
-            Err(error) => vec![self.problem(&error.into())],
+            Err(problem) => vec![self.problem(&problem)],
         }
     }
 

@@ -182,6 +182,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn http_2_is_spoken_with_those_who_begin_so() {
+        let (address, _stop, _server) = start(ServerLimits::default(), slow()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut frame = [0; 9];
+        stream.read_exact(&mut frame).await.unwrap();
+        assert_eq!(frame[3], 4, "a SETTINGS frame");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_large_is_refused() {
+        let (address, _stop, _server) = start(ServerLimits::default(), slow()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(40_000));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert!(read_all(&mut stream).await.starts_with("HTTP/1.1 431 "));
+    }
+
+    #[tokio::test]
     async fn the_number_of_connections_is_bounded() {
         let limits = ServerLimits { connections: 1, ..ServerLimits::default() };
         let (address, _stop, _server) = start(limits, slow()).await;
