@@ -11,8 +11,8 @@ pub struct HttpLimits {
     pub control_bytes: usize,
     /// Bytes of the body of a batch of links: 1,000 URLs of 8,192 bytes fit. Default 10 MiB.
     pub batch_bytes: usize,
-    /// Bytes that are read and thrown away after a refusal, so that the client sees the answer.
-    /// Default 1 MiB.
+    /// Bytes beyond the largest document that are read and thrown away after a refusal, so that
+    /// the client sees the answer. Default 1 MiB.
     pub drain_bytes: usize,
     /// How long a client may send nothing of a body that it has begun. Default 30 s.
     pub body_idle: Duration,

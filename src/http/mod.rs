@@ -113,7 +113,7 @@ pub fn api(context: ApiContext) -> Router {
         router = router.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
     let router = router.fallback(nothing_here).method_not_allowed_fallback(not_this_method);
-    layered(router, context.meter, "unmatched", limits.drain_bytes)
+    layered(router, context.meter, "unmatched", limits.document_bytes.saturating_add(limits.drain_bytes))
 }
 
 /// The edge.
@@ -138,11 +138,11 @@ fn layered(
     router: Router,
     meter: Arc<dyn RequestMeter>,
     unmatched: &'static str,
-    drain_bytes: usize,
+    read_bytes: usize,
 ) -> Router {
     router
         .layer(CatchPanicLayer::custom(after_panic))
-        .layer(middleware::from_fn_with_state(drain_bytes, drain::drain))
+        .layer(middleware::from_fn_with_state(read_bytes, drain::drain))
         .layer(middleware::from_fn_with_state(Observer { meter, unmatched }, observe::observe))
 }
 
@@ -159,7 +159,7 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
         .into_response()
 }
 
-/// What is read of a body that nobody asked for, in bytes.
+/// How far a body is read that nobody asked for, in bytes.
 const EDGE_DRAIN_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
