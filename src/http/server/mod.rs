@@ -117,7 +117,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use axum::body::{Body, Bytes};
     use axum::routing::get;
+    use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
     use tokio::time::Instant;
@@ -179,6 +181,24 @@ mod tests {
             timeout(Duration::from_secs(3), read_all(&mut stream)).await.unwrap();
             assert!(started.elapsed() < Duration::from_secs(1), "{begin:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_reads_is_given_up() {
+        let (alive, mut dropped) = oneshot::channel::<()>();
+        let alive = Arc::new(std::sync::Mutex::new(Some(alive)));
+        let endless = move || async move {
+            let held = alive.lock().unwrap().take();
+            Body::from_stream(stream::repeat_with(move || {
+                let _ = &held;
+                Ok::<_, std::convert::Infallible>(Bytes::from(vec![0; 64 * 1024]))
+            }))
+        };
+        let limits = ServerLimits { idle_time: Duration::from_millis(200), ..ServerLimits::default() };
+        let (address, _stop, _server) = start(limits, Router::new().route("/", get(endless))).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(timeout(Duration::from_secs(5), &mut dropped).await.unwrap().is_err());
     }
 
     #[tokio::test]
