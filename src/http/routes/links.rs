@@ -32,7 +32,7 @@ pub(super) async fn sign(
             .with("found", found));
     }
     let request = BatchRequest { ids: body.ids.kept, keys: body.keys.kept, urls: body.urls.kept };
-    let items = api.services.batch.links(&caller, request).await?;
+    let items = api.in_time(api.services.batch.links(&caller, request)).await?;
     let links = items.iter().filter_map(|item| item.outcome.as_ref().ok());
     let caching = Caching::of_links(links.map(|link| link.max_age));
     json(StatusCode::OK, &LinksAnswer { links: items.iter().map(Row::from).collect() }, caching)
