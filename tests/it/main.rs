@@ -6,5 +6,6 @@ mod cli_sign;
 mod contract;
 mod embedded;
 mod jwks;
+mod layers;
 mod support;
 mod upload;

@@ -63,11 +63,11 @@ pub async fn dev(
     put_tenants(&settings, &store).await?;
     let objects = std::sync::Arc::clone(&stores.objects);
     let node = node(&settings, stores)?;
-    let content = seed::seed(data, &node, &*objects, &identity).await?;
+    seed::seed(data, &node, &*objects, &identity).await?;
 
     let session = Session::new(data, &api, &edge, &admin, &identity, node.place(&identity.tenant()).bucket());
     session.write(data)?;
-    run(&settings, node, Listeners { api, admin, edge: Some(edge) }, || say(&session.text(&content))).await
+    run(&settings, node, Listeners { api, admin, edge: Some(edge) }, || say(&session.text())).await
 }
 
 /// The address of another listener: some ports up where a port was asked for, else a free one.

@@ -115,7 +115,6 @@ mod tests {
             found: 12,
             signed: 11,
             max_age: Some(90),
-            private: false,
             rows: vec![json!({"pointer": "/a"})],
         }
     }

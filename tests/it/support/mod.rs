@@ -51,7 +51,7 @@ impl Node {
         // The session is printed once everything answers.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap_or_else(|| panic!("signet dev said: {}", ended(&mut child))).unwrap();
-        assert!(first.starts_with("Signet is up."), "{first}");
+        assert!(first.starts_with("Signet is up"), "{first}");
         std::thread::spawn(move || lines.for_each(drop));
         let facts: Value = serde_json::from_str(&fs::read_to_string(facts).unwrap()).unwrap();
         let text = |name: &str| facts[name].as_str().unwrap().to_owned();
