@@ -80,12 +80,16 @@ pub(super) fn derivatives(widths: Option<&[u8]>, format: Option<&[u8]>) -> Resul
     // The value has been checked: it is an array, and only integers of a few digits are let through.
     loop {
         at = skip_space(widths, at);
-        let digits = widths[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let width = std::str::from_utf8(&widths[at..at + digits]).ok().and_then(|text| text.parse().ok());
-        if !derivatives.add(width.ok_or(())?) {
+        let mut width = 0_u32;
+        let digits = at;
+        while byte(widths, at).is_ascii_digit() {
+            width = width.saturating_mul(10).saturating_add(u32::from(widths[at] - b'0'));
+            at += 1;
+        }
+        if digits == at || !derivatives.add(width) {
             return Err(());
         }
-        at = skip_space(widths, at + digits);
+        at = skip_space(widths, at);
         match byte(widths, at) {
             b',' => at += 1,
             b']' => return Ok(Some(derivatives)),

@@ -1,7 +1,7 @@
 //! Signs whole JSON documents: bytes in, bytes out, and nothing is read or written elsewhere.
 //!
 //! 1. [`scan`] reads the document once and says what it [wants](Scan::wants):
-//!    - [`token`], [`walk`], [`frame`]: one strict pass (RFC 8259, UTF-8) that leaves objects and strings
+//!    - [`token`], [`walk`], [`object`]: one strict pass (RFC 8259, UTF-8) that leaves objects and strings
 //!      that may be sites; [`roles`] knows members by their names, [`needles`] where media hosts are;
 //!    - [`assemble`]: a closer look at those, in the order of the document: [`descriptor`]s, references
 //!      ([`asset`] ids), URLs, and HTML ([`markup`], [`html`], [`srcset`]).
@@ -62,11 +62,11 @@ mod date;
 mod descriptor;
 mod error;
 mod found;
-mod frame;
 mod html;
 mod literal;
 mod markup;
 mod needles;
+mod object;
 mod pointer;
 mod profile;
 mod roles;

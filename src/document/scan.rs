@@ -37,13 +37,8 @@ pub fn scan<'a>(input: &'a [u8], rules: &Rules) -> Result<Scan<'a>, ScanError> {
         }
     };
     let roles = Roles::new(&rules.profile, rules.references);
-    let walk = Walk {
-        input: text,
-        roles: &roles,
-        kinds: &rules.profile.kinds,
-        needles: Needles::new(&rules.hosts),
-        depth: rules.limits.depth,
-    };
+    let needles = Needles::new(&rules.hosts);
+    let walk = Walk::new(text, &roles, &rules.profile.kinds, needles, rules.limits.depth);
     let found = match (walk.run(), rest) {
         (Err(fault), Some(valid)) if fault.offset < valid => Err(fault),
         (_, Some(valid)) => Err(Fault::expected(valid, "UTF-8")),

@@ -1,26 +1,24 @@
-//! An array or object that is open, and what is known of its members so far.
+//! An object that is open, and what is known of its members so far.
 
 use super::found::{Descriptor, Found, Span};
 use super::roles::{self, Role};
 use super::{asset, descriptor, literal};
 
-/// An array or object that is open. Where a name comes twice, the last member is kept.
-pub(super) struct Frame {
-    pub start: u32,
-    /// The end of its last value.
-    pub end: u32,
-    pub object: bool,
-    /// The part of the member that is being read.
-    pub role: Role,
-    /// The parts of all members so far; of `ID`, `URL` and `EXPIRES` only those that are strings.
-    seen: Role,
-    pub members: u32,
+/// The parts of a reference object: each once, and a string.
+const REFERENCE: Role = roles::ID | roles::URL | roles::EXPIRES;
+
+/// An object that is open. Where a name comes twice, the last member is kept.
+pub(super) struct Object {
+    start: u32,
+    members: u32,
     /// How much was found before it was opened,
     found: u32,
     /// and before the member that is being read.
-    pub found_before: u32,
-    pub key: Option<Span>,
-    pub id: Option<Span>,
+    found_before: u32,
+    /// The parts of all members so far; of those of a reference only strings count.
+    seen: Role,
+    key: Option<Span>,
+    id: Option<Span>,
     name: Option<Span>,
     kind: Option<Span>,
     output: Option<Span>,
@@ -32,24 +30,21 @@ pub(super) struct Frame {
 
 /// What kind of value a member has.
 #[derive(Clone, Copy)]
-pub(super) enum Value<'f> {
+pub(super) enum Value<'o> {
     String,
-    Object(&'f Frame),
+    Object(&'o Object),
     Other,
 }
 
-impl Frame {
+impl Object {
     #[inline(always)]
-    pub(super) fn new(start: usize, object: bool, found: usize) -> Self {
+    pub(super) fn new(start: usize, found: usize) -> Self {
         Self {
             start: start as u32,
-            end: 0,
-            object,
-            role: 0,
-            seen: 0,
             members: 0,
             found: found as u32,
             found_before: 0,
+            seen: 0,
             key: None,
             id: None,
             name: None,
@@ -61,13 +56,21 @@ impl Frame {
         }
     }
 
+    /// Takes note of a member's name, and of how much had been found before.
+    #[inline(always)]
+    pub(super) fn name(&mut self, found: usize) {
+        self.members += 1;
+        self.found_before = found as u32;
+    }
+
     /// Takes note of a member that plays a part, and of how much has been found up to its end.
     #[inline]
-    pub(super) fn member(&mut self, value: Value<'_>, span: Span, found: usize) {
-        let role = self.role;
+    pub(super) fn member(&mut self, role: Role, value: Value<'_>, span: Span, found: usize) {
         self.seen |= role & (roles::COMPANION | roles::STRONG);
-        let string =
-            matches!(value, Value::String).then_some(Span { start: span.start + 1, end: span.end - 1 });
+        let string = match value {
+            Value::String => Some(span.inner()),
+            Value::Object(_) | Value::Other => None,
+        };
         if role & roles::KEY != 0 {
             self.key = string;
         }
@@ -77,6 +80,13 @@ impl Frame {
         if role & roles::KIND != 0 {
             self.kind = string;
         }
+        const RARE: Role = roles::DERIVATIVES | roles::FORMAT | roles::META | roles::OUTPUT | REFERENCE;
+        if role & RARE != 0 {
+            self.rare_member(role, value, span, found);
+        }
+    }
+
+    fn rare_member(&mut self, role: Role, value: Value<'_>, span: Span, found: usize) {
         if role & roles::DERIVATIVES != 0 {
             self.derivatives = Some(span);
         }
@@ -93,17 +103,29 @@ impl Frame {
             self.output = Some(span);
             self.output_found = (self.found_before, found as u32);
         }
-        if role & (roles::ID | roles::URL | roles::EXPIRES) != 0 && string.is_some() {
-            self.seen |= role & (roles::ID | roles::URL | roles::EXPIRES);
+        if role & REFERENCE != 0 && matches!(value, Value::String) {
+            self.seen |= role & REFERENCE;
             if role & roles::ID != 0 {
-                self.id = string;
+                self.id = Some(span.inner());
             }
         }
     }
 
-    /// Adds the object, which ends at `end`, where it is a site, and drops what it covers.
-    pub(super) fn finish(&self, input: &str, end: usize, kinds: &[String], found: &mut Vec<Found>) {
-        const REFERENCE: Role = roles::ID | roles::URL | roles::EXPIRES;
+    /// Whether [`finish`](Self::finish) may find anything.
+    #[inline(always)]
+    pub(super) fn may_be_site(&self) -> bool {
+        self.key.is_some() || self.id.is_some()
+    }
+
+    /// Adds the object, where it is a site, and drops what it covers. Its last value ends at `last`.
+    pub(super) fn finish(
+        &self,
+        input: &str,
+        last: usize,
+        end: usize,
+        kinds: &[String],
+        found: &mut Vec<Found>,
+    ) {
         if let Some(id) = self.id
             && self.members == 3
             && self.seen & REFERENCE == REFERENCE
@@ -114,7 +136,6 @@ impl Frame {
         } else if let Some(key) = self.key
             && self.is_descriptor(key, input, kinds)
         {
-            let output = self.output.unwrap_or(Span { start: self.end, end: self.end });
             if self.output.is_some() {
                 found.drain(self.output_found.0 as usize..self.output_found.1 as usize);
             }
@@ -124,7 +145,7 @@ impl Frame {
                 name: self.name,
                 derivatives: self.derivatives,
                 format: self.format,
-                output,
+                output: self.output.unwrap_or(Span::new(last, last)),
             }));
         }
     }
@@ -134,10 +155,8 @@ impl Frame {
             return false;
         }
         let strong = || {
-            self.seen & roles::STRONG != 0
-                || self
-                    .kind
-                    .is_some_and(|kind| descriptor::is_media_kind(&literal::decode(kind.text(input)), kinds))
+            let kind = |kind: Span| descriptor::is_media_kind(&literal::decode(kind.text(input)), kinds);
+            self.seen & roles::STRONG != 0 || self.kind.is_some_and(kind)
         };
         descriptor::is_key(literal::decode_bytes(key.of(input.as_bytes())).as_ref(), strong)
     }
