@@ -127,8 +127,8 @@ impl<'a, 'r> Walk<'a, 'r> {
             return Err(Fault::expected(at, expected));
         }
         let (end, escapes) = string(bytes, at + 1)?;
-        let name = bytes.get(at + 1..end).unwrap_or_default();
-        let role = if escapes.any { self.escaped_role(name) } else { self.roles.of(name) };
+        let role =
+            if escapes.any { self.escaped_role(at + 1, end) } else { self.roles.at(bytes, at + 1, end) };
         if let Some(object) = self.objects.last_mut() {
             object.name(self.found.len());
         }
@@ -140,8 +140,9 @@ impl<'a, 'r> Walk<'a, 'r> {
     }
 
     #[cold]
-    fn escaped_role(&self, name: &[u8]) -> Role {
-        self.roles.of(literal::decode_bytes(name).as_ref())
+    fn escaped_role(&self, start: usize, end: usize) -> Role {
+        let name = Span::new(start, end).text(self.input);
+        self.roles.of(literal::decode(name).as_bytes())
     }
 
     /// Tells the innermost object of a member that plays a part.
