@@ -18,8 +18,8 @@
 //!   compared byte for byte.
 //! - A [`Url`](Kind::Url) is a string that begins with the origin and `/` and holds no white space,
 //!   control character, `"`, `<`, `>` or backquote.
-//! - Where a member comes twice, the last one counts. What stands in an output that is replaced is no
-//!   site; the output of a descriptor that stays unsigned stays too.
+//! - Where a member comes twice, the last one counts. What stands in the key of a descriptor, or in its
+//!   output, is no site of its own; the output of a descriptor that stays unsigned stays too.
 //! - With [`References::Inline`] an `{"id","url","expiresAt"}` object is an object like any other.
 //! - HTML attributes count once (the first of a name), `data-media-key` only where it is not empty; in
 //!   `noscript` they count.

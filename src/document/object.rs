@@ -18,6 +18,8 @@ pub(super) struct Object {
     /// The parts of all members so far; of those of a reference only strings count.
     seen: Role,
     key: Option<Span>,
+    /// Where in what was found `key` is, plus one; 0 where it isn't.
+    key_found: u32,
     id: Option<Span>,
     name: Option<Span>,
     kind: Option<Span>,
@@ -46,6 +48,7 @@ impl Object {
             found_before: 0,
             seen: 0,
             key: None,
+            key_found: 0,
             id: None,
             name: None,
             kind: None,
@@ -73,6 +76,7 @@ impl Object {
         };
         if role & roles::KEY != 0 {
             self.key = string;
+            self.key_found = if found as u32 > self.found_before { found as u32 } else { 0 };
         }
         if role & roles::NAME != 0 {
             self.name = string;
@@ -133,15 +137,19 @@ impl Object {
         {
             found.truncate(self.found as usize);
             found.push(Found::Reference { object: Span { start: self.start, end: end as u32 }, id });
-        } else if let Some(key) = self.key
-            && self.is_descriptor(key, input, kinds)
+        } else if let Some(span) = self.key
+            && self.is_descriptor(span, input, kinds)
         {
-            if self.output.is_some() {
-                found.drain(self.output_found.0 as usize..self.output_found.1 as usize);
+            // The key and the output are the descriptor's: nothing in them is a site of its own.
+            let output = self.output_found.0..self.output_found.1;
+            let key = self.key_found.saturating_sub(1)..self.key_found;
+            let (first, second) = if key.start < output.start { (key, output) } else { (output, key) };
+            for covered in [second, first].into_iter().filter(|covered| !covered.is_empty()) {
+                found.drain(covered.start as usize..covered.end as usize);
             }
             found.push(Found::Descriptor(Descriptor {
                 start: self.start,
-                key,
+                key: span,
                 name: self.name,
                 derivatives: self.derivatives,
                 format: self.format,
