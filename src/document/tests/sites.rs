@@ -218,7 +218,7 @@ fn a_name_that_is_media_itself_is_told_as_it_is_signed() {
 #[test]
 fn the_key_of_a_descriptor_is_no_site_of_its_own() {
     for (key, output) in [
-        ("a/media.vivreal.io.jpg", "@.jpg"),
+        ("a/media.vivreal.io.jpg", "\"@.jpg\""),
         ("a/<img data-media-key=b>.jpg", "null"),
         ("\\u0061/b.jpg", "[\"@a\"]"),
     ] {
