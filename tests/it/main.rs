@@ -7,5 +7,6 @@ mod contract;
 mod embedded;
 mod jwks;
 mod layers;
+mod readme;
 mod support;
 mod upload;
