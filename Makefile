@@ -18,7 +18,7 @@ test: tools ## install what the tests need, run them all
 lint: ## formatting, clippy and rustdoc, warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
 
 fmt: ## format the sources
 	$(CARGO) fmt
