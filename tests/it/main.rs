@@ -8,6 +8,7 @@ mod docs;
 mod embedded;
 mod jwks;
 mod layers;
+mod link_service;
 mod readme;
 mod support;
 mod upload;
