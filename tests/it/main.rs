@@ -4,6 +4,7 @@
 mod cli_inspect;
 mod cli_sign;
 mod contract;
+mod differential;
 mod docs;
 mod embedded;
 mod jwks;
