@@ -4,6 +4,8 @@
 mod cli_inspect;
 mod cli_sign;
 mod contract;
+mod documents_cli;
+mod documents_cli_input;
 mod embedded;
 mod jwks;
 mod layers;
