@@ -4,11 +4,13 @@
 mod cli_inspect;
 mod cli_sign;
 mod contract;
+mod docs;
 mod documents_cli;
 mod documents_cli_input;
 mod embedded;
 mod jwks;
 mod layers;
+mod link_service;
 mod readme;
 mod support;
 mod upload;

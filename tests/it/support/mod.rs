@@ -46,7 +46,6 @@ impl Node {
     /// `signet dev` on a data folder, with further environment variables.
     pub fn dev(data: &Path, environment: &[(&str, &str)]) -> Self {
         let facts = data.join("dev.json");
-        let _ = fs::remove_file(&facts);
         let mut command = Command::new(SIGNET);
         command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         let mut child = start(&mut command, environment);
