@@ -6,6 +6,8 @@ mod cli_sign;
 mod contract;
 mod differential;
 mod docs;
+mod documents_cli;
+mod documents_cli_input;
 mod embedded;
 mod jwks;
 mod layers;

@@ -3,10 +3,12 @@
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
+//! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
 pub mod program;
+pub mod splices;
 pub mod verify;
 
 use std::fs;
