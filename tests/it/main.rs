@@ -4,7 +4,9 @@
 mod cli_inspect;
 mod cli_sign;
 mod contract;
+mod edge;
 mod embedded;
 mod jwks;
 mod support;
+mod tamper;
 mod upload;
