@@ -6,6 +6,7 @@ mod cli_sign;
 mod contract;
 mod edge;
 mod embedded;
+mod isolation;
 mod jwks;
 mod support;
 mod tamper;

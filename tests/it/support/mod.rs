@@ -3,11 +3,13 @@
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
+//! - [`settings`]: `signet serve` with two tenants.
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
 pub mod program;
+pub mod settings;
 pub mod upload;
 pub mod verify;
 
