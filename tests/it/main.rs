@@ -2,17 +2,25 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
 mod agreement;
+mod assets;
+mod bad_input;
+mod bad_start;
 mod cli_inspect;
 mod cli_sign;
 mod contract;
+mod crash;
 mod differential;
 mod docs;
 mod documents_cli;
 mod documents_cli_input;
+mod edge;
 mod embedded;
+mod isolation;
 mod jwks;
 mod layers;
 mod link_service;
 mod readme;
 mod support;
+mod tamper;
 mod upload;
+mod windows;
