@@ -10,8 +10,8 @@
 
 pub mod http;
 pub mod program;
-pub mod splices;
 pub mod settings;
+pub mod splices;
 pub mod upload;
 pub mod verify;
 
