@@ -2,7 +2,8 @@
 //!
 //! 1. [`dev`], [`serve`]: the proxy; with everything embedded, or by settings.
 //! 2. [`check`]: would those settings do?
-//! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents.
+//! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents. [`key`]: the options
+//!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
 //! 5. [`keygen`]: a new key pair.
 //!
@@ -23,6 +24,7 @@ pub mod check;
 pub mod dev;
 pub mod document;
 pub mod inspect;
+pub mod key;
 pub mod keygen;
 pub mod output;
 pub mod serve;

@@ -122,11 +122,6 @@ impl Node {
         })
     }
 
-    /// The process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// What it has written to stderr so far.
     pub fn log(&self) -> String {
         self.log.text.lock().unwrap().clone()
