@@ -19,7 +19,7 @@ pub async fn serve(settings: Settings) -> Result<(), StartError> {
         Some(address) => Some(bind(address, "edge.listen").await?),
         None => None,
     };
-    let upload_url = settings.store.upload_url.clone().unwrap_or_else(|| api.url());
+    let upload_url = upload_url(&settings, &api)?;
     let (store, stores) = embedded(&settings, &upload_url).await?;
     put_tenants(&settings, &store).await?;
     let node = node(&settings, stores)?;
@@ -31,4 +31,17 @@ pub async fn serve(settings: Settings) -> Result<(), StartError> {
         "signet is serving"
     );
     run(&settings, node, Listeners { api, admin, edge }, || {}).await
+}
+
+/// Where clients send their uploads.
+fn upload_url(settings: &Settings, api: &Bound) -> Result<String, StartError> {
+    match &settings.store.upload_url {
+        Some(url) => Ok(url.clone()),
+        None if api.address.ip().is_unspecified() => {
+            let detail =
+                format!("is needed, as {} is no address that a client can send uploads to", api.address);
+            Err(StartError::setting("store.upload_url", detail))
+        }
+        None => Ok(api.url()),
+    }
 }

@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use thiserror::Error;
 
@@ -62,6 +63,9 @@ pub enum CliError {
     /// Exit 1: refused or failed. One line, for people.
     #[error("{0}")]
     Failed(String),
+    /// Exit 1: refused or failed, and all that there is to say has been said.
+    #[error("refused")]
+    Said,
     /// Exit 0: whoever read stdout has stopped reading, as `head` does. Not worth a word.
     #[error("nobody reads the output")]
     Closed,
@@ -97,6 +101,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match done {
         Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,
+        Err(CliError::Said) => ExitCode::from(1),
         Err(CliError::Failed(reason)) => {
             out.diagnose(&reason);
             ExitCode::from(1)
@@ -111,8 +116,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Help and version are answers; anything else is wrong usage.
 fn explain(error: &clap::Error, out: &mut Output) -> ExitCode {
     let text = error.render().to_string();
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        out.diagnose(&format!("which command?\n\n{}", text.trim_end()));
+        return ExitCode::from(2);
+    }
     if error.use_stderr() {
-        out.diagnose(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        // clap's own text goes on with usage and tips; one line says what is wrong and where more is.
+        let wrong = text.split("\n\n").next().unwrap_or_default();
+        let wrong: Vec<&str> = wrong.trim_start_matches("error: ").split_whitespace().collect();
+        out.diagnose(&format!("{}; see --help", wrong.join(" ")));
         return ExitCode::from(2);
     }
     match out.bytes(text.as_bytes()) {

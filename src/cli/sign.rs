@@ -188,6 +188,7 @@ impl Tally {
     fn finish(self) -> Result<(), CliError> {
         match self.refused {
             0 => Ok(()),
+            _ if self.seen == 1 => Err(CliError::Said),
             refused => Err(CliError::Failed(format!("refused {refused} of {} URLs", self.seen))),
         }
     }

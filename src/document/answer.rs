@@ -56,13 +56,14 @@ impl Derivatives {
     }
 
     /// Adds a width, and says whether it may be there.
-    pub(super) fn add(&mut self, width: u16) -> bool {
+    pub(super) fn add(&mut self, width: u32) -> bool {
         let count = usize::from(self.count);
-        if !(1..=16_384).contains(&width) || count == self.widths.len() {
+        let Some(width) = u16::try_from(width).ok().filter(|width| (1..=16_384).contains(width)) else {
             return false;
-        }
-        let place = self.widths().partition_point(|other| *other < width);
-        if self.widths().get(place) == Some(&width) {
+        };
+        // They mostly come in order.
+        let place = self.widths().iter().rposition(|other| *other <= width).map_or(0, |at| at + 1);
+        if count == self.widths.len() || place > 0 && self.widths[place - 1] == width {
             return false;
         }
         self.widths.copy_within(place..count, place + 1);

@@ -25,7 +25,7 @@ const TOP_LEVEL: [&str; 12] = [
 pub(super) fn is_key(key: &[u8], strong: impl FnOnce() -> bool) -> bool {
     let extension = has_extension(key);
     let slash = memchr(b'/', key);
-    if slash.is_none() && !extension || slash == Some(0) && !extension {
+    if !extension && matches!(slash, None | Some(0)) {
         return false;
     }
     let scheme = memchr(b':', key).is_some() && memmem::find(key, b"://").is_some();
@@ -80,12 +80,16 @@ pub(super) fn derivatives(widths: Option<&[u8]>, format: Option<&[u8]>) -> Resul
     // The value has been checked: it is an array, and only integers of a few digits are let through.
     loop {
         at = skip_space(widths, at);
-        let digits = widths[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let width = std::str::from_utf8(&widths[at..at + digits]).ok().and_then(|text| text.parse().ok());
-        if !derivatives.add(width.ok_or(())?) {
+        let mut width = 0_u32;
+        let digits = at;
+        while byte(widths, at).is_ascii_digit() {
+            width = width.saturating_mul(10).saturating_add(u32::from(widths[at] - b'0'));
+            at += 1;
+        }
+        if digits == at || !derivatives.add(width) {
             return Err(());
         }
-        at = skip_space(widths, at + digits);
+        at = skip_space(widths, at);
         match byte(widths, at) {
             b',' => at += 1,
             b']' => return Ok(Some(derivatives)),
@@ -123,7 +127,7 @@ mod tests {
         for kind in
             ["select", "link", "and/or", "N/A", "image/", "/png", "image/a b", "image/png/x", "", "x-/"]
         {
-            assert_eq!(is_media_kind(kind, &kinds), false, "{kind}");
+            assert!(!is_media_kind(kind, &kinds), "{kind}");
         }
     }
 

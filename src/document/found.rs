@@ -13,6 +13,11 @@ impl Span {
         Self { start: start as u32, end: end as u32 }
     }
 
+    /// The content of a string, without its quotes.
+    pub(super) fn inner(self) -> Self {
+        Self { start: self.start + 1, end: self.end - 1 }
+    }
+
     /// These bytes of the input.
     pub(super) fn of(self, input: &[u8]) -> &[u8] {
         input.get(self.start as usize..self.end as usize).unwrap_or_default()

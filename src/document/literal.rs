@@ -14,12 +14,12 @@ pub(super) fn decode(source: &str) -> Cow<'_, str> {
 
 /// [`decode`] for bytes that are compared and no more.
 pub(super) fn decode_bytes(source: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\\', source).is_none() {
+        return Cow::Borrowed(source);
+    }
     match std::str::from_utf8(source) {
-        Ok(text) if memchr::memchr(b'\\', source).is_some() => match decode(text) {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        },
-        _ => Cow::Borrowed(source),
+        Ok(text) => Cow::Owned(decode(text).into_owned().into_bytes()),
+        Err(_) => Cow::Borrowed(source),
     }
 }
 

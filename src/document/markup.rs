@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memmem;
+use memchr::{memchr_iter, memmem};
 
 use super::answer::Want;
 use super::html::{Attribute, Name, Quote, tags};
 use super::rules::MediaHost;
 use super::srcset;
-use super::walk::has_tag;
 
 /// A part of an HTML string.
 #[derive(Debug)]
@@ -43,6 +42,11 @@ pub(super) fn is_markup(text: &str, has_host: bool) -> bool {
     has_tag(text.as_bytes()) && (has_host || has_media_key(text.as_bytes()) || may_hide_host(text.as_bytes()))
 }
 
+/// Whether `<` and a letter are there: what begins a tag.
+fn has_tag(text: &[u8]) -> bool {
+    memchr_iter(b'<', text).any(|at| text.get(at + 1).is_some_and(u8::is_ascii_alphabetic))
+}
+
 /// Whether a host may be there in entities: `&#` can write any of its characters, and a dot has a name.
 fn may_hide_host(text: &[u8]) -> bool {
     memmem::find(text, b"&#").is_some() || memmem::find(text, b"&period;").is_some()
@@ -51,7 +55,7 @@ fn may_hide_host(text: &[u8]) -> bool {
 /// Whether the attribute's name is there, in upper or lower case, found by its first dash.
 fn has_media_key(text: &[u8]) -> bool {
     const DASH: usize = 4;
-    memchr::memchr_iter(b'-', text).any(|dash| {
+    memchr_iter(b'-', text).any(|dash| {
         let name = dash.checked_sub(DASH).and_then(|start| text.get(start..start + MEDIA_KEY.len()));
         name.is_some_and(|name| name.eq_ignore_ascii_case(MEDIA_KEY.as_bytes()))
     })

@@ -1,16 +1,16 @@
 //! Signs whole JSON documents: bytes in, bytes out, and nothing is read or written elsewhere.
 //!
 //! 1. [`scan`] reads the document once and says what it [wants](Scan::wants):
-//!    - [`token`], [`walk`], [`frame`]: one strict pass (RFC 8259, UTF-8) that leaves objects and strings
-//!      that may be sites; [`roles`] knows members by their names, [`needles`] where media hosts are;
-//!    - [`assemble`]: a closer look at those, in the order of the document: [`descriptor`]s, references
-//!      ([`asset`] ids), URLs, and HTML ([`markup`], [`html`], [`srcset`]).
+//!    - `token`, `walk`, `object`: one strict pass (RFC 8259, UTF-8) that leaves objects and strings
+//!      that may be sites; `roles` knows members by their names, `needles` where media hosts are;
+//!    - `assemble`: a closer look at those, in the order of the document: `descriptor`s, references
+//!      (`asset` ids), URLs, and HTML (`markup`, `html`, `srcset`).
 //! 2. The caller resolves what is wanted: each [`Want`] gets an [`Answer`].
-//! 3. [`Scan::splice`] copies the document with the links put in ([`splice`], [`date`]), and
-//!    [`Scan::rows`] reports what happened ([`rows`], [`pointer`]).
+//! 3. [`Scan::splice`] copies the document with the links put in (`splice`, `date`), and
+//!    [`Scan::rows`] reports what happened (`rows`, `pointer`).
 //!
-//! What it looks for is data: [`Rules`] with a [`Profile`]. Spans ([`found`]) and string
-//! [`literal`]s, decoded with the way back to the source, are what the steps hand to each other.
+//! What it looks for is data: [`Rules`] with a [`Profile`]. Spans (`found`) and string
+//! `literal`s, decoded with the way back to the source, are what the steps hand to each other.
 //!
 //! What the rules of sites leave open is settled so:
 //! - Each occurrence of a media host (of its host, or host and port) in a string value that is no part
@@ -18,8 +18,8 @@
 //!   compared byte for byte.
 //! - A [`Url`](Kind::Url) is a string that begins with the origin and `/` and holds no white space,
 //!   control character, `"`, `<`, `>` or backquote.
-//! - Where a member comes twice, the last one counts. What stands in an output that is replaced is no
-//!   site; the output of a descriptor that stays unsigned stays too.
+//! - Where a member comes twice, the last one counts. What stands in the key of a descriptor, or in its
+//!   output, is no site of its own; the output of a descriptor that stays unsigned stays too.
 //! - With [`References::Inline`] an `{"id","url","expiresAt"}` object is an object like any other.
 //! - HTML attributes count once (the first of a name), `data-media-key` only where it is not empty; in
 //!   `noscript` they count.
@@ -62,11 +62,11 @@ mod date;
 mod descriptor;
 mod error;
 mod found;
-mod frame;
 mod html;
 mod literal;
 mod markup;
 mod needles;
+mod object;
 mod pointer;
 mod profile;
 mod roles;

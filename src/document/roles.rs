@@ -36,6 +36,8 @@ pub(super) struct Roles<'r> {
 
 struct Entry<'r> {
     name: &'r [u8],
+    /// Of short names, the name as a number.
+    word: u128,
     role: Role,
     /// The next entry of the same slot, plus one; 0 for none.
     next: u8,
@@ -68,11 +70,30 @@ impl<'r> Roles<'r> {
     }
 
     /// The parts of the member of this (decoded) name.
-    #[inline]
     pub(super) fn of(&self, name: &[u8]) -> Role {
-        let mut index = self.slots[slot(name)];
+        let word = word(name);
+        self.find(word, |entry| entry.name == name)
+    }
+
+    /// The parts of the member whose name, without escapes, is `input[start..end]`.
+    #[inline(always)]
+    pub(super) fn at(&self, input: &[u8], start: usize, end: usize) -> Role {
+        match input.get(start..).and_then(<[u8]>::first_chunk::<SHORT>) {
+            // What comes after the name is shifted out. No name holds a 0: numbers differ where names do.
+            Some(chunk) if start < end && end - start <= SHORT => {
+                let spare = 8 * (SHORT - (end - start)) as u32;
+                let word = u128::from_le_bytes(*chunk) << spare >> spare;
+                self.find(word, |entry| entry.word == word && entry.name.len() == end - start)
+            }
+            _ => self.of(input.get(start..end).unwrap_or_default()),
+        }
+    }
+
+    #[inline(always)]
+    fn find(&self, word: u128, is: impl Fn(&Entry<'_>) -> bool) -> Role {
+        let mut index = self.slots[slot(word)];
         while let Some(entry) = usize::from(index).checked_sub(1).and_then(|at| self.entries.get(at)) {
-            if entry.name == name {
+            if is(entry) {
                 return entry.role;
             }
             index = entry.next;
@@ -86,17 +107,28 @@ impl<'r> Roles<'r> {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
             entry.role |= role;
         } else if let Ok(index) = u8::try_from(self.entries.len() + 1) {
-            let next = std::mem::replace(&mut self.slots[slot(name)], index);
-            self.entries.push(Entry { name, role, next });
+            let word = word(name);
+            let next = std::mem::replace(&mut self.slots[slot(word)], index);
+            self.entries.push(Entry { name, word, role, next });
         }
     }
 }
 
-#[inline]
-fn slot(name: &[u8]) -> usize {
-    let first = name.first().copied().unwrap_or_default();
-    let last = name.last().copied().unwrap_or_default();
-    usize::from(first.wrapping_mul(7) ^ last.rotate_left(3) ^ (name.len() as u8).wrapping_mul(29))
+/// Names up to this length are compared as numbers.
+const SHORT: usize = 16;
+
+/// The beginning of a name as a number.
+fn word(name: &[u8]) -> u128 {
+    let mut bytes = [0; SHORT];
+    let length = name.len().min(SHORT);
+    bytes[..length].copy_from_slice(&name[..length]);
+    u128::from_le_bytes(bytes)
+}
+
+#[inline(always)]
+fn slot(word: u128) -> usize {
+    let mixed = (word as u64 ^ (word >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 56) as usize
 }
 
 #[cfg(test)]
@@ -116,6 +148,18 @@ mod tests {
         assert_eq!(roles.of(b"id"), NOT_REFERENCE | ID);
         assert!(profile.key_members.iter().all(|name| roles.of(name.as_bytes()) == BARE_KEY));
         assert!([&b""[..], b"Key", b"keys", b"nam", b"title"].iter().all(|name| roles.of(name) == 0));
+        for name in ["key", "keys", "ke", "", "derivativeFormat", "derivativeFormats", "key199", "a\u{e9}"] {
+            for tail in ["\"", "\":1}                "] {
+                let input = format!("\"{name}{tail}");
+                assert_eq!(
+                    roles.at(input.as_bytes(), 1, 1 + name.len()),
+                    roles.of(name.as_bytes()),
+                    "{name}"
+                );
+            }
+        }
+        // A decoded name may hold what no name in the source can.
+        assert_eq!(roles.of(b"key\0"), 0);
         assert_eq!(Roles::new(&profile, References::Inline).of(b"id"), NOT_REFERENCE);
     }
 }

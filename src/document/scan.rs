@@ -8,7 +8,7 @@ use super::roles::Roles;
 use super::rows::{self, Row};
 use super::rules::Rules;
 use super::site::{Edit, Site};
-use super::splice::{self, Output, Signed};
+use super::splice::{self, Output, Signed, Splice};
 use super::walk::Walk;
 
 /// A document that has been read: its sites, and what they want.
@@ -37,13 +37,8 @@ pub fn scan<'a>(input: &'a [u8], rules: &Rules) -> Result<Scan<'a>, ScanError> {
         }
     };
     let roles = Roles::new(&rules.profile, rules.references);
-    let walk = Walk {
-        input: text,
-        roles: &roles,
-        kinds: &rules.profile.kinds,
-        needles: Needles::new(&rules.hosts),
-        depth: rules.limits.depth,
-    };
+    let needles = Needles::new(&rules.hosts);
+    let walk = Walk::new(text, &roles, &rules.profile.kinds, needles, rules.limits.depth);
     let found = match (walk.run(), rest) {
         (Err(fault), Some(valid)) if fault.offset < valid => Err(fault),
         (_, Some(valid)) => Err(Fault::expected(valid, "UTF-8")),
@@ -65,8 +60,15 @@ impl<'a> Scan<'a> {
     /// [`Unknown`](super::Reason::Unknown).
     pub fn splice(&self, answers: &[Answer]) -> Signed<'a> {
         let (found, unsigned) = splice::count(&self.sites, answers);
+        let splice = Splice {
+            input: self.input.as_bytes(),
+            edits: &self.edits,
+            wants: &self.wants,
+            answers,
+            output: &self.output,
+        };
         Signed {
-            bytes: splice::bytes(self.input.as_bytes(), &self.edits, &self.wants, answers, &self.output),
+            bytes: splice.bytes(),
             found,
             signed: found - unsigned,
             unsigned,

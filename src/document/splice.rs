@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::answer::{Answer, Links, Reason, Want};
 use super::date::rfc3339;
+use super::found::Span;
 use super::literal::encode;
 use super::markup;
 use super::profile::Profile;
@@ -55,14 +56,8 @@ impl Output {
         }
     }
 
-    /// Writes the value of the output member; `name` is a literal without its quotes.
-    fn write(&self, out: &mut Vec<u8>, name: Option<&[u8]>, links: &Links) {
-        out.push(b'{');
-        if let Some(name) = name {
-            out.extend_from_slice(b"\"name\":\"");
-            out.extend_from_slice(name);
-            out.extend_from_slice(b"\",");
-        }
+    /// Writes what follows the name.
+    fn write(&self, out: &mut Vec<u8>, links: &Links) {
         out.extend_from_slice(&self.source);
         encode(out, &links.link);
         if !self.src.is_empty() {
@@ -88,45 +83,71 @@ pub(super) fn answer(answers: &[Answer], want: u32) -> Result<&Links, Reason> {
     }
 }
 
-/// Copies the input with the links of the answers in it.
-pub(super) fn bytes<'a>(
-    input: &'a [u8],
-    edits: &[Edit],
-    wants: &[Want<'a>],
-    answers: &[Answer],
-    output: &Output,
-) -> Cow<'a, [u8]> {
-    let mut out = Vec::new();
-    let mut done = 0;
-    for edit in edits {
-        let Ok(links) = answer(answers, edit.want) else {
-            continue;
-        };
-        if out.capacity() == 0 {
-            out.reserve_exact(input.len() + room(answers) + edits.len() * 64);
+/// What is copied, and what is put in.
+pub(super) struct Splice<'s, 'a> {
+    pub input: &'a [u8],
+    /// In the order of their spans.
+    pub edits: &'s [Edit],
+    pub wants: &'s [Want<'a>],
+    pub answers: &'s [Answer],
+    pub output: &'s Output,
+}
+
+impl<'a> Splice<'_, 'a> {
+    /// Copies the input with the links of the answers in it.
+    pub(super) fn bytes(&self) -> Cow<'a, [u8]> {
+        if !self.edits.iter().any(|edit| answer(self.answers, edit.want).is_ok()) {
+            return Cow::Borrowed(self.input);
         }
-        out.extend_from_slice(input.get(done..edit.span.start as usize).unwrap_or_default());
-        done = edit.span.end as usize;
-        match edit.form {
-            Form::Text => encode(&mut out, &links.link),
-            Form::Object => {
-                if let Some(Want::Asset { id }) = wants.get(edit.want as usize) {
-                    reference(&mut out, id, links);
+        let mut out = Vec::with_capacity(self.input.len() + room(self.answers) + self.edits.len() * 64);
+        self.copy(&mut out, Span::new(0, self.input.len()), self.edits);
+        Cow::Owned(out)
+    }
+
+    /// Copies a part of the input with the edits in it.
+    fn copy(&self, out: &mut Vec<u8>, part: Span, edits: &[Edit]) {
+        let mut rest = part;
+        for edit in edits {
+            let Ok(links) = answer(self.answers, edit.want) else {
+                continue;
+            };
+            out.extend_from_slice(Span { end: edit.span.start, ..rest }.of(self.input));
+            rest.start = edit.span.end;
+            match edit.form {
+                Form::Text => encode(out, &links.link),
+                Form::Object => {
+                    if let Some(Want::Asset { id }) = self.wants.get(edit.want as usize) {
+                        reference(out, id, links);
+                    }
                 }
+                Form::Member(name) => {
+                    out.extend_from_slice(&self.output.member);
+                    self.file(out, name, links);
+                }
+                Form::Output(name) => self.file(out, name, links),
+                Form::Html(form) => html(out, form, &links.link),
             }
-            Form::Member(name) => {
-                out.extend_from_slice(&output.member);
-                output.write(&mut out, name.map(|name| name.of(input)), links);
-            }
-            Form::Output(name) => output.write(&mut out, name.map(|name| name.of(input)), links),
-            Form::Html(form) => html(&mut out, form, &links.link),
         }
+        out.extend_from_slice(rest.of(self.input));
     }
-    if out.capacity() == 0 {
-        return Cow::Borrowed(input);
+
+    /// Writes the value of the output member. The name is the one that the descriptor will have:
+    /// where it is media itself, it is signed here as it is there.
+    fn file(&self, out: &mut Vec<u8>, name: Option<Span>, links: &Links) {
+        out.push(b'{');
+        if let Some(name) = name {
+            let first = self.edits.partition_point(|edit| edit.span.start + 1 < name.start);
+            let edits = &self.edits[first..];
+            let edits = &edits[..edits.partition_point(|edit| edit.span.start <= name.end)];
+            let signed = |edit: &&Edit| answer(self.answers, edit.want).is_ok();
+            if !edits.iter().filter(signed).any(|edit| matches!(edit.form, Form::Object)) {
+                out.extend_from_slice(b"\"name\":\"");
+                self.copy(out, name, edits);
+                out.extend_from_slice(b"\",");
+            }
+        }
+        self.output.write(out, links);
     }
-    out.extend_from_slice(input.get(done..).unwrap_or_default());
-    Cow::Owned(out)
 }
 
 /// How many bytes the links take, with some room for what is around them.

@@ -27,7 +27,13 @@ pub(super) fn byte(bytes: &[u8], at: usize) -> u8 {
 
 /// The offset of the next byte that is no white space.
 #[inline(always)]
-pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_space(bytes: &[u8], at: usize) -> usize {
+    // Most documents have none: one comparison says so.
+    if byte(bytes, at) > b' ' { at } else { skip_some_space(bytes, at) }
+}
+
+#[inline]
+fn skip_some_space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(byte(bytes, at), b' ' | b'\n' | b'\r' | b'\t') {
         at += 1;
     }

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
 use serde::Serialize;
 
 use super::problem::{Kind, Problem};
@@ -38,7 +38,7 @@ impl Caching {
             headers.insert(CACHE_CONTROL, value);
         }
         if matches!(self, Self::Private(_)) {
-            headers.append(VARY, HeaderValue::from(AUTHORIZATION));
+            headers.insert(VARY, HeaderValue::from_static("Authorization"));
         }
     }
 }
@@ -69,6 +69,6 @@ mod tests {
         assert_eq!(Caching::of_links([].into_iter()), Caching::No);
         let answer = json(StatusCode::OK, &1, Caching::Private(76)).unwrap();
         assert_eq!(answer.headers()[CACHE_CONTROL], "private, max-age=76");
-        assert_eq!(answer.headers()[VARY], "authorization");
+        assert_eq!(answer.headers()[VARY], "Authorization");
     }
 }

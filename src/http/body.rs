@@ -13,6 +13,7 @@ use async_compression::zstd::DParameter;
 use axum::body::{Body, Bytes};
 use futures_util::{StreamExt, TryStreamExt, stream as streams};
 use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use tokio::io::AsyncRead;
 use tokio::time::{Instant, timeout_at};
@@ -53,9 +54,16 @@ impl Pace {
 /// than `most`.
 pub(super) fn stream(body: Body, pace: Pace, most: Option<usize>) -> ByteStream {
     let started = Instant::now();
+    // What says that it is too large isn't read: a client that waits for leave to send it then
+    // doesn't.
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let too_large = most.filter(|limit| declared > *limit);
     let begin = Some((body, 0_usize));
     Box::pin(streams::unfold(begin, move |state| async move {
         let (mut body, received) = state?;
+        if let Some(limit) = too_large {
+            return Some((Err(BodyError::TooLarge { limit }.into()), None));
+        }
         loop {
             let frame = match timeout_at(pace.deadline(started, received), body.frame()).await {
                 Err(_) => return Some((Err(BodyError::Slow.into()), None)),
@@ -246,6 +254,27 @@ mod tests {
             let body = compress(encoding, &plain).await;
             let problem = decode(encoding, body, 1 << 18).await.unwrap_err();
             assert_eq!(problem.kind(), Kind::BodyTooLarge, "{encoding:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_limit_holds_before_decompression_too() {
+        let mut state = 1_u32;
+        let noise: Vec<u8> = std::iter::repeat_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        })
+        .take(100_000)
+        .collect();
+        for encoding in ALL {
+            let bytes = Bytes::from(compress(encoding, &noise).await);
+            let chunks: Vec<_> =
+                bytes.chunks(500).map(|chunk| Ok::<_, io::Error>(bytes.slice_ref(chunk))).collect();
+            for body in [Body::from_stream(streams::iter(chunks)), Body::from(bytes)] {
+                let pace = Pace::at_once(&HttpLimits::default());
+                let read = collect(encoding.decode(stream(body, pace, Some(1_000))), 1 << 20).await;
+                assert_eq!(read.unwrap_err().kind(), Kind::BodyTooLarge, "{encoding:?}");
+            }
         }
     }
 

@@ -18,7 +18,8 @@ use hyper::body::{Body as _, Frame, SizeHint};
 use hyper::header::EXPECT;
 use tokio::time::timeout;
 
-/// A layer around everything that reads bodies. The state is the most to throw away, in bytes.
+/// A layer around everything that reads bodies. The state is how far a body is read in all, in
+/// bytes.
 pub(super) async fn drain(State(most): State<usize>, request: Request, next: Next) -> Response {
     if request.body().is_end_stream() {
         return next.run(request).await;
@@ -26,7 +27,7 @@ pub(super) async fn drain(State(most): State<usize>, request: Request, next: Nex
     let waits = request.headers().contains_key(EXPECT);
     let mut shared = None;
     let request = request.map(|body| {
-        let body = Shared(Arc::new(Mutex::new(Inner { body, begun: false })));
+        let body = Shared(Arc::new(Mutex::new(Inner { body, begun: false, read: 0 })));
         shared = Some(body.clone());
         Body::new(body)
     });
@@ -40,13 +41,8 @@ pub(super) async fn drain(State(most): State<usize>, request: Request, next: Nex
 }
 
 async fn throw_away(mut rest: Shared, most: usize) {
-    let mut left = most;
-    while let Some(Ok(frame)) = rest.frame().await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
-            Some(less) => left = less,
-            None => return,
-        }
+    while rest.lock().read < most {
+        let Some(Ok(_)) = rest.frame().await else { return };
     }
 }
 
@@ -57,6 +53,8 @@ struct Shared(Arc<Mutex<Inner>>);
 struct Inner {
     body: Body,
     begun: bool,
+    /// Bytes, by whichever reader.
+    read: usize,
 }
 
 impl Shared {
@@ -75,7 +73,11 @@ impl hyper::body::Body for Shared {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let mut inner = self.lock();
         inner.begun = true;
-        Pin::new(&mut inner.body).poll_frame(context)
+        let frame = Pin::new(&mut inner.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            inner.read = inner.read.saturating_add(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

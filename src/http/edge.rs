@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn refusals_have_the_codes_of_cloudfront() {
-        assert_eq!(code("Missing Key-Pair-Id query parameter or cookie value."), "MissingKey");
-        assert_eq!(code("Access denied."), "AccessDenied");
+        assert_eq!(code(Refusal::MissingKeyPairId), "MissingKey");
+        assert_eq!(code(Refusal::AccessDenied), "AccessDenied");
     }
 }

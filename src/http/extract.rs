@@ -20,7 +20,7 @@ impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        Ok(api.services.auth.authenticate(authorization(&parts.headers)?).await?)
+        api.in_time(api.services.auth.authenticate(authorization(&parts.headers)?)).await
     }
 }
 

@@ -11,15 +11,16 @@ pub struct HttpLimits {
     pub control_bytes: usize,
     /// Bytes of the body of a batch of links: 1,000 URLs of 8,192 bytes fit. Default 10 MiB.
     pub batch_bytes: usize,
-    /// Bytes that are read and thrown away after a refusal, so that the client sees the answer.
-    /// Default 1 MiB.
+    /// Bytes beyond the largest document that are read and thrown away after a refusal, so that
+    /// the client sees the answer. Default 1 MiB.
     pub drain_bytes: usize,
     /// How long a client may send nothing of a body that it has begun. Default 30 s.
     pub body_idle: Duration,
     /// Bytes per second below which a body of a control call or a document is given up, after the
     /// first [`HttpLimits::body_idle`]. Default 1 KiB.
     pub body_rate: usize,
-    /// How long the answer of a call other than a document or an upload may take. Default 60 s.
+    /// How long a service may take over a call or a document, once its body is here. Default 60 s,
+    /// less than [`ServerLimits::idle_time`].
     pub answer_time: Duration,
 }
 

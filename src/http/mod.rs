@@ -35,6 +35,7 @@ use axum::Router;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
+use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use admin::Readiness;
@@ -88,18 +89,31 @@ struct ApiState {
     limits: Arc<HttpLimits>,
 }
 
+impl ApiState {
+    /// What a service answers, if it does so in time.
+    async fn in_time<T, E: Into<Problem>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Problem> {
+        match timeout(self.limits.answer_time, call).await {
+            Ok(outcome) => outcome.map_err(Into::into),
+            Err(_) => Err(Problem::new(Kind::TimedOut, "the answer wasn't ready in time; try again")),
+        }
+    }
+}
+
 /// The API.
 pub fn api(context: ApiContext) -> Router {
     let limits = Arc::new(context.limits);
     let api = Arc::new(ApiState { services: context.services, limits: limits.clone() });
-    let mut router = routes::all(&api).with_state(api);
+    let mut router = routes::all().with_state(api);
     if let Some(gate) = context.objects {
         let gate = objects::Gate { gate, clock: context.clock, limits: limits.clone() };
         let route = put(objects::put).options(objects::preflight);
         router = router.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
     let router = router.fallback(nothing_here).method_not_allowed_fallback(not_this_method);
-    layered(router, context.meter, "unmatched", limits.drain_bytes)
+    layered(router, context.meter, "unmatched", limits.document_bytes.saturating_add(limits.drain_bytes))
 }
 
 /// The edge.
@@ -124,11 +138,11 @@ fn layered(
     router: Router,
     meter: Arc<dyn RequestMeter>,
     unmatched: &'static str,
-    drain_bytes: usize,
+    read_bytes: usize,
 ) -> Router {
     router
         .layer(CatchPanicLayer::custom(after_panic))
-        .layer(middleware::from_fn_with_state(drain_bytes, drain::drain))
+        .layer(middleware::from_fn_with_state(read_bytes, drain::drain))
         .layer(middleware::from_fn_with_state(Observer { meter, unmatched }, observe::observe))
 }
 
@@ -145,7 +159,7 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
         .into_response()
 }
 
-/// What is read of a body that nobody asked for, in bytes.
+/// How far a body is read that nobody asked for, in bytes.
 const EDGE_DRAIN_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -173,7 +187,11 @@ mod tests {
 
     fn router(seen: Arc<Seen>) -> Router {
         let refuse = || async { Problem::asset_not_found() };
-        let fail = || async { Option::<Response>::None.unwrap() };
+        #[allow(unreachable_code, reason = "a handler must have an answer")]
+        let fail = || async {
+            panic!("as a defect would");
+            StatusCode::OK
+        };
         let router = Router::new()
             .route("/items/{id}", get(refuse).put(refuse))
             .route("/fail", get(fail))

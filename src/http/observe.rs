@@ -84,14 +84,13 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
     let started = Instant::now();
     let context = RequestContext::of(&request);
     let method = bounded(request.method());
-    let body_wanted = request.method() != Method::HEAD;
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or(observer.unmatched, MatchedPath::as_str);
     let span = tracing::info_span!("request", method, route, id = context.id());
     request.extensions_mut().insert(context.clone());
     async {
         let answer = next.run(request).await;
-        let mut answer = problem::render(answer, &context, body_wanted);
+        let mut answer = problem::render(answer, &context);
         if let Ok(id) = HeaderValue::from_str(context.id()) {
             answer.headers_mut().insert(REQUEST_ID, id);
         }

@@ -279,7 +279,8 @@ mod tests {
     #[test]
     fn each_difference_is_found() {
         assert_eq!(asset().mismatch(&stored()), None);
-        let cases: [(fn(&mut Stored), &str); 3] = [
+        type Spoil = fn(&mut Stored);
+        let cases: [(Spoil, &str); 3] = [
             (|stored| stored.size_bytes = 11, "sizeBytes"),
             (|stored| stored.content_type = "image/gif".into(), "contentType"),
             (|stored| stored.sha256 = Some("AAAA".into()), "checksum"),

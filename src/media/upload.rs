@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_bad_request_names_its_member() {
-        let cases: [(fn(&mut UploadRequest), &str); 6] = [
+        type Spoil = fn(&mut UploadRequest);
+        let cases: [(Spoil, &str); 6] = [
             (|request| request.filename = "..".into(), "/filename"),
             (|request| request.content_type = "png".into(), "/contentType"),
             (|request| request.content_type = "image/svg+xml".into(), "/contentType"),

@@ -1,6 +1,7 @@
 //! What Signet does, shown from outside: a module a topic, one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
+mod agreement;
 mod assets;
 mod bad_input;
 mod bad_start;
@@ -8,10 +9,17 @@ mod cli_inspect;
 mod cli_sign;
 mod contract;
 mod crash;
+mod differential;
+mod docs;
+mod documents_cli;
+mod documents_cli_input;
 mod edge;
 mod embedded;
 mod isolation;
 mod jwks;
+mod layers;
+mod link_service;
+mod readme;
 mod support;
 mod tamper;
 mod upload;

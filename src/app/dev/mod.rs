@@ -58,16 +58,18 @@ pub async fn dev(
     settings.cdn.base_url = edge.url();
     settings.cdn.aliases = vec![VIVREAL.to_owned()];
     let (store, stores) = embedded(&settings, &api.url()).await?;
+    // An earlier start's addresses may be others': no script is to read them now.
+    Session::forget(data)?;
     let identity = Identity::open_or_create(data)?;
     identity.configure(&mut settings);
     put_tenants(&settings, &store).await?;
     let objects = std::sync::Arc::clone(&stores.objects);
     let node = node(&settings, stores)?;
-    let content = seed::seed(data, &node, &*objects, &identity).await?;
+    seed::seed(data, &node, &*objects, &identity).await?;
 
     let session = Session::new(data, &api, &edge, &admin, &identity, node.place(&identity.tenant()).bucket());
     session.write(data)?;
-    run(&settings, node, Listeners { api, admin, edge: Some(edge) }, || say(&session.text(&content))).await
+    run(&settings, node, Listeners { api, admin, edge: Some(edge) }, || say(&session.text())).await
 }
 
 /// The address of another listener: some ports up where a port was asked for, else a free one.

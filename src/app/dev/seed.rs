@@ -1,7 +1,7 @@
 //! A few pictures and a document that uses them, put in through the front door.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -50,7 +50,6 @@ const MUG: Picture =
 const FOLDER: &str = "groupObjects/68bfac783bc7c024975c90cb/1757391992521";
 
 /// Puts the pictures in and writes `content.json`, unless that is there from an earlier start.
-/// Gives the path of the document.
 ///
 /// # Errors
 /// Where something can't be stored or written.
@@ -59,10 +58,10 @@ pub async fn seed(
     node: &Node,
     objects: &dyn ObjectStore,
     identity: &Identity,
-) -> Result<PathBuf, StartError> {
+) -> Result<(), StartError> {
     let content = data.join("content.json");
     if content.exists() {
-        return Ok(content);
+        return Ok(());
     }
     let pictures = data.join("pictures");
     fs::create_dir_all(&pictures)
@@ -86,8 +85,7 @@ pub async fn seed(
     let text = serde_json::to_string_pretty(&document)
         .map_err(|error| StartError::system("writing the document", error))?;
     fs::write(&content, text + "\n")
-        .map_err(|error| StartError::system(format!("writing {}", content.display()), error))?;
-    Ok(content)
+        .map_err(|error| StartError::system(format!("writing {}", content.display()), error))
 }
 
 struct Garden<'a> {

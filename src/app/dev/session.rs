@@ -1,6 +1,7 @@
 //! What is printed and written about a running `signet dev`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -50,6 +51,22 @@ impl Session {
         }
     }
 
+    /// Removes what an earlier process has written.
+    ///
+    /// # Errors
+    /// Where it can't be removed.
+    pub fn forget(data: &Path) -> Result<(), StartError> {
+        for name in ["dev.json", "env"] {
+            match fs::remove_file(data.join(name)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(StartError::system(format!("removing {name} in {}", data.display()), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Writes `dev.json` for scripts and `env` for shells.
     ///
     /// # Errors
@@ -67,34 +84,16 @@ impl Session {
     }
 
     /// What there is to try.
-    pub fn text(&self, content: &Path) -> String {
+    pub fn text(&self) -> String {
         let Self { data, api, edge, .. } = self;
-        let content = content.display();
+        let script = SCRIPT.replace(".signet", data);
         format!(
-            r#"Signet is up. API {api}, edge {edge} (verifies links as CloudFront does).
-
-Try this in another shell, from this folder:
-
-  . {data}/env                                  # API, EDGE and KEY
-  file={data}/pictures/harbour.jpg
-
-  # a ticket, the bytes, done
-  ticket=$(curl -sS "$API/media/v1/uploads" -H "Authorization: $KEY" -H 'Content-Type: application/json' \
-    -d '{{"filename":"harbour.jpg","contentType":"image/jpeg","sizeBytes":'$(stat -c %s "$file")',"visibility":"PUBLIC"}}')
-  id=$(echo "$ticket" | python3 -c 'import json,sys; print(json.load(sys.stdin)["assetId"])')
-  url=$(echo "$ticket" | python3 -c 'import json,sys; print(json.load(sys.stdin)["uploadUrl"])')
-  curl -sS -X PUT "$url" -H 'Content-Type: image/jpeg' -H 'If-None-Match: *' --data-binary "@$file"
-  curl -sS -X POST "$API/media/v1/uploads/$id/finalize" -H "Authorization: $KEY"
-
-  # the permalink leads to a signed link, which the edge serves
-  curl -sSL "$API/m/$id" | cmp - "$file" && echo same bytes
-
-  # a whole document: gallery, reference and rich text
-  curl -sS "$API/media/v1/documents" -H "Authorization: $KEY" -H 'Content-Type: application/json' \
-    --data-binary @{content}
-
-Facts for scripts are in {data}/dev.json. Ctrl-C stops it; the next start finds everything again.
-"#
+            "Signet is up: the API on {api}, an edge that verifies links as CloudFront does on {edge}.\n\n\
+             To try it, in another shell and this folder:\n\n{script}\n\
+             Facts for scripts are in {data}/dev.json. Ctrl-C stops it; the next start finds everything again.\n"
         )
     }
 }
+
+/// The session of the README, which a test runs.
+const SCRIPT: &str = include_str!("session.sh");

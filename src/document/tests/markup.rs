@@ -1,5 +1,5 @@
 use super::support::{ROOT, rules, scanned, sign, sign_short, told};
-use crate::document::Kind;
+use crate::document::{Kind, Links};
 
 /// HTML, signed within a JSON string and read from it again; `@` is the root.
 fn signed(html: &str) -> String {
@@ -125,6 +125,15 @@ fn a_part_that_cannot_be_signed_leaves_the_others_signed() {
     assert_eq!((rows.len(), rows[0].kind, rows[0].signed, rows[0].links.len()), (1, Kind::Html, false, 1));
     let signed = scan.splice(&answers);
     assert_eq!((signed.found, signed.signed, signed.unsigned), (1, 0, 1));
+}
+
+#[test]
+fn a_link_is_encoded_for_the_quotes_around_it() {
+    let input = format!(r#""<a href='{ROOT}a'><a href=\"{ROOT}b\"><a href={ROOT}c>""#);
+    let link = Links { link: "'\"&<\\".into(), derivatives: Vec::new(), expires: 1 };
+    let signed = scanned(&input, &rules()).splice(&[Ok(link.clone()), Ok(link.clone()), Ok(link)]);
+    let html: String = serde_json::from_slice(&signed.bytes).unwrap();
+    assert_eq!(html, r#"<a href='&#39;&quot;&amp;<\'><a href="'&quot;&amp;<\"><a href="'&quot;&amp;<\">"#);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::fixtures::FIXTURES;
 use super::support::{ROOT, answers, rules, scanned, sign};
-use crate::document::{References, Rules, scan};
+use crate::document::{Links, References, Rules, scan};
 
 /// Strings of which media is made, and near misses.
 fn text() -> impl Strategy<Value = String> {
@@ -103,7 +103,7 @@ fn written(value: &Value, numbers: &mut impl Iterator<Item = u8>) -> String {
 }
 
 fn literal(text: &str, numbers: &mut impl Iterator<Item = u8>) -> String {
-    let odd = numbers.next().unwrap_or_default() % 3 == 0;
+    let odd = numbers.next().unwrap_or_default().is_multiple_of(3);
     let mut out = String::from("\"");
     for char in text.chars() {
         let mut units = [0; 2];
@@ -148,11 +148,46 @@ fn bare(value: &Value) -> Value {
     }
 }
 
-/// Whether `after` is `before` with links put in: each is copied up to a span, and again from its end.
+/// Whether `after` is `before` but for media.
 fn only_links_differ(before: &str, after: &str) -> bool {
     let (before, after): (Value, Value) =
         (serde_json::from_str(before).unwrap(), serde_json::from_str(after).unwrap());
     bare(&before) == bare(&after)
+}
+
+/// A link that no document holds.
+const MARK: &str = "\u{e000}";
+
+/// What is left of a signed document without its links and what was written around them.
+fn pieces(signed: &str) -> Vec<String> {
+    let mut signed = signed.to_owned();
+    let source = format!("\"source\":\"{MARK}\"}}");
+    while let Some(at) = signed.find(&source) {
+        let before = &signed[..at];
+        let start = before.strip_suffix('{').map_or_else(|| before.rfind("{\"name\":\"").unwrap(), str::len);
+        let start = signed[..start].strip_suffix(",\"currentFile\":").map_or(start, str::len);
+        signed.replace_range(start..at + source.len(), MARK);
+    }
+    let signed = signed.replace(&format!(" src=\\\"{MARK}\\\""), MARK);
+    let signed = signed.replace(&format!("\\\"{MARK}\\\""), MARK);
+    signed.split(MARK).map(str::to_owned).collect()
+}
+
+/// Puts a mark in for each link, and looks for everything else in the input, in its order.
+pub(super) fn assert_only_links_change(input: &str) {
+    let scan = scanned(input, &rules());
+    let link = Links { link: MARK.into(), derivatives: Vec::new(), expires: 0 };
+    let answers: Vec<_> = scan.wants().iter().map(|_| Ok(link.clone())).collect();
+    let signed = String::from_utf8(scan.splice(&answers).bytes.into_owned()).unwrap();
+    let pieces = pieces(&signed);
+    assert_eq!(pieces.len(), scan.wants().len() + 1);
+    let (first, last) = (pieces.first().unwrap(), pieces.last().unwrap());
+    assert!(input.starts_with(first) && input.ends_with(last), "{input}\n{signed}");
+    let mut rest = &input[first.len()..];
+    for piece in &pieces[1..] {
+        let at = rest.find(piece).unwrap_or_else(|| panic!("{piece} is not left in {input}\n{signed}"));
+        rest = &rest[at + piece.len()..];
+    }
 }
 
 proptest! {
@@ -178,6 +213,12 @@ proptest! {
                 prop_assert!(document.pointer(&row.pointer).is_some(), "{} in {input}", row.pointer);
             }
         }
+    }
+
+    #[test]
+    fn every_byte_outside_links_comes_back_in_its_place(input in document()) {
+        prop_assume!(!input.contains(MARK));
+        assert_only_links_change(&input);
     }
 
     #[test]

@@ -195,6 +195,56 @@ fn several_hosts_may_lie_in_each_other() {
 }
 
 #[test]
+fn a_name_that_is_media_itself_is_told_as_it_is_signed() {
+    const A: &str = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
+    let file = |name: &str| format!(r#"{{"name":{name},"key":"a/b.jpg","type":"image"}}"#);
+    for (name, after) in [
+        ("\"@x.jpg\"", "\"@x.jpg?!\""),
+        ("\"<a href='@x'>\\u0041\"", "\"<a href='@x?!'>\\u0041\""),
+        (&format!("\"{A}\""), &format!("\"@{A}/file.png?!\"")),
+        ("\"https://media.vivreal.io/other\"", "\"https://media.vivreal.io/other\""),
+    ] {
+        let output = file(after)
+            .replace('}', &format!(r#","currentFile":{{"name":{after},"source":"@a/b.jpg?!"}}}}"#));
+        assert_eq!(signed(&file(name)), output);
+        assert_eq!(signed(&output), output);
+    }
+    let objects = Rules { references: References::Object, ..rules() };
+    let output = signed_by(&file(&format!("\"{A}\"")), &objects);
+    assert!(output.ends_with(r#","currentFile":{"source":"@a/b.jpg?!"}}"#), "{output}");
+    assert_eq!(signed_by(&output, &objects), output);
+}
+
+#[test]
+fn the_key_of_a_descriptor_is_no_site_of_its_own() {
+    for (key, output) in [
+        ("a/media.vivreal.io.jpg", "\"@.jpg\""),
+        ("a/<img data-media-key=b>.jpg", "null"),
+        ("\\u0061/b.jpg", "[\"@a\"]"),
+    ] {
+        for input in [
+            format!(r#"{{"key":"{key}","currentFile":{output},"x":"@y"}}"#),
+            format!(r#"{{"currentFile":{output},"key":"{key}","x":"@y"}}"#),
+        ] {
+            let rows = told(&input.replace('@', ROOT), &rules());
+            assert!(
+                rows.len() == 2 && rows[0].starts_with(" descriptor ") && rows[1].starts_with("/x url "),
+                "{rows:?}"
+            );
+        }
+    }
+    let other = format!(r#"{{"key":"{ROOT}x.jpg","name":"x"}}"#);
+    assert_eq!(told(&other, &rules()), [format!("/key url {ROOT}x.jpg")]);
+}
+
+#[test]
+fn what_a_member_is_does_not_pass_to_an_array_in_it() {
+    let id = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
+    assert_eq!(told(&format!(r#"{{"id":["{id}"],"x":1}}"#), &rules()), [format!("/id/0 reference {id}")]);
+    assert!(told(r#"{"type":"image","currentFile":[["a"]],"key":["a/b.jpg"]}"#, &rules()).is_empty());
+}
+
+#[test]
 fn profiles_are_data() {
     let profile = Profile {
         output: "fi\"le".into(),

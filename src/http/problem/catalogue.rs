@@ -58,8 +58,6 @@ catalogue! {
     CutOffBody = BAD_REQUEST "cut-off-body" "The body ended early",
     /// A query parameter is unknown, doubled or wrong. Member `parameter`.
     InvalidQuery = BAD_REQUEST "invalid-query" "A query parameter is wrong",
-    /// A request line or header that makes no sense.
-    BadRequest = BAD_REQUEST "bad-request" "The request makes no sense",
     /// No credentials were given.
     CredentialsMissing = UNAUTHORIZED "credentials-missing" "Credentials are needed",
     /// The API key or token isn't accepted.

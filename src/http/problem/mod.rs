@@ -17,9 +17,7 @@ use std::fmt::Write;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -129,7 +127,7 @@ impl IntoResponse for Problem {
 }
 
 /// Gives a response that is a problem its body and headers; leaves every other one alone.
-pub(super) fn render(mut response: Response, context: &RequestContext, body_wanted: bool) -> Response {
+pub(super) fn render(mut response: Response, context: &RequestContext) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return response;
     };
@@ -138,7 +136,6 @@ pub(super) fn render(mut response: Response, context: &RequestContext, body_want
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     match problem.0.kind.status() {
         StatusCode::UNAUTHORIZED => {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -151,9 +148,7 @@ pub(super) fn render(mut response: Response, context: &RequestContext, body_want
     for (name, value) in problem.0.headers {
         headers.append(name, value);
     }
-    if body_wanted {
-        *response.body_mut() = Body::from(body);
-    }
+    *response.body_mut() = Body::from(body);
     response
 }
 
@@ -209,8 +204,7 @@ mod tests {
         for (kind, header) in
             [(Kind::CredentialsMissing, WWW_AUTHENTICATE), (Kind::StoreUnavailable, RETRY_AFTER)]
         {
-            let response =
-                render(Problem::new(kind, "x").into_response(), &RequestContext::new("/", "r"), true);
+            let response = render(Problem::new(kind, "x").into_response(), &RequestContext::new("/", "r"));
             assert!(response.headers().contains_key(header));
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
             assert_eq!(response.headers()[CACHE_CONTROL], "no-store");

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use futures_util::TryFutureExt;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -29,8 +30,9 @@ pub(super) async fn list(
     let limit = limit(&mut params)?;
     let cursor = params.take("cursor")?;
     params.finish()?;
-    let page =
-        api.services.assets.list(&caller, filter, cursor.as_deref(), limit).await.map_err(cursor_problem)?;
+    let page = api
+        .in_time(api.services.assets.list(&caller, filter, cursor.as_deref(), limit).map_err(cursor_problem))
+        .await?;
     let caching = Caching::of_links(page.items.iter().flat_map(max_age));
     let items = page.items.iter().map(AssetBody::from).collect();
     json(StatusCode::OK, &PageBody { items, next_cursor: page.next_cursor }, caching)
@@ -44,7 +46,7 @@ pub(super) async fn find(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let view = api.services.assets.find(&caller, id).await?;
+    let view = api.in_time(api.services.assets.find(&caller, id)).await?;
     json(StatusCode::OK, &AssetBody::from(&view), Caching::of_links(max_age(&view).into_iter()))
 }
 
@@ -58,7 +60,7 @@ pub(super) async fn patch(
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
     let patch = AssetPatch { visibility: body.visibility, metadata: body.metadata };
-    let view = api.services.assets.patch(&caller, id, patch).await?;
+    let view = api.in_time(api.services.assets.patch(&caller, id, patch)).await?;
     json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
 }
 
@@ -70,7 +72,7 @@ pub(super) async fn delete(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    api.services.assets.delete(&caller, id).await?;
+    api.in_time(api.services.assets.delete(&caller, id)).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Caching::No.apply(response.headers_mut());
@@ -84,7 +86,7 @@ pub(super) async fn usage(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let usage = api.services.assets.usage(&caller).await?;
+    let usage = api.in_time(api.services.assets.usage(&caller)).await?;
     json(StatusCode::OK, &UsageBody { count: usage.count, bytes: usage.bytes }, Caching::No)
 }
 

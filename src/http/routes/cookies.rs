@@ -24,7 +24,7 @@ pub(super) async fn grant(
     Json(body): Json<FolderBody>,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let grant = api.services.cookies.grant(&caller, &body.folder).await?;
+    let grant = api.in_time(api.services.cookies.grant(&caller, &body.folder)).await?;
     let shown = GrantBody {
         cookies: grant
             .cookies

@@ -41,7 +41,7 @@ pub(super) async fn sign(
     let limit = api.limits.document_bytes;
     let input = encoding.decode(body::stream(body, Pace::at_once(&api.limits), Some(limit)));
     let input = body::collect(input, limit).await?;
-    let signed = api.services.documents.sign(&caller, input, options).await?;
+    let signed = api.in_time(api.services.documents.sign(&caller, input, options)).await?;
     let content_type = parts.headers.get(CONTENT_TYPE).filter(|_| !options.report).cloned();
     answer(signed, options, content_type)
 }
@@ -115,7 +115,6 @@ mod tests {
             found: 12,
             signed: 11,
             max_age: Some(90),
-            private: false,
             rows: vec![json!({"pointer": "/a"})],
         }
     }

@@ -32,7 +32,7 @@ pub(super) async fn sign(
             .with("found", found));
     }
     let request = BatchRequest { ids: body.ids.kept, keys: body.keys.kept, urls: body.urls.kept };
-    let items = api.services.batch.links(&caller, request).await?;
+    let items = api.in_time(api.services.batch.links(&caller, request)).await?;
     let links = items.iter().filter_map(|item| item.outcome.as_ref().ok());
     let caching = Caching::of_links(links.map(|link| link.max_age));
     json(StatusCode::OK, &LinksAnswer { links: items.iter().map(Row::from).collect() }, caching)
@@ -132,6 +132,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::Reason;
     use crate::service::Link;
 
     #[test]
@@ -146,7 +147,7 @@ mod tests {
         let link = Link { url: "https://m/x?Expires=1".into(), expires: 1, max_age: 5 };
         let rows = [
             BatchItem { subject: Subject::Key("a.png".into()), outcome: Ok(link) },
-            BatchItem { subject: Subject::Id("x".into()), outcome: Err("unknown") },
+            BatchItem { subject: Subject::Id("x".into()), outcome: Err(Reason::Unknown) },
         ];
         let shown = serde_json::to_value(rows.iter().map(Row::from).collect::<Vec<_>>()).unwrap();
         let expected = json!([

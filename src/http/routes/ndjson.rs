@@ -1,6 +1,7 @@
 //! Documents a line each, streamed: as many lines as are there at once are signed together, and
 //! the next ones are read when the client has taken these.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -66,13 +67,14 @@ impl LineSigner {
     }
 
     async fn document(&self, bytes: Bytes) -> Vec<Bytes> {
-        match self.api.services.documents.sign(&self.caller, bytes, self.options).await {
+        let signing = self.api.services.documents.sign(&self.caller, bytes, self.options);
+        match self.api.in_time(signing).await {
             Ok(signed) if self.options.report => match wrapped(signed) {
                 Ok(chunks) => chunks.into(),
                 Err(problem) => vec![self.problem(&problem)],
             },
             Ok(signed) => vec![signed.bytes],
-            Err(error) => vec![self.problem(&error.into())],
+            Err(problem) => vec![self.problem(&problem)],
         }
     }
 
@@ -123,16 +125,33 @@ impl Batch {
     }
 }
 
-fn chunks(
-    batches: impl Stream<Item = Vec<Bytes>>,
-) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    batches.flat_map(|chunks| stream::iter(chunks.into_iter().filter(|chunk| !chunk.is_empty()).map(Ok)))
+fn chunks(batches: impl Stream<Item = Vec<Bytes>>) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    batches.flat_map(|chunks| stream::iter(joined(chunks).into_iter().map(Ok)))
+}
+
+/// The same bytes in as few pieces as can be had without copying large ones: each piece is a
+/// write of its own.
+fn joined(chunks: Vec<Bytes>) -> Vec<Bytes> {
+    let (mut pieces, mut small) = (Vec::new(), Vec::new());
+    for chunk in chunks {
+        if chunk.len() < SMALL_BYTES {
+            small.extend_from_slice(&chunk);
+        } else {
+            pieces.push(std::mem::take(&mut small).into());
+            pieces.push(chunk);
+        }
+    }
+    pieces.push(small.into());
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
 }
 
 /// Lines that are signed together.
 const MOST_LINES: usize = 64;
 /// Bytes of lines that are signed together, the last one not counted.
 const MOST_BYTES: usize = 256 * 1024;
+/// Pieces below this length, in bytes, are copied together.
+const SMALL_BYTES: usize = 64 * 1024;
 /// Bytes of a line without an end that are thrown away before the rest is given up.
 const MOST_SKIPPED: usize = 64 * 1024 * 1024;
 
@@ -168,6 +187,22 @@ mod tests {
         let last = Batch::read(&mut input, &mut lines).await;
         assert_eq!((last.lines.len(), last.lines[0].ended), (1, false));
         assert!(matches!(last.end, Some(Ok(()))));
+    }
+
+    #[test]
+    fn small_pieces_are_joined_and_large_ones_kept() {
+        let large = Bytes::from(vec![b'x'; SMALL_BYTES]);
+        let tiny = Bytes::from_static(b"y");
+        let pieces = joined(vec![
+            tiny.clone(),
+            tiny.clone(),
+            large.clone(),
+            large.clone(),
+            Bytes::new(),
+            tiny.clone(),
+        ]);
+        assert_eq!(pieces, [Bytes::from_static(b"yy"), large.clone(), large, tiny]);
+        assert!(joined(vec![Bytes::new()]).is_empty());
     }
 
     #[tokio::test]

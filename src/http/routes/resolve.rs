@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, VARY};
+use hyper::header::{HeaderMap, HeaderValue, LOCATION, VARY};
 use serde::Serialize;
 
 use crate::http::Api;
@@ -26,7 +26,7 @@ pub(super) async fn resolve(
     caller: Option<Caller>,
 ) -> Result<Response, Problem> {
     let Wish { width, as_json } = Wish::of(query.as_deref())?;
-    let resolved = api.services.resolver.resolve(id, width, caller.as_ref()).await?;
+    let resolved = api.in_time(api.services.resolver.resolve(id, width, caller.as_ref())).await?;
     let link = &resolved.link;
     let caching = match resolved.visibility {
         Visibility::Public => Caching::Public(link.max_age),
@@ -38,7 +38,11 @@ pub(super) async fn resolve(
     } else {
         redirect(&link.url, caching)?
     };
-    response.headers_mut().append(VARY, HeaderValue::from(ACCEPT));
+    let vary = match resolved.visibility {
+        Visibility::Public => "Accept",
+        Visibility::Private => "Accept, Authorization",
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
     Ok(response)
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn ticket(
     Json(body): Json<UploadBody>,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let ticket = api.services.uploads.ticket(&caller, body.into()).await?;
+    let ticket = api.in_time(api.services.uploads.ticket(&caller, body.into())).await?;
     let headers = ticket.presigned.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
     let body = TicketBody {
         asset_id: ticket.asset_id,
@@ -44,7 +44,7 @@ pub(super) async fn finalize(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let view = api.services.uploads.finalize(&caller, id).await?;
+    let view = api.in_time(api.services.uploads.finalize(&caller, id)).await?;
     json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
 }
 

@@ -117,7 +117,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use axum::body::{Body, Bytes};
     use axum::routing::get;
+    use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
     use tokio::time::Instant;
@@ -179,6 +181,43 @@ mod tests {
             timeout(Duration::from_secs(3), read_all(&mut stream)).await.unwrap();
             assert!(started.elapsed() < Duration::from_secs(1), "{begin:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_reads_is_given_up() {
+        let (alive, mut dropped) = oneshot::channel::<()>();
+        let alive = Arc::new(std::sync::Mutex::new(Some(alive)));
+        let endless = move || async move {
+            let held = alive.lock().unwrap().take();
+            Body::from_stream(stream::repeat_with(move || {
+                let _ = &held;
+                Ok::<_, std::convert::Infallible>(Bytes::from(vec![0; 64 * 1024]))
+            }))
+        };
+        let limits = ServerLimits { idle_time: Duration::from_millis(200), ..ServerLimits::default() };
+        let (address, _stop, _server) = start(limits, Router::new().route("/", get(endless))).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert!(timeout(Duration::from_secs(5), &mut dropped).await.unwrap().is_err());
+    }
+
+    #[tokio::test]
+    async fn http_2_is_spoken_with_those_who_begin_so() {
+        let (address, _stop, _server) = start(ServerLimits::default(), slow()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut frame = [0; 9];
+        stream.read_exact(&mut frame).await.unwrap();
+        assert_eq!(frame[3], 4, "a SETTINGS frame");
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_large_is_refused() {
+        let (address, _stop, _server) = start(ServerLimits::default(), slow()).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(40_000));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert!(read_all(&mut stream).await.starts_with("HTTP/1.1 431 "));
     }
 
     #[tokio::test]

@@ -4,12 +4,14 @@
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
 //! - [`settings`]: `signet serve` with two tenants.
+//! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
 pub mod program;
 pub mod settings;
+pub mod splices;
 pub mod upload;
 pub mod verify;
 
@@ -52,14 +54,13 @@ impl Node {
     /// `signet dev` on a data folder, with further environment variables.
     pub fn dev(data: &Path, environment: &[(&str, &str)]) -> Self {
         let facts = data.join("dev.json");
-        let _ = fs::remove_file(&facts);
         let mut command = Command::new(SIGNET);
         command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         let (mut child, mut log) = start(&mut command, environment);
         // The session is printed once everything answers.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap_or_else(|| panic!("signet dev said: {}", log.whole())).unwrap();
-        assert!(first.starts_with("Signet is up."), "{first}");
+        assert!(first.starts_with("Signet is up"), "{first}");
         std::thread::spawn(move || lines.for_each(drop));
         let facts: Value = serde_json::from_str(&fs::read_to_string(facts).unwrap()).unwrap();
         let text = |name: &str| facts[name].as_str().unwrap().to_owned();
