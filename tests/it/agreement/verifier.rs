@@ -126,7 +126,7 @@ fn climbs(base: &str) -> bool {
 fn decoded(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('_');
     let padding = text.len() - body.len();
-    require(text.len() % 4 == 0 && padding <= 2)?;
+    require(text.len().is_multiple_of(4) && padding <= 2)?;
     let (mut bits, mut held, mut out) = (0_u32, 0, Vec::new());
     for byte in body.bytes() {
         let digit = match byte {

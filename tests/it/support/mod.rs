@@ -5,6 +5,7 @@
 //! - [`program`]: commands that end.
 //! - [`settings`]: `signet serve` with two tenants.
 //! - [`splices`]: what signing did to a document, byte by byte.
+//! - [`stage`]: a picture at the edge, and whether links to it are refused.
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
@@ -12,6 +13,7 @@ pub mod http;
 pub mod program;
 pub mod settings;
 pub mod splices;
+pub mod stage;
 pub mod upload;
 pub mod verify;
 
@@ -120,11 +122,6 @@ impl Node {
             facts: Value::Null,
             data: folder.to_owned(),
         })
-    }
-
-    /// The process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
     }
 
     /// What it has written to stderr so far.
