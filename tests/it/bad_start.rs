@@ -130,7 +130,6 @@ fn wrong_usage_is_one_line_too() {
     let sign = ["sign", "--private-key", &key, "--key-pair-id", ID];
     for args in [
         vec!["fly"],
-        vec![],
         vec!["sign", "--else"],
         [&sign[..], &["--ttl", "1", PAGE]].concat(),
         [&sign[..], &["--ttl", "60", "--hash", "MD5", PAGE]].concat(),

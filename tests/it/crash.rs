@@ -66,8 +66,10 @@ async fn what_was_finalized_survives_kill_9() {
         tokio::time::sleep(Duration::from_millis(17 * round % 41)).await;
         node.kill();
         for uploader in uploaders {
-            // It ends by the connection that is refused.
-            assert!(uploader.await.is_err());
+            // It ends by the connection that breaks, and not by an answer that it didn't expect.
+            let panic = uploader.await.unwrap_err().into_panic();
+            let said = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            assert!(!said.starts_with("assertion"), "{said}");
         }
         node = Node::dev(&data, &[]);
         let all = done.lock().unwrap().clone();
@@ -128,8 +130,7 @@ async fn a_second_start_finds_everything_again() {
     pending["uploadUrl"] = json!(moved);
     let sent = put(&pending, bytes.clone()).await;
     let finalized = finalize(&second.api, &token, pending["assetId"].as_str().unwrap()).await;
-    // The ticket is signed for the address, which the system chose anew.
-    assert!(matches!((sent.status, finalized.status), (200, 200) | (403, 409)), "{}", sent.text());
+    assert_eq!((sent.status, finalized.status), (200, 200), "{}", sent.text());
 }
 
 /// A request of which half has been sent.

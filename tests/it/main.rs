@@ -9,6 +9,7 @@ mod cli_inspect;
 mod cli_sign;
 mod contract;
 mod crash;
+mod credentials;
 mod differential;
 mod docs;
 mod documents_cli;

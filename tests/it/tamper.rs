@@ -1,104 +1,12 @@
 //! Whatever is changed about a link, the edge refuses it with CloudFront's words; and `signet inspect` says
 //! the same as the edge, of every one of them.
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-
 use serde_json::{Value, json};
-use signet::cloudfront::PublicKey;
-use signet::cloudfront::inspect::{Request, inspect};
-use tempfile::TempDir;
 
-use crate::support::http::{Answer, post, raw_request};
+use crate::support::http::post;
 use crate::support::program::{file, signet};
-use crate::support::{Node, shared_dev, verify};
-
-const FOLDER: &str = "groupObjects/68bfac783bc7c024975c90cb/1757391992521";
-const DENIED: &str = "Access denied.";
-const UNKNOWN: &str = "Unknown Key.";
-const MISSING: &str = "Missing Key-Pair-Id query parameter or cookie value.";
-const MALFORMED: &str = "Malformed Policy.";
-
-/// A distribution with a file in it, and the key pair that signs for it.
-struct Stage {
-    shared: Arc<(TempDir, Node)>,
-    key: PublicKey,
-    id: String,
-    /// The path of a picture that is there.
-    path: String,
-}
-
-impl Stage {
-    fn new() -> Self {
-        let shared = shared_dev();
-        let facts = &shared.1.facts;
-        let text = |name: &str| facts[name].as_str().unwrap().to_owned();
-        let key = verify::public_key(text("publicKey"));
-        let path = format!("/{}/{FOLDER}/mug.jpg", text("bucket"));
-        Self { key, id: text("keyPairId"), path, shared }
-    }
-
-    fn node(&self) -> &Node {
-        &self.shared.1
-    }
-
-    fn url(&self) -> String {
-        format!("{}{}", self.node().edge, self.path)
-    }
-
-    /// `signet sign` with the distribution's own key pair.
-    fn sign(&self, args: &[&str]) -> String {
-        let key = self.node().data.join("keys/private.pem");
-        let mut all = vec!["sign", "--private-key", key.to_str().unwrap(), "--key-pair-id", &self.id];
-        all.extend(args);
-        let run = signet(&all, b"");
-        assert_eq!(run.code, 0, "{}", run.diagnostics);
-        run.answer.trim_end().to_owned()
-    }
-
-    /// The target of a link of the API's.
-    async fn link(&self) -> String {
-        let key = format!("{FOLDER}/mug.jpg");
-        let url = format!("{}/media/v1/links", self.node().api);
-        let answer = post(&url, &self.node().api_key, json!({"keys": [key]})).await;
-        self.target(answer.json()["links"][0]["link"].as_str().unwrap())
-    }
-
-    fn target(&self, link: &str) -> String {
-        link.strip_prefix(&self.node().edge).unwrap().to_owned()
-    }
-
-    fn fetch(&self, target: &str, cookies: Option<&str>) -> Answer {
-        let cookies: Vec<_> = cookies.into_iter().map(|cookies| ("cookie", cookies)).collect();
-        raw_request(&self.node().edge, "GET", target, &cookies)
-    }
-
-    /// That the edge and the library agree; whether it is served.
-    fn agreed(&self, target: &str, cookies: Option<&str>) -> bool {
-        let url = format!("{}{target}", self.node().edge);
-        let group = |id: &str| (id == self.id).then_some(&self.key);
-        let ip = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let request = Request { url: &url, cookies, at: verify::now(), ip };
-        let inspection = inspect(&request, Some(&group));
-        let answer = self.fetch(target, cookies);
-        match inspection.verdict {
-            Ok(()) => assert!(matches!(answer.status, 200 | 404), "{target}: {}", answer.text()),
-            Err(refusal) => assert_refused(&answer, &refusal.to_string(), target),
-        }
-        inspection.verdict.is_ok()
-    }
-
-    fn assert_refused(&self, target: &str, words: &str) {
-        assert!(!self.agreed(target, None), "{target}");
-        assert_refused(&self.fetch(target, None), words, target);
-    }
-}
-
-fn assert_refused(answer: &Answer, words: &str, of: &str) {
-    assert_eq!(answer.status, 403, "{of}");
-    assert_eq!(answer.header("content-type"), "text/xml", "{of}");
-    assert!(answer.text().contains(&format!("<Message>{words}</Message>")), "{of}: {}", answer.text());
-}
+use crate::support::stage::{DENIED, FOLDER, MALFORMED, MISSING, Stage, UNKNOWN, assert_refused};
+use crate::support::verify;
 
 /// The target with one parameter made into another text; an empty one is left out.
 fn with(target: &str, name: &str, to: impl Fn(&str) -> String) -> String {

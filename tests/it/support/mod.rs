@@ -5,6 +5,8 @@
 //! - [`program`]: commands that end.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`settings`]: `signet serve` with two tenants.
+//! - [`splices`]: what signing did to a document, byte by byte.
+//! - [`stage`]: a picture at the edge, and whether links to it are refused.
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
@@ -12,6 +14,7 @@ pub mod http;
 pub mod program;
 pub mod settings;
 pub mod splices;
+pub mod stage;
 pub mod upload;
 pub mod verify;
 
