@@ -4,9 +4,14 @@
 mod cli_inspect;
 mod cli_sign;
 mod contract;
+mod cookies_and_links;
 mod docs;
 mod documents_cli;
 mod documents_cli_input;
+mod documents_http;
+mod documents_limits;
+mod documents_lines;
+mod documents_references;
 mod embedded;
 mod jwks;
 mod layers;

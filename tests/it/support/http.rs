@@ -78,6 +78,16 @@ pub async fn post(url: &str, credentials: &str, body: impl ToString) -> Answer {
     send("POST", url, &headers, body.to_string()).await
 }
 
+/// The limit that `Cache-Control: private, max-age=…` sets; `None` where it is `no-store`.
+pub fn max_age(answer: &Answer) -> Option<u64> {
+    let value = answer.header("cache-control");
+    if value == "no-store" {
+        return None;
+    }
+    let seconds = value.strip_prefix("private, max-age=").unwrap_or_else(|| panic!("{value}"));
+    Some(seconds.parse().unwrap())
+}
+
 /// The status of a GET, without a runtime; `None` where nobody listens.
 pub fn status_blocking(url: &str) -> Option<u16> {
     let (host, path) = url.strip_prefix("http://")?.split_once('/')?;

@@ -4,11 +4,13 @@
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
 //! - [`splices`]: what signing did to a document, byte by byte.
+//! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
 pub mod program;
 pub mod splices;
+pub mod upload;
 pub mod verify;
 
 use std::fs;
