@@ -47,7 +47,8 @@ async fn cookies_open_their_folder_and_nothing_else() {
         let cookies = grant["cookies"].as_object().unwrap();
         let path = format!("/vivreal-demo/{}", folder.replace('*', "%2A"));
         assert_eq!((&grant["domain"], &grant["path"]), (&json!("127.0.0.1"), &json!(path)));
-        let names: Vec<&str> = cookies.keys().map(String::as_str).collect();
+        let mut names: Vec<&str> = cookies.keys().map(String::as_str).collect();
+        names.sort_unstable();
         assert_eq!(names, ["CloudFront-Key-Pair-Id", "CloudFront-Policy", "CloudFront-Signature"]);
         let mut set: Vec<String> = cookies
             .iter()

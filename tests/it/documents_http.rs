@@ -133,7 +133,7 @@ async fn every_fixture_is_signed_reported_and_refused_as_expected_on_either_host
             assert_eq!(report.header("content-type"), "application/json");
             let text = report.text();
             let inner = text.strip_prefix("{\"document\":").unwrap().rsplit_once(",\"media\":").unwrap().0;
-            assert_eq!(super_changes(&document, inner), places(&changes));
+            assert_eq!(changed(&document, inner), places(&changes));
 
             let strict = sign(&node, "?strict=true", &document).await;
             if unsigned_rows.is_empty() {
@@ -151,7 +151,7 @@ async fn every_fixture_is_signed_reported_and_refused_as_expected_on_either_host
     }
 }
 
-fn super_changes(before: &str, after: &str) -> Vec<String> {
+fn changed(before: &str, after: &str) -> Vec<String> {
     places(&changes(before.as_bytes(), after.as_bytes()))
 }
 

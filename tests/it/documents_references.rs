@@ -15,7 +15,6 @@ struct Assets {
     public: String,
     private: String,
     pending: String,
-    rejected: String,
     deleted: String,
 }
 
@@ -27,16 +26,6 @@ impl Assets {
             id(&upload::ready(api, key, "a b.jpg", bytes, json!({"visibility": visibility})).await)
         };
         let ticket = async || upload::ticket(api, key, "x.jpg", bytes.len(), json!({})).await;
-        let rejected = ticket().await;
-        // A picture of the right size, but without the checksum that the ticket named.
-        let wrong = upload::ticket(api, key, "x.jpg", bytes.len() + 1, json!({})).await;
-        let put = upload::put(&wrong, bytes.clone()).await;
-        let rejected = if put.status == 200 {
-            upload::finalize(api, key, &id(&wrong)).await.assert_problem(409, "upload-rejected");
-            wrong
-        } else {
-            rejected
-        };
         let deleted = ready("PUBLIC").await;
         let url = format!("{api}/media/v1/assets/{deleted}");
         assert!(send("DELETE", &url, &[("authorization", key)], "").await.status < 300);
@@ -44,7 +33,6 @@ impl Assets {
             public: ready("PUBLIC").await,
             private: ready("PRIVATE").await,
             pending: id(&ticket().await),
-            rejected: id(&rejected),
             deleted,
         }
     }
@@ -65,17 +53,17 @@ async fn references_become_links_or_objects_or_stay_as_they_are() {
         "hero": ids.public,
         "assetId": ids.public,
         "_id": ids.public,
-        "images": [[ids.private, ids.pending], [[ids.deleted, UNKNOWN, ids.rejected, ids.public]]],
+        "images": [[ids.private, ids.pending], [[ids.deleted, UNKNOWN, ids.public]]],
         "id": ids.private,
         "note": format!("see {}", ids.public),
     })
     .to_string();
     let key = public_key(node.facts["publicKey"].as_str().unwrap());
-    let places = ["/hero", "/images/0/0", "/images/1/0/3"];
+    let places = ["/hero", "/images/0/0", "/images/1/0/2"];
 
     for query in ["", "?references=inline"] {
         let answer = sign(&node, query, &document).await;
-        assert_eq!(answer.header("signet-media"), "found=7, signed=3, unsigned=4");
+        assert_eq!(answer.header("signet-media"), "found=6, signed=3, unsigned=3");
         assert!(max_age(&answer).is_some());
         let changes = changes(document.as_bytes(), &answer.body);
         assert_eq!(changes.iter().map(|change| change.pointer.as_str()).collect::<Vec<_>>(), places);
@@ -108,8 +96,8 @@ async fn references_become_links_or_objects_or_stay_as_they_are() {
     let renewed = sign(&node, "?references=object&report=true", &objects.text()).await.json();
     let pointers: Vec<&str> =
         renewed["media"].as_array().unwrap().iter().map(|row| row["pointer"].as_str().unwrap()).collect();
-    assert_eq!(pointers.len(), 7);
-    assert_eq!([pointers[0], pointers[1], pointers[6]], places);
+    assert_eq!(pointers.len(), 6);
+    assert_eq!([pointers[0], pointers[1], pointers[5]], places);
     for place in places {
         let object = &renewed["document"].pointer(place).unwrap();
         assert_served(object["url"].as_str().unwrap(), &key, now());
@@ -124,19 +112,15 @@ async fn each_reference_that_stays_unsigned_says_why() {
     let (_folder, node) = fresh_dev();
     let bytes = Bytes::from(std::fs::read(node.data.join("pictures/mug.jpg")).unwrap());
     let ids = Assets::put(&node, &bytes).await;
-    let document = json!([ids.pending, ids.rejected, ids.deleted, UNKNOWN, ids.public]).to_string();
+    let document = json!([ids.pending, ids.deleted, UNKNOWN, ids.public]).to_string();
     let report = sign(&node, "?report=true", &document).await.json();
     let row = |place: usize, id: &str, reason: &str| json!({"pointer": format!("/{place}"), "kind": "reference", "id": id, "reason": reason});
     let mut rows = report["media"].as_array().unwrap().clone();
     let signed = rows.pop().unwrap();
-    let expected = [
-        row(0, &ids.pending, "not_ready"),
-        row(1, &ids.rejected, "not_ready"),
-        row(2, &ids.deleted, "deleted"),
-        row(3, UNKNOWN, "unknown"),
-    ];
+    let expected =
+        [row(0, &ids.pending, "not_ready"), row(1, &ids.deleted, "deleted"), row(2, UNKNOWN, "unknown")];
     assert_eq!(rows, expected);
-    assert_eq!((&signed["id"], &signed["link"]), (&json!(ids.public), &report["document"][4]));
+    assert_eq!((&signed["id"], &signed["link"]), (&json!(ids.public), &report["document"][3]));
     assert!(signed["expiresAt"].as_str().unwrap().ends_with('Z'));
     let url = format!("{}/media/v1/documents?strict=true", node.api);
     let strict = post(&url, &node.api_key, &document).await.assert_problem(422, "unsigned-media");
