@@ -23,9 +23,8 @@ lint: ## formatting, clippy and rustdoc, warnings are errors
 fmt: ## format the sources
 	$(CARGO) fmt
 
-tools: ## what the tests need: curl, bash and Python are on most machines
-	@command -v curl >/dev/null || (apt-get update -q && apt-get install -y --no-install-recommends curl)
-	@command -v python3 >/dev/null || (echo 'python3 is needed: install Python 3.11' >&2; exit 1)
+tools: ## what the tests need: the reference signers of AWS
+	tests/tools/install
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release

@@ -116,15 +116,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Help and version are answers; anything else is wrong usage.
 fn explain(error: &clap::Error, out: &mut Output) -> ExitCode {
     let text = error.render().to_string();
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        out.diagnose(&format!("which command?\n\n{}", text.trim_end()));
-        return ExitCode::from(2);
-    }
     if error.use_stderr() {
         // clap's own text goes on with usage and tips; one line says what is wrong and where more is.
         let wrong = text.split("\n\n").next().unwrap_or_default();
         let wrong: Vec<&str> = wrong.trim_start_matches("error: ").split_whitespace().collect();
-        out.diagnose(&format!("{}; see --help", wrong.join(" ")));
+        let nothing = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let wrong = if nothing { "a command is needed".to_owned() } else { wrong.join(" ") };
+        out.diagnose(&format!("{wrong}; see --help"));
         return ExitCode::from(2);
     }
     match out.bytes(text.as_bytes()) {
