@@ -122,7 +122,10 @@ impl Job {
     fn whole(mut self, mut input: impl Read, out: &mut Output) -> Result<(), CliError> {
         let mut bytes = Vec::new();
         input.read_to_end(&mut bytes).map_err(|error| CliError::about("input", error))?;
-        let signed = self.sign(bytes.into()).map_err(|error| self.failed(&error, out))?;
+        let signed = self.sign(bytes.into()).map_err(|error| {
+            tell_unsigned(&error, "", out);
+            CliError::failed(error)
+        })?;
         if self.options.report {
             out.bytes(&wrapped(&signed))?;
             out.bytes(b"\n")?;
@@ -149,6 +152,7 @@ impl Job {
                     Ok(signed) => out.bytes(&signed.bytes)?,
                     Err(error) => {
                         failed += 1;
+                        tell_unsigned(&error, &format!("line {number}: "), out);
                         out.diagnose(&format!("line {number}: {error}"));
                         let problem = json!({
                             "type": "about:blank",
@@ -175,15 +179,14 @@ impl Job {
         self.totals.signed += signed.signed;
         Ok(signed)
     }
+}
 
-    /// With `--strict`, each unsigned site gets a line.
-    fn failed(&self, error: &DocumentError, out: &mut Output) -> CliError {
-        if let DocumentError::Unsigned { rows, .. } = error {
-            for row in rows {
-                out.diagnose(&format!("unsigned: {}", row));
-            }
+/// With `--strict`, each unsigned site gets a line.
+fn tell_unsigned(error: &DocumentError, place: &str, out: &mut Output) {
+    if let DocumentError::Unsigned { rows, .. } = error {
+        for row in rows {
+            out.diagnose(&format!("{place}unsigned: {row}"));
         }
-        CliError::Failed(error.to_string())
     }
 }
 

@@ -172,3 +172,14 @@ fn a_path_of_several_segments_is_a_root_too() {
     assert_served(link, &public, END - 1);
     assert_eq!(unsigned(link), "https://media.vivreal.io/sites/vivreal-demo/a/logo.png");
 }
+
+#[test]
+fn strict_lines_name_what_stays_unsigned() {
+    let bad = "{\"key\":\"../x.jpg\",\"type\":\"image\"}";
+    let run = based(&["--ndjson", "--strict"], format!("{SITE}\n{bad}\n").as_bytes());
+    assert_eq!(run.code, 1);
+    assert!(run.diagnostics.contains("line 2: unsigned: {\"pointer\":\"\""), "{}", run.diagnostics);
+    let lines: Vec<&str> = run.answer.lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].contains("Signature=") && lines[1].contains("\"title\""), "{}", run.answer);
+}
