@@ -2,7 +2,8 @@
 //!
 //! 1. [`dev`], [`serve`]: the proxy; with everything embedded, or by settings.
 //! 2. [`check`]: would those settings do?
-//! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents.
+//! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents. [`key`]: the options
+//!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
 //! 5. [`keygen`]: a new key pair.
 //!
@@ -23,6 +24,7 @@ pub mod check;
 pub mod dev;
 pub mod document;
 pub mod inspect;
+pub mod key;
 pub mod keygen;
 pub mod output;
 pub mod serve;
@@ -116,15 +118,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Help and version are answers; anything else is wrong usage.
 fn explain(error: &clap::Error, out: &mut Output) -> ExitCode {
     let text = error.render().to_string();
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        out.diagnose(&format!("which command?\n\n{}", text.trim_end()));
-        return ExitCode::from(2);
-    }
     if error.use_stderr() {
         // clap's own text goes on with usage and tips; one line says what is wrong and where more is.
         let wrong = text.split("\n\n").next().unwrap_or_default();
         let wrong: Vec<&str> = wrong.trim_start_matches("error: ").split_whitespace().collect();
-        out.diagnose(&format!("{}; see --help", wrong.join(" ")));
+        let nothing = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let wrong = if nothing { "a command is needed".to_owned() } else { wrong.join(" ") };
+        out.diagnose(&format!("{wrong}; see --help"));
         return ExitCode::from(2);
     }
     match out.bytes(text.as_bytes()) {
