@@ -36,7 +36,7 @@ impl Clock for World {
 }
 
 impl Meter for World {
-    fn link(&self, _: LinkSource) {}
+    fn links(&self, _: LinkSource, _: usize) {}
     fn signature(&self) {
         self.signatures.fetch_add(1, Ordering::SeqCst);
     }

@@ -78,6 +78,16 @@ pub async fn post(url: &str, credentials: &str, body: impl ToString) -> Answer {
     send("POST", url, &headers, body.to_string()).await
 }
 
+/// The limit that `Cache-Control: private, max-age=…` sets; `None` where it is `no-store`.
+pub fn max_age(answer: &Answer) -> Option<u64> {
+    let value = answer.header("cache-control");
+    if value == "no-store" {
+        return None;
+    }
+    let seconds = value.strip_prefix("private, max-age=").unwrap_or_else(|| panic!("{value}"));
+    Some(seconds.parse().unwrap())
+}
+
 /// PATCH of JSON with credentials.
 pub async fn patch(url: &str, credentials: &str, body: impl ToString) -> Answer {
     let headers = [("authorization", credentials), ("content-type", "application/json")];
