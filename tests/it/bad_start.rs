@@ -129,6 +129,7 @@ fn wrong_usage_is_one_line_too() {
     let key = file("vectors/rsa");
     let sign = ["sign", "--private-key", &key, "--key-pair-id", ID];
     for args in [
+        vec![],
         vec!["fly"],
         vec!["sign", "--else"],
         [&sign[..], &["--ttl", "1", PAGE]].concat(),

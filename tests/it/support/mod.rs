@@ -3,7 +3,6 @@
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
-//! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`settings`]: `signet serve` with two tenants.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`stage`]: a picture at the edge, and whether links to it are refused.
