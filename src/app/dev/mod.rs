@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DIR/keys/            a CloudFront-style key pair: private.pem, public.pem
+//! DIR/api-key          the demo tenant's
 //! DIR/jwt.pem, jwks.json   the issuer of the demo tenant's token
 //! DIR/signet.redb, objects/   the embedded stores
 //! DIR/pictures/, content.json   what there is to try

@@ -24,7 +24,7 @@ use crate::support::{fresh_dev, verify};
 
 const SEED: u64 = 0x5197_e700;
 const CASES: usize = 10_000;
-const EDGE_CASES: usize = 400;
+const EDGE_CASES: usize = 10_000;
 /// When requests arrive, in seconds since the Unix epoch, and when links begin and end.
 const AT: u64 = 1_800_000_000;
 const SPAN: u64 = 100;
