@@ -56,6 +56,7 @@ const LAYERS: &[Layer] = &[
             "bson",
             "aws_config",
             "aws_sdk_s3",
+            "aws_sdk_secretsmanager",
             "redb",
             "jsonwebtoken",
             "prometheus",
@@ -74,6 +75,21 @@ const LAYERS: &[Layer] = &[
         must_not_know: &["http", "hyper", "axum", "tower", "redb", "config", "clap", "prometheus"],
     },
     Layer {
+        room: "store/secrets",
+        may_know: &["service"],
+        must_not_know: &[
+            "http",
+            "hyper",
+            "axum",
+            "tower",
+            "redb",
+            "jsonwebtoken",
+            "config",
+            "clap",
+            "prometheus",
+        ],
+    },
+    Layer {
         room: "http",
         may_know: &["service", "media", "document", "cloudfront"],
         must_not_know: &[
@@ -81,6 +97,7 @@ const LAYERS: &[Layer] = &[
             "bson",
             "aws_config",
             "aws_sdk_s3",
+            "aws_sdk_secretsmanager",
             "redb",
             "jsonwebtoken",
             "config",
