@@ -219,6 +219,7 @@ mod tests {
             "private_key_file = \"a\"\nprivate_key_secret = \"b\"",
             "private_key_file = \"a\"\nprivate_key_env = \"PEM_OF_K1\"",
             "private_key_file = \"a\"\nprivate_key_secret_field = \"b\"",
+            "private_key_secret = \"a\"\nid_secret_field = \"b\"",
         ] {
             assert!(keys(lines).unwrap()[0].source().is_err(), "{lines}");
         }

@@ -49,7 +49,8 @@ impl Default for SigningSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeySettings {
-    /// The id that CloudFront has given to the public key.
+    /// The id that CloudFront has given to the public key. Needed, but where it lies in the secret.
+    #[serde(default)]
     pub id: String,
     /// The PEM file of the private key.
     pub private_key_file: Option<PathBuf>,
@@ -59,6 +60,9 @@ pub struct KeySettings {
     pub private_key_secret: Option<String>,
     /// The member that holds the PEM, where the secret is a JSON object. Default: the secret is the PEM.
     pub private_key_secret_field: Option<String>,
+    /// The member of the same secret that holds `id`, which is then left out here: so that a rotation is
+    /// one new version of the secret.
+    pub id_secret_field: Option<String>,
     /// The PEM file of the public key; where it is given, the private key must match it.
     pub public_key_file: Option<PathBuf>,
     /// `SHA1` or `SHA256`. Default: SHA1 for RSA, SHA256 for ECDSA.
@@ -98,6 +102,7 @@ impl KeySettings {
             private_key_env: None,
             private_key_secret: None,
             private_key_secret_field: None,
+            id_secret_field: None,
             public_key_file: None,
             hash: None,
             not_before: None,
@@ -112,8 +117,11 @@ impl KeySettings {
     /// Where that isn't said, or said more than once.
     pub fn source(&self) -> Result<KeySource<'_>, &'static str> {
         let field = self.private_key_secret_field.as_deref();
-        if field.is_some() && self.private_key_secret.is_none() {
-            return Err("private_key_secret_field needs private_key_secret");
+        if (field.is_some() || self.id_secret_field.is_some()) && self.private_key_secret.is_none() {
+            return Err("private_key_secret_field and id_secret_field need private_key_secret");
+        }
+        if self.id.is_empty() != self.id_secret_field.is_some() {
+            return Err("needs either id or id_secret_field");
         }
         match (&self.private_key, &self.private_key_file, self.private_key_secret.as_deref()) {
             (Some(key), None, None) => Ok(KeySource::Environment(key)),

@@ -8,5 +8,7 @@ mod embedded;
 mod jwks;
 mod layers;
 mod readme;
+mod rotation;
+mod secrets;
 mod support;
 mod upload;

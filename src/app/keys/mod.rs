@@ -60,11 +60,12 @@ impl KeyLoader {
         let mut keys = Vec::with_capacity(settings.keys.len());
         for key in &settings.keys {
             let pem = pass.private_pem(key).await?;
+            let id = pass.id(key).await?;
             let stated = match &key.public_key_file {
                 Some(file) => Some(source::file(file, &setting(key, "public_key_file")).await?),
                 None => None,
             };
-            keys.push(ring_key(key, settings.nonce, &pem, stated.as_ref().map(|pem| pem.as_slice()))?);
+            keys.push(ring_key(key, &id, settings.nonce, &pem, stated.as_ref().map(|pem| pem.as_slice()))?);
         }
         Ok(keys)
     }
@@ -72,12 +73,13 @@ impl KeyLoader {
 
 fn ring_key(
     settings: &KeySettings,
+    id: &str,
     nonce: NonceSetting,
     pem: &[u8],
     stated: Option<&[u8]>,
 ) -> Result<RingKey, StartError> {
     let name = |field: &str| setting(settings, field);
-    let id = KeyPairId::new(&settings.id).map_err(|error| StartError::setting(name("id"), error))?;
+    let id = KeyPairId::new(id).map_err(|error| StartError::setting(name("id"), error))?;
     let nonce = match nonce {
         NonceSetting::Deterministic => NonceMode::Deterministic,
         NonceSetting::Random => NonceMode::Random,
@@ -116,7 +118,9 @@ fn ring_key(
 
 /// What a setting of a key is called in messages.
 fn setting(key: &KeySettings, field: &str) -> String {
-    format!("signing.keys, {:?}, {field}", key.id)
+    let name =
+        if key.id.is_empty() { key.private_key_secret.as_deref().unwrap_or_default() } else { &key.id };
+    format!("signing.keys, {name:?}, {field}")
 }
 
 fn ring_error(error: RingError) -> StartError {

@@ -61,6 +61,21 @@ impl Pass<'_> {
         }
     }
 
+    /// The id of a key pair, by the settings or by the secret.
+    ///
+    /// # Errors
+    /// As [`Pass::private_pem`].
+    pub async fn id(&mut self, key: &KeySettings) -> Result<String, StartError> {
+        let (Some(field), Some(name)) = (&key.id_secret_field, &key.private_key_secret) else {
+            return Ok(key.id.clone());
+        };
+        let setting = setting(key, "id_secret_field");
+        let secret = self.secret(name, &setting).await?;
+        let id = member(secret.expose(), field).map_err(|detail| StartError::setting(&setting, detail))?;
+        let id = std::str::from_utf8(&id).map_err(|error| StartError::setting(&setting, error))?;
+        Ok(id.to_owned())
+    }
+
     async fn secret(&mut self, name: &str, setting: &str) -> Result<SecretBytes, StartError> {
         if let Some(secret) = self.read.get(name) {
             return Ok(secret.clone());

@@ -3,10 +3,13 @@
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
+//! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
 pub mod program;
+pub mod rotate;
+pub mod vault;
 pub mod verify;
 
 use std::fs;
