@@ -18,14 +18,13 @@ test: tools ## install what the tests need, run them all
 lint: ## formatting, clippy and rustdoc, warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
 
 fmt: ## format the sources
 	$(CARGO) fmt
 
-tools: ## what the tests need: curl, bash and Python are on most machines
-	@command -v curl >/dev/null || (apt-get update -q && apt-get install -y --no-install-recommends curl)
-	@command -v python3 >/dev/null || (echo 'python3 is needed: install Python 3.11' >&2; exit 1)
+tools: ## what the tests need: the reference signers of AWS
+	tests/tools/install
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release

@@ -8,7 +8,7 @@ use super::keys::reload::Reloader;
 use super::listen::bind;
 use super::run::{Listeners, run};
 use super::{StartError, listen::Bound};
-use crate::config::{Environment, load};
+use crate::config::{Environment, Settings, load};
 use crate::telemetry::logging;
 
 /// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`].
@@ -24,7 +24,7 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         Some(address) => Some(bind(address, "edge.listen").await?),
         None => None,
     };
-    let upload_url = settings.store.upload_url.clone().unwrap_or_else(|| api.url());
+    let upload_url = upload_url(&settings, &api)?;
     let (store, stores) = embedded(&settings, &upload_url).await?;
     put_tenants(&settings, &store).await?;
     let reloader = Reloader::new(file, environment, &settings)?;
@@ -41,4 +41,17 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let done = run(&settings, node, Listeners { api, admin, edge }, || {}).await;
     reloading.abort();
     done
+}
+
+/// Where clients send their uploads.
+fn upload_url(settings: &Settings, api: &Bound) -> Result<String, StartError> {
+    match &settings.store.upload_url {
+        Some(url) => Ok(url.clone()),
+        None if api.address.ip().is_unspecified() => {
+            let detail =
+                format!("is needed, as {} is no address that a client can send uploads to", api.address);
+            Err(StartError::setting("store.upload_url", detail))
+        }
+        None => Ok(api.url()),
+    }
 }

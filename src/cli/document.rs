@@ -5,42 +5,23 @@ use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use clap::ArgGroup;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::{CliError, Output, read_file, runtime};
+use super::key::{KeyArgs, SigningKey};
+use super::{CliError, Output, runtime};
 use crate::app::offline::Offline;
-use crate::cloudfront::{HashAlgorithm, KeyPairId, NonceMode, PrivateKey, Window};
-use crate::config::time;
 use crate::document::References;
 use crate::service::documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 use crate::service::key_ring::RingKey;
 use crate::service::layout::Place;
-use crate::service::links::{GrantScope, Life};
+use crate::service::links::GrantScope;
 
 /// The options of `signet document`.
 #[derive(clap::Args)]
-#[command(group = ArgGroup::new("end").required(true).args(["expires", "ttl"]))]
 pub struct Args {
-    /// File of the private key: RSA or ECDSA P-256, in PEM
-    #[arg(long, value_name = "PEM")]
-    private_key: PathBuf,
-    /// Id of the public key in CloudFront
-    #[arg(long, value_name = "ID")]
-    key_pair_id: KeyPairId,
-    /// When all links end: Unix seconds or RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    expires: Option<u64>,
-    /// Longest life of a link, 2 to 604800; it stays the same for half of that
-    #[arg(long, value_name = "SECONDS")]
-    ttl: Option<u64>,
-    /// SHA1 or SHA256 [default: SHA1 for RSA, SHA256 for ECDSA]
-    #[arg(long)]
-    hash: Option<HashAlgorithm>,
-    /// Nonces of ECDSA: random (faster), or deterministic (the same link each time)
-    #[arg(long, default_value = "random")]
-    nonce: NonceMode,
+    #[command(flatten)]
+    key: KeyArgs,
     /// Origin of the links, such as https://media.example.com
     #[arg(long, value_name = "URL")]
     base: String,
@@ -102,29 +83,9 @@ pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
 }
 
 fn offline(args: Args, out: &mut Output) -> Result<(Documents, Place), CliError> {
-    let pem = read_file(&args.private_key)?;
-    let private = PrivateKey::from_pem(&pem, args.nonce)
-        .map_err(|error| CliError::about(args.private_key.display(), error))?;
-    if let Some(warning) = private.warning() {
-        out.diagnose(&warning);
-    }
-    let hash = args.hash.unwrap_or_else(|| private.default_hash());
-    let life = match (args.expires, args.ttl) {
-        (Some(expires), _) => Life::Until(expires),
-        (None, Some(ttl)) => {
-            Life::Window(Window::new(ttl).map_err(|error| CliError::Usage(format!("--ttl: {error}")))?)
-        }
-        (None, None) => return Err(CliError::Usage("one of --expires and --ttl is needed".into())),
-    };
+    let SigningKey { private, id, hash, life } = args.key.read(out)?;
     let offline = Offline {
-        key: RingKey {
-            public: private.public_key(),
-            id: args.key_pair_id,
-            private,
-            hash,
-            not_before: 0,
-            retire_at: None,
-        },
+        key: RingKey { public: private.public_key(), id, private, hash, not_before: 0, retire_at: None },
         life,
         scope: match args.grant_scope {
             Scope::Url => GrantScope::Url,

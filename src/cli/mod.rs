@@ -2,7 +2,8 @@
 //!
 //! 1. [`dev`], [`serve`]: the proxy; with everything embedded, or by settings.
 //! 2. [`check`]: would those settings do?
-//! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents.
+//! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents. [`key`]: the options
+//!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
 //! 5. [`keygen`]: a new key pair.
 //!
@@ -13,6 +14,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use thiserror::Error;
 
@@ -22,6 +24,7 @@ pub mod check;
 pub mod dev;
 pub mod document;
 pub mod inspect;
+pub mod key;
 pub mod keygen;
 pub mod output;
 pub mod serve;
@@ -62,6 +65,9 @@ pub enum CliError {
     /// Exit 1: refused or failed. One line, for people.
     #[error("{0}")]
     Failed(String),
+    /// Exit 1: refused or failed, and all that there is to say has been said.
+    #[error("refused")]
+    Said,
     /// Exit 0: whoever read stdout has stopped reading, as `head` does. Not worth a word.
     #[error("nobody reads the output")]
     Closed,
@@ -97,6 +103,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     match done {
         Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,
+        Err(CliError::Said) => ExitCode::from(1),
         Err(CliError::Failed(reason)) => {
             out.diagnose(&reason);
             ExitCode::from(1)
@@ -112,7 +119,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn explain(error: &clap::Error, out: &mut Output) -> ExitCode {
     let text = error.render().to_string();
     if error.use_stderr() {
-        out.diagnose(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        // clap's own text goes on with usage and tips; one line says what is wrong and where more is.
+        let wrong = text.split("\n\n").next().unwrap_or_default();
+        let wrong: Vec<&str> = wrong.trim_start_matches("error: ").split_whitespace().collect();
+        let nothing = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        let wrong = if nothing { "a command is needed".to_owned() } else { wrong.join(" ") };
+        out.diagnose(&format!("{wrong}; see --help"));
         return ExitCode::from(2);
     }
     match out.bytes(text.as_bytes()) {

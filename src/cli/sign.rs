@@ -4,46 +4,25 @@
 //! A URL that is refused is named on stderr, the others are answered all the same, and the exit code is 1.
 
 use std::io::{BufRead, stdin};
-use std::path::{Path, PathBuf};
 
-use clap::ArgGroup;
-
+use super::key::{KeyArgs, SigningKey};
 use super::output::visible;
-use super::{CliError, Output, read_file};
-use crate::cloudfront::{
-    Grant, HashAlgorithm, KeyPairId, NonceMode, Policy, PolicyTerms, PrivateKey, Resource, SignableUrl,
-    SourceIp, Window,
-};
+use super::{CliError, Output};
+use crate::cloudfront::{Grant, Policy, PolicyTerms, Resource, SignableUrl, SourceIp};
 use crate::config::time;
+use crate::service::links::Life;
 
 /// The options of `signet sign`.
 #[derive(clap::Args)]
-#[command(group = ArgGroup::new("end").required(true).args(["expires", "ttl"]))]
 pub struct Args {
-    /// File of the private key: RSA or ECDSA P-256, in PEM
-    #[arg(long, value_name = "PEM")]
-    private_key: PathBuf,
-    /// Id of the public key in CloudFront
-    #[arg(long, value_name = "ID")]
-    key_pair_id: KeyPairId,
-    /// When the link ends: Unix seconds or RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
-    expires: Option<u64>,
-    /// Longest life of the link, 2 to 604800; it stays the same for half of that
-    #[arg(long, value_name = "SECONDS")]
-    ttl: Option<u64>,
+    #[command(flatten)]
+    key: KeyArgs,
     /// When the link begins: Unix seconds or RFC 3339
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     not_before: Option<u64>,
     /// The only IPv4 address or range that may use the link
     #[arg(long, value_name = "CIDR")]
     ip: Option<String>,
-    /// SHA1 or SHA256 [default: SHA1 for RSA, SHA256 for ECDSA]
-    #[arg(long)]
-    hash: Option<HashAlgorithm>,
-    /// Nonces of ECDSA: random (faster), or deterministic (the same link each time)
-    #[arg(long, default_value = "random")]
-    nonce: NonceMode,
     /// Sign this pattern once, and apply it to the URLs: `*` is any characters, `?` in the query one
     #[arg(long, value_name = "PATTERN")]
     resource: Option<String>,
@@ -64,8 +43,9 @@ pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
     if args.urls.is_empty() && !(args.cookies && args.resource.is_some()) {
         return Err(CliError::Usage("no URL is given".to_owned()));
     }
-    let signer = Signer::new(&args, out)?;
-    let shared = match &args.resource {
+    let Args { key, not_before, ip, resource, cookies, urls } = args;
+    let signer = Signer::new(key, not_before, ip.as_deref(), out)?;
+    let shared = match &resource {
         Some(pattern) => {
             let resource = Resource::pattern(pattern)
                 .map_err(|error| CliError::about(format_args!("resource {pattern}"), error))?;
@@ -73,11 +53,11 @@ pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
         }
         None => None,
     };
-    if args.cookies {
-        return print_cookies(&args, &signer, shared, out);
+    if cookies {
+        return print_cookies(&urls, &signer, shared, out);
     }
     let mut tally = Tally::default();
-    for url in &args.urls {
+    for url in &urls {
         if url == "-" {
             sign_lines(&signer, shared.as_ref(), &mut tally, out)?;
         } else {
@@ -87,67 +67,34 @@ pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
     tally.finish()
 }
 
-/// Reads a private key, and passes on what an operator should know about it.
-///
-/// # Errors
-/// [`CliError::Failed`] where the file can't be read, or is not a private key: it says what it is.
-pub fn read_private_key(path: &Path, nonce: NonceMode, out: &mut Output) -> Result<PrivateKey, CliError> {
-    let pem = read_file(path)?;
-    let key = PrivateKey::from_pem(&pem, nonce)
-        .map_err(|error| CliError::about(format_args!("private key {}", path.display()), error))?;
-    if let Some(warning) = key.warning() {
-        out.diagnose(&format!("warning: {warning}"));
-    }
-    Ok(key)
-}
-
-enum End {
-    At(u64),
-    Window(Window),
-}
-
 struct Signer {
-    key: PrivateKey,
-    key_pair_id: KeyPairId,
-    hash: HashAlgorithm,
-    end: End,
+    key: SigningKey,
     not_before: Option<u64>,
     source_ip: Option<SourceIp>,
 }
 
 impl Signer {
-    fn new(args: &Args, out: &mut Output) -> Result<Self, CliError> {
-        let end = match (args.expires, args.ttl) {
-            (Some(expires), None) => End::At(expires),
-            (None, Some(ttl)) => {
-                End::Window(Window::new(ttl).map_err(|error| CliError::Usage(error.to_string()))?)
-            }
-            _ => return Err(CliError::Usage("give either --expires or --ttl".to_owned())),
-        };
-        let source_ip = match &args.ip {
+    fn new(
+        key: KeyArgs,
+        not_before: Option<u64>,
+        ip: Option<&str>,
+        out: &mut Output,
+    ) -> Result<Self, CliError> {
+        let source_ip = match ip {
             Some(ip) => Some(ip.parse().map_err(|error| CliError::about(ip, error))?),
             None => None,
         };
-        let key = read_private_key(&args.private_key, args.nonce, out)?;
-        let hash = args.hash.unwrap_or(key.default_hash());
-        Ok(Self {
-            key,
-            key_pair_id: args.key_pair_id.clone(),
-            hash,
-            end,
-            not_before: args.not_before,
-            source_ip,
-        })
+        Ok(Self { key: key.read(out)?, not_before, source_ip })
     }
 
     fn grant(&self, resource: Resource) -> Result<Grant, CliError> {
-        let expires = match &self.end {
-            End::At(expires) => *expires,
-            End::Window(window) => window.expires(resource.as_str(), time::now()),
+        let expires = match &self.key.life {
+            Life::Until(expires) => *expires,
+            Life::Window(window) => window.expires(resource.as_str(), time::now()),
         };
         let terms = PolicyTerms { resource, expires, not_before: self.not_before, source_ip: self.source_ip };
         let policy = Policy::custom(terms).map_err(|error| CliError::Failed(error.to_string()))?;
-        Grant::sign(policy, &self.key, self.key_pair_id.clone(), self.hash)
+        Grant::sign(policy, &self.key.private, self.key.id.clone(), self.key.hash)
             .map_err(|error| CliError::Failed(error.to_string()))
     }
 
@@ -188,6 +135,7 @@ impl Tally {
     fn finish(self) -> Result<(), CliError> {
         match self.refused {
             0 => Ok(()),
+            _ if self.seen == 1 => Err(CliError::Said),
             refused => Err(CliError::Failed(format!("refused {refused} of {} URLs", self.seen))),
         }
     }
@@ -221,13 +169,13 @@ fn sign_lines(
 }
 
 fn print_cookies(
-    args: &Args,
+    given: &[String],
     signer: &Signer,
     shared: Option<Grant>,
     out: &mut Output,
 ) -> Result<(), CliError> {
-    let mut urls = Vec::with_capacity(args.urls.len());
-    for url in &args.urls {
+    let mut urls = Vec::with_capacity(given.len());
+    for url in given {
         urls.push(SignableUrl::parse(url).map_err(|error| CliError::about(visible(url), error))?);
     }
     let grant = match (shared, urls.as_slice()) {

@@ -278,6 +278,10 @@ fn a_refusal_names_its_likely_cause() {
         Some(Cause::OtherHash(HashAlgorithm::Sha1))
     );
     assert_eq!(first(&link.replace("Signature=", "Signature=%7E"), &rsa, AT), Some(Cause::Damaged));
+    assert_eq!(first(&link.replace("Key-Pair-Id=", "Key-Paid="), &rsa, AT), Some(Cause::Damaged));
+    assert_eq!(first(&format!("{link}&Hash-Algorithm=MD5"), &rsa, AT), Some(Cause::Damaged));
+    let climbing = sign("rsa", HashAlgorithm::Sha1, "https://h/a/../b", "https://h/a/../b");
+    assert!(matches!(first(&climbing, &rsa, AT), Some(Cause::Unservable(_))));
     assert_eq!(first(&link.replace(ID, "KX"), &rsa, AT), Some(Cause::UnknownKey));
     let custom = sign("rsa", HashAlgorithm::Sha1, "https://h/b/*", "https://h/b/c");
     let not_covered = Cause::NotCovered { resource: "https://h/b/*".to_owned(), section: "path" };

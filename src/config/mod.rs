@@ -78,8 +78,10 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Settings, ConfigEr
 /// # Errors
 /// What is wrong, and where.
 pub fn parse(text: &str, environment: &Environment, name: &str) -> Result<Settings, ConfigError> {
-    let wrong =
-        |error: config::ConfigError| ConfigError::Wrong { name: name.to_owned(), detail: error.to_string() };
+    let wrong = |error: config::ConfigError| ConfigError::Wrong {
+        name: name.to_owned(),
+        detail: on_one_line(&error.to_string()),
+    };
     let mut builder =
         config::Config::builder().add_source(config::File::from_str(text, config::FileFormat::Toml));
     for (path, value) in environment.overrides()? {
@@ -88,6 +90,19 @@ pub fn parse(text: &str, environment: &Environment, name: &str) -> Result<Settin
     let mut settings: Settings = builder.build().map_err(wrong)?.try_deserialize().map_err(wrong)?;
     environment.apply(&mut settings)?;
     Ok(settings)
+}
+
+/// What a TOML parser says over several lines, without its picture of the place: line and column stand
+/// before it.
+fn on_one_line(text: &str) -> String {
+    let picture = |line: &str| {
+        line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).starts_with('|')
+    };
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !picture(line))
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 impl Settings {
@@ -165,6 +180,16 @@ mod tests {
         assert!(error.contains("ttl"), "{error}");
         let error = parse("", &environment(&[("SIGNET__SERVER", "3")]), "test").unwrap_err().to_string();
         assert!(error.contains("SIGNET__SERVER"), "{error}");
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_says_where_it_is() {
+        for (text, place) in
+            [("a = 1\nx y\n", "line 2, column 3"), ("[signing\n", "line 1"), ("a = \"\n", "line 1")]
+        {
+            let error = parse(text, &environment(&[]), "test").unwrap_err().to_string();
+            assert!(error.contains(place) && !error.contains(['\n', '|']), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a scan wants resolved, and what it gets for it.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// Something to resolve, as the document says it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -91,15 +93,65 @@ impl Derivatives {
 /// What became of something wanted.
 pub type Answer = Result<Links, Reason>;
 
-/// The links of something wanted.
+/// The links of something wanted: one text, which copies share, so that cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Links {
+    /// The link, and after it the `srcset`.
+    text: Arc<str>,
+    /// The length of the link.
+    link: usize,
+    /// Whether nothing in the text needs an escape in JSON. Signed links never do.
+    plain: bool,
+    expires: u64,
+}
+
+impl Links {
+    /// A link without derivatives. `expires` is in seconds since the Unix epoch.
+    pub fn new(link: &str, expires: u64) -> Self {
+        Self::of(link.into(), link.len(), expires)
+    }
+
+    /// A link, and the widths and links of the derivatives, ascending. `expires` is when the first of them
+    /// expires, in seconds since the Unix epoch.
+    pub fn with_derivatives(link: &str, derivatives: &[(u32, String)], expires: u64) -> Self {
+        let mut text = link.to_owned();
+        for (index, (width, smaller)) in derivatives.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            // Writing to a String can't fail.
+            let _ = write!(text, "{comma}{smaller} {width}w");
+        }
+        Self::of(text.into(), link.len(), expires)
+    }
+
+    fn of(text: Arc<str>, link: usize, expires: u64) -> Self {
+        let plain = !text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..=31));
+        Self { text, link, plain, expires }
+    }
+
     /// The link, ready for use.
-    pub link: String,
-    /// Widths and links of the derivatives, ascending.
-    pub derivatives: Vec<(u32, String)>,
+    pub fn link(&self) -> &str {
+        self.text.get(..self.link).unwrap_or_default()
+    }
+
+    /// The derivatives as a `srcset`; empty where there are none.
+    pub fn srcset(&self) -> &str {
+        self.text.get(self.link..).unwrap_or_default()
+    }
+
     /// When the first of them expires, in seconds since the Unix epoch.
-    pub expires: u64,
+    pub fn expires(&self) -> u64 {
+        self.expires
+    }
+
+    /// How many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether nothing in them needs an escape in JSON.
+    pub(super) fn is_plain(&self) -> bool {
+        self.plain
+    }
 }
 
 /// Why something stays unsigned.

@@ -38,11 +38,10 @@
 //!     .wants()
 //!     .iter()
 //!     .map(|want| match want {
-//!         Want::File { key, .. } => Ok(Links {
-//!             link: format!("https://media.example.com/{key}?Signature=…"),
-//!             derivatives: Vec::new(),
-//!             expires: 1_900_000_000,
-//!         }),
+//!         Want::File { key, .. } => {
+//!             let link = format!("https://media.example.com/{key}?Signature=…");
+//!             Ok(Links::new(&link, 1_900_000_000))
+//!         }
 //!         Want::Asset { .. } | Want::Url { .. } => Err(signet::document::Reason::Unknown),
 //!     })
 //!     .collect();

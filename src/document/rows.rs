@@ -65,8 +65,8 @@ fn row<'s>(site: &Site, pointer: String, wants: &'s [Want<'_>], answers: &'s [An
         });
     }
     for links in (site.want..site.want + site.count).filter_map(|want| answer(answers, want).ok()) {
-        row.links.push(&links.link);
-        row.expires = Some(row.expires.map_or(links.expires, |expires| expires.min(links.expires)));
+        row.links.push(links.link());
+        row.expires = Some(row.expires.map_or(links.expires(), |expires| expires.min(links.expires())));
     }
     if row.signed && site.invalid_derivatives {
         row.reason = Some(Reason::InvalidDerivatives);

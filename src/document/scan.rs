@@ -1,6 +1,6 @@
 //! The three steps as callers see them.
 
-use super::answer::{Answer, Want};
+use super::answer::{Answer, Links, Want};
 use super::assemble::Assembly;
 use super::error::{Fault, ScanError};
 use super::needles::Needles;
@@ -72,7 +72,7 @@ impl<'a> Scan<'a> {
             found,
             signed: found - unsigned,
             unsigned,
-            expires: answers.iter().take(self.wants.len()).flatten().map(|links| links.expires).min(),
+            expires: answers.iter().take(self.wants.len()).flatten().map(Links::expires).min(),
         }
     }
 

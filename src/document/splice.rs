@@ -59,20 +59,22 @@ impl Output {
     /// Writes what follows the name.
     fn write(&self, out: &mut Vec<u8>, links: &Links) {
         out.extend_from_slice(&self.source);
-        encode(out, &links.link);
+        put(out, links, links.link());
         if !self.src.is_empty() {
             out.extend_from_slice(self.src);
-            encode(out, &links.link);
+            put(out, links, links.link());
         }
-        for (index, (width, link)) in links.derivatives.iter().enumerate() {
-            out.extend_from_slice(if index == 0 { &self.srcset } else { b", " });
-            encode(out, link);
-            out.push(b' ');
-            out.extend_from_slice(width.to_string().as_bytes());
-            out.push(b'w');
+        if !links.srcset().is_empty() {
+            out.extend_from_slice(&self.srcset);
+            put(out, links, links.srcset());
         }
         out.extend_from_slice(b"\"}");
     }
+}
+
+/// Appends a part of the links as the content of a string.
+fn put(out: &mut Vec<u8>, links: &Links, part: &str) {
+    if links.is_plain() { out.extend_from_slice(part.as_bytes()) } else { encode(out, part) }
 }
 
 /// The answer to a want; one that was not given is no link.
@@ -114,7 +116,7 @@ impl<'a> Splice<'_, 'a> {
             out.extend_from_slice(Span { end: edit.span.start, ..rest }.of(self.input));
             rest.start = edit.span.end;
             match edit.form {
-                Form::Text => encode(out, &links.link),
+                Form::Text => put(out, links, links.link()),
                 Form::Object => {
                     if let Some(Want::Asset { id }) = self.wants.get(edit.want as usize) {
                         reference(out, id, links);
@@ -125,7 +127,7 @@ impl<'a> Splice<'_, 'a> {
                     self.file(out, name, links);
                 }
                 Form::Output(name) => self.file(out, name, links),
-                Form::Html(form) => html(out, form, &links.link),
+                Form::Html(form) => html(out, form, links.link()),
             }
         }
         out.extend_from_slice(rest.of(self.input));
@@ -152,17 +154,12 @@ impl<'a> Splice<'_, 'a> {
 
 /// How many bytes the links take, with some room for what is around them.
 fn room(answers: &[Answer]) -> usize {
-    let links = answers.iter().flatten();
-    links
-        .map(|links| {
-            links.link.len() + links.derivatives.iter().map(|(_, link)| link.len() + 10).sum::<usize>()
-        })
-        .sum()
+    answers.iter().flatten().map(Links::bytes).sum()
 }
 
 fn reference(out: &mut Vec<u8>, id: &str, links: &Links) {
-    let expires = rfc3339(links.expires);
-    let values = [id, links.link.as_str(), expires.as_str()];
+    let expires = rfc3339(links.expires());
+    let values = [id, links.link(), expires.as_str()];
     for (before, (name, value)) in
         [b"{\"", b",\"", b",\""].into_iter().zip(REFERENCE_MEMBERS.into_iter().zip(values))
     {

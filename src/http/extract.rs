@@ -90,15 +90,17 @@ impl<T: JsonRequest> FromRequest<Api> for Json<T> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let check =
+        || serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| translate(&error, String::new()));
     // serde would fill the members of a struct from an array as well.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| translate(&error, String::new()))?;
+        check()?;
         return Err(Problem::new(Kind::InvalidField, "the body must be an object").with("pointer", ""));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let pointer = pointer(error.path());
-        translate(error.inner(), pointer)
+        // A wrong member is found before the end is seen: what isn't JSON at all is malformed all the same.
+        check().err().unwrap_or_else(|| translate(error.inner(), pointer(error.path())))
     })?;
     deserializer.end().map_err(|error| translate(&error, String::new()))?;
     Ok(value)
@@ -170,7 +172,17 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_malformed() {
-        for text in ["", "{", "[", "nul", r#"{"a/b":[]} x"#, r#"{"a/b":[01]}"#, "{'a':1}"] {
+        for text in [
+            "",
+            "{",
+            "[",
+            "nul",
+            r#"{"a/b":[]} x"#,
+            r#"{"x":1,"#,
+            r#"{"a/b":1} x"#,
+            r#"{"a/b":[01]}"#,
+            "{'a':1}",
+        ] {
             assert_eq!(refused(text).0, Kind::MalformedJson, "{text}");
         }
     }

@@ -21,11 +21,9 @@ impl Filename {
     pub fn clean(text: &str) -> Option<Self> {
         let name = text.rsplit(['/', '\\']).next().unwrap_or_default();
         let visible: String = name.chars().filter(|character| !character.is_control()).collect();
-        let trimmed = visible.trim();
-        if trimmed.chars().all(|character| character == '.') {
-            return None;
-        }
-        Some(Self(shorten(trimmed)))
+        let name = shorten(visible.trim());
+        // Only now: a name that is kept must be clean when it is read again.
+        (!name.chars().all(|character| character == '.')).then_some(Self(name))
     }
 
     /// The name as text.
@@ -59,7 +57,7 @@ fn shorten(name: &str) -> String {
     while !name.is_char_boundary(cut) {
         cut -= 1;
     }
-    format!("{}{tail}", &name[..cut])
+    format!("{}{tail}", name[..cut].trim_end())
 }
 
 #[cfg(test)]
@@ -83,6 +81,15 @@ mod tests {
         for text in ["", ".", "..", "a/..", "  ", "x/"] {
             assert_eq!(cleaned(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_name_that_was_cut_is_clean() {
+        for text in [format!("{} {}", "a".repeat(254), "b".repeat(20)), "é ".repeat(200)] {
+            let name = cleaned(&text).unwrap();
+            assert_eq!(cleaned(&name), Some(name));
+        }
+        assert_eq!(cleaned(&format!("{}{}", ".".repeat(300), "a".repeat(17))), None);
     }
 
     #[test]

@@ -8,10 +8,11 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::auth::Caller;
+use super::fragments::{FragmentDigest, Subject};
 use super::layout::{Layout, Place};
 use super::links::{FileLinks, FileTarget, LinkError, LinkService, expiry_text};
 use super::lookup::Lookup;
-use super::ports::Meter;
+use super::ports::{LinkSource, Meter};
 use crate::document::{self, Answer, Kind, Links, Reason, References, Row, Rules, ScanError, Want};
 use crate::media::{Asset, Derivatives, ObjectKey};
 
@@ -112,6 +113,7 @@ impl Documents {
         Ok(SignedDocument { bytes, found, signed: signed_sites, max_age: resolved.max_age, rows })
     }
 
+    /// An answer for each want: ready ones are copied, the others made, each once.
     async fn resolve(
         &self,
         place: &Place,
@@ -119,22 +121,47 @@ impl Documents {
         wants: &[Want<'_>],
     ) -> Result<Resolved, LinkError> {
         let assets = self.assets(caller, wants).await?;
-        let mut targets = Vec::new();
-        let mut slots: Vec<Result<usize, Reason>> = Vec::with_capacity(wants.len());
-        let mut seen: HashMap<&Want<'_>, Result<usize, Reason>> = HashMap::with_capacity(wants.len());
-        for want in wants {
-            let slot = seen.entry(want).or_insert_with(|| {
-                let target = target(place, &assets, want)?;
-                targets.push(target);
-                Ok(targets.len() - 1)
+        let ready = self.links.ready(place);
+        let mut answers = Vec::with_capacity(wants.len());
+        let mut missing = Missing::default();
+        let mut cache_until = None;
+        let mut grants = 0;
+        for (index, want) in wants.iter().enumerate() {
+            let subject = match subject(&assets, want) {
+                Ok(subject) => subject,
+                Err(reason) => {
+                    answers.push(Err(reason));
+                    continue;
+                }
+            };
+            let digest = ready.as_ref().map(|ready| ready.fragments().digest(subject));
+            let fragment =
+                ready.as_ref().zip(digest).and_then(|(ready, digest)| ready.fragments().get(digest));
+            answers.push(match fragment {
+                Some(fragment) => {
+                    grants += fragment.grants;
+                    cache_until = least(cache_until, fragment.cache_until);
+                    Ok(fragment.links)
+                }
+                None => Err(missing.add(index, digest, want, || target(place, subject))),
             });
-            slots.push(*slot);
         }
-        let made = self.links.files(&targets).await?;
-        let max_age = made.iter().map(|links| links.link.max_age).min();
-        let answer =
-            |slot: Result<usize, Reason>| -> Answer { made.get(slot?).map(answer).ok_or(Reason::Unknown) };
-        Ok(Resolved { answers: slots.into_iter().map(answer).collect(), max_age })
+        self.meter.links(LinkSource::Cache, grants);
+        let made = self.links.files(&missing.targets).await?;
+        let shared: Vec<Links> = made.iter().map(FileLinks::shared).collect();
+        for ((made, links), digest) in made.iter().zip(&shared).zip(&missing.digests) {
+            cache_until = least(cache_until, made.cache_until);
+            if let (Some(ready), Some(digest)) = (&ready, digest) {
+                ready.keep(*digest, made, links);
+            }
+        }
+        for (answer, slot) in missing.slots {
+            if let (Some(answer), Some(links)) = (answers.get_mut(answer), shared.get(slot)) {
+                *answer = Ok(links.clone());
+            }
+        }
+        let now = self.links.now();
+        Ok(Resolved { answers, max_age: cache_until.map(|until| until.saturating_sub(now)) })
     }
 
     async fn assets(
@@ -156,35 +183,75 @@ struct Resolved {
     max_age: Option<u64>,
 }
 
-fn target(
-    place: &Place,
-    assets: &HashMap<String, Result<Asset, Reason>>,
-    want: &Want<'_>,
-) -> Result<FileTarget, Reason> {
+fn least(one: Option<u64>, other: u64) -> Option<u64> {
+    Some(one.map_or(other, |one| one.min(other)))
+}
+
+/// What is to be made for a document, each file or URL once.
+#[derive(Default)]
+struct Missing<'w> {
+    seen: HashMap<&'w Want<'w>, Result<usize, Reason>>,
+    targets: Vec<FileTarget>,
+    /// Of each target, what it is kept by.
+    digests: Vec<Option<FragmentDigest>>,
+    /// Answers, and the target of each.
+    slots: Vec<(usize, usize)>,
+}
+
+impl<'w> Missing<'w> {
+    /// Notes that an answer is missing. Gives what it is until then, or for good where no target
+    /// can be.
+    fn add(
+        &mut self,
+        answer: usize,
+        digest: Option<FragmentDigest>,
+        want: &'w Want<'w>,
+        target: impl FnOnce() -> Result<FileTarget, Reason>,
+    ) -> Reason {
+        let slot = self.seen.entry(want).or_insert_with(|| {
+            self.targets.push(target()?);
+            self.digests.push(digest);
+            Ok(self.targets.len() - 1)
+        });
+        match slot {
+            Ok(slot) => {
+                self.slots.push((answer, *slot));
+                Reason::Unknown
+            }
+            Err(reason) => *reason,
+        }
+    }
+}
+
+fn subject<'w>(
+    assets: &'w HashMap<String, Result<Asset, Reason>>,
+    want: &'w Want<'_>,
+) -> Result<Subject<'w>, Reason> {
     match want {
-        Want::File { key, derivatives } => {
-            let key = ObjectKey::parse(key.as_ref()).map_err(|_| Reason::InvalidKey)?;
+        Want::File { key, derivatives } => Ok(Subject::File(key, derivatives.as_ref())),
+        Want::Asset { id } => match assets.get(id.as_ref()) {
+            Some(Ok(asset)) => Ok(Subject::File(asset.key.as_str(), None)),
+            Some(Err(reason)) => Err(*reason),
+            None => Err(Reason::Unknown),
+        },
+        Want::Url { url } => Ok(Subject::Url(url)),
+    }
+}
+
+fn target(place: &Place, subject: Subject<'_>) -> Result<FileTarget, Reason> {
+    match subject {
+        Subject::File(key, derivatives) => {
+            let key = ObjectKey::parse(key).map_err(|_| Reason::InvalidKey)?;
             let derivatives = derivatives.and_then(|set| {
                 Derivatives::new(set.widths().iter().map(|width| u32::from(*width)).collect(), set.format())
             });
             FileTarget::new(place, key, derivatives.as_ref()).map_err(|_| Reason::InvalidKey)
         }
-        Want::Asset { id } => match assets.get(id.as_ref()) {
-            Some(Ok(asset)) => {
-                FileTarget::new(place, asset.key.clone(), None).map_err(|_| Reason::InvalidKey)
-            }
-            Some(Err(reason)) => Err(*reason),
-            None => Err(Reason::Unknown),
-        },
-        Want::Url { url } => {
+        Subject::Url(url) => {
             let own = place.own_url(url)?;
             Ok(FileTarget::of_url(own.url, own.key))
         }
     }
-}
-
-fn answer(made: &FileLinks) -> Links {
-    Links { link: made.link.url.clone(), derivatives: made.derivatives.clone(), expires: made.link.expires }
 }
 
 /// A report's row as answers show it.

@@ -3,7 +3,8 @@
 //! The key is a 128-bit keyed digest of the resource, the computed expiry and the key pair, so a
 //! stale link can't be served: not after its window, not after the TTL has changed, not after a
 //! key rotation. The value is the raw signature. Bounded by bytes; one signature per miss, however
-//! many wait for it.
+//! many wait for it. A part of the bytes is for [fragments](FragmentCache), which spare documents
+//! even the making of links from signatures.
 
 use std::future::Future;
 use std::hash::Hasher;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use moka::future::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::fragments::FragmentCache;
 use super::key_ring::RingKey;
 use crate::cloudfront::Signature;
 
@@ -25,6 +27,7 @@ pub struct LinkDigest(u128);
 /// The cache.
 pub struct LinkCache {
     signatures: Cache<LinkDigest, Signature>,
+    fragments: FragmentCache,
     secret: [u8; 16],
 }
 
@@ -36,7 +39,10 @@ impl LinkCache {
         let weight = |_: &LinkDigest, signature: &Signature| {
             ENTRY_OVERHEAD.saturating_add(u32::try_from(signature.as_bytes().len()).unwrap_or(u32::MAX))
         };
-        Self { signatures: Cache::builder().max_capacity(max_bytes).weigher(weight).build(), secret }
+        // A fragment is about as long as the entries of its signatures.
+        let half = max_bytes / 2;
+        let signatures = Cache::builder().max_capacity(max_bytes - half).weigher(weight).build();
+        Self { signatures, fragments: FragmentCache::new(half, secret), secret }
     }
 
     /// What the signature of a resource is found by.
@@ -50,6 +56,12 @@ impl LinkCache {
         hasher.write_u8(0xff);
         hasher.write(key.hash.as_str().as_bytes());
         LinkDigest(hasher.finish128().as_u128())
+    }
+
+    /// The links that are ready.
+    #[must_use]
+    pub fn fragments(&self) -> &FragmentCache {
+        &self.fragments
     }
 
     /// A signature that was made already.

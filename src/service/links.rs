@@ -1,26 +1,27 @@
 //! From a resource to a signed link: window → key → cache → signing pool.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::fragments::{Fragment, FragmentDigest, Ready};
 use super::key_ring::{KeyRing, RingKey};
 use super::layout::Place;
+pub use super::life::Life;
+use super::life::lead;
 use super::link_cache::{LinkCache, LinkDigest};
 use super::ports::{Clock, LinkSource, Meter, StoreError};
 use super::signing_pool::SigningPool;
 use crate::cloudfront::{
     Grant, Policy, PolicyError, PolicyTerms, Resource, SignError, SignableUrl, Signature, Window,
 };
+use crate::document::Links;
 use crate::media::{Derivatives, ObjectKey, Timestamp};
 
 /// How many signatures are under way at a time for one request, so that a large document leaves
 /// room for small requests in the signing queue.
 const CONCURRENT_SIGNATURES: usize = 16;
-/// The last part of a window in which links that are asked for are signed for the next one too,
-/// in seconds, and as a divisor of the window's step, whichever is less.
-const LEAD_SECONDS: u64 = 30;
-const LEAD_DIVISOR: u64 = 10;
 
 /// Makes links. One for the whole process.
 #[derive(Clone)]
@@ -48,31 +49,6 @@ pub struct LinkSettings {
     pub scope: GrantScope,
     /// What happens where a signature can't be made.
     pub on_failure: OnFailure,
-}
-
-/// How long links live.
-#[derive(Debug, Clone)]
-pub enum Life {
-    /// As the window of each resource says.
-    Window(Window),
-    /// Until one time for all, in seconds since the Unix epoch.
-    Until(u64),
-}
-
-impl Life {
-    fn expires(&self, resource: &str, now: u64) -> u64 {
-        match self {
-            Self::Window(window) => window.expires(resource, now),
-            Self::Until(expires) => *expires,
-        }
-    }
-
-    fn max_age(&self, expires: u64, now: u64) -> u64 {
-        match self {
-            Self::Window(window) => window.max_age(expires, now),
-            Self::Until(expires) => expires.saturating_sub(now),
-        }
-    }
 }
 
 /// What one signature covers.
@@ -111,6 +87,54 @@ pub struct FileLinks {
     pub link: Link,
     /// The derivatives: width in pixels, signed URL; ascending.
     pub derivatives: Vec<(u32, String)>,
+    /// Until when an answer that holds them may be cached, in seconds since the Unix epoch.
+    pub cache_until: u64,
+    /// How they came about; `None` where they are unsigned.
+    signed: Option<SignedBy>,
+}
+
+/// What the links of a file depend on.
+#[derive(Debug, Clone)]
+struct SignedBy {
+    key: Arc<RingKey>,
+    grants: usize,
+    fresh: Range<u64>,
+}
+
+impl FileLinks {
+    /// The links, shared.
+    #[must_use]
+    pub fn shared(&self) -> Links {
+        Links::with_derivatives(&self.link.url, &self.derivatives, self.link.expires)
+    }
+}
+
+/// Links that are ready, and their key.
+pub struct ReadyLinks<'c> {
+    ready: Ready<'c>,
+    key: Arc<RingKey>,
+}
+
+impl<'c> ReadyLinks<'c> {
+    /// Where to find them.
+    #[must_use]
+    pub fn fragments(&self) -> &Ready<'c> {
+        &self.ready
+    }
+
+    /// Keeps links that were made just now, unless they are unsigned, or another key has become
+    /// active meanwhile.
+    pub fn keep(&self, digest: FragmentDigest, made: &FileLinks, links: &Links) {
+        let by_this_key = |by: &&SignedBy| Arc::ptr_eq(&by.key, &self.key);
+        let Some(SignedBy { grants, fresh, .. }) = made.signed.as_ref().filter(by_this_key) else { return };
+        let fragment = Fragment {
+            links: links.clone(),
+            grants: *grants,
+            fresh: fresh.clone(),
+            cache_until: made.cache_until,
+        };
+        self.ready.keep(digest, fragment);
+    }
 }
 
 /// A file to be linked.
@@ -173,13 +197,23 @@ impl LinkService {
         stream::iter(pending).buffered(CONCURRENT_SIGNATURES).try_collect().await
     }
 
+    /// The links of a place that are ready. `None` while no key is active.
+    #[must_use]
+    pub fn ready(&self, place: &Place) -> Option<ReadyLinks<'_>> {
+        let now = self.now();
+        let key = self.inner.ring.active(now)?;
+        let ready = self.inner.cache.fragments().at(place, &key, now);
+        Some(ReadyLinks { ready, key })
+    }
+
     /// A grant for everything that a pattern covers.
     ///
     /// # Errors
     /// Where it can't be signed.
     pub async fn folder_grant(&self, resource: Resource) -> Result<Grant, LinkError> {
         let now = self.now();
-        self.grant(resource, &self.inner.settings.life, now).await
+        let key = self.active_key(now)?;
+        self.grant(resource, &self.inner.settings.life, now, &key).await
     }
 
     /// Now, in seconds since the Unix epoch.
@@ -200,6 +234,7 @@ impl LinkService {
 
     async fn signed_file(&self, target: &FileTarget) -> Result<FileLinks, LinkError> {
         let now = self.now();
+        let key = self.active_key(now)?;
         let settings = &self.inner.settings;
         let life = if target.key.is_private() { &settings.private_life } else { &settings.life };
         let whole = settings.scope == GrantScope::Asset && target.key.has_extension();
@@ -208,17 +243,21 @@ impl LinkService {
         for (index, url) in target.urls.iter().enumerate() {
             if !whole || index == 0 {
                 let resource = if whole { starred(url)? } else { Resource::exact(url) };
-                grants.push(self.grant(resource, life, now).await?);
+                grants.push(self.grant(resource, life, now, &key).await?);
             }
             let grant = grants.last().ok_or(LinkError::NoKey)?;
             links.push(grant.link(url).map_err(|error| LinkError::Grant(error.to_string()))?);
         }
         let expires = grants.iter().map(Grant::expires).min().unwrap_or(now);
+        let fresh = grants.iter().map(|grant| life.fresh(grant.expires(), now));
+        let fresh = fresh.fold(0..u64::MAX, |all, one| all.start.max(one.start)..all.end.min(one.end));
         let mut links = links.into_iter();
         let url = links.next().unwrap_or_default();
-        let max_age = life.max_age(expires, now);
+        let cache_until = life.cache_until(expires);
+        let max_age = cache_until.saturating_sub(now);
         let derivatives = target.widths.iter().copied().zip(links).collect();
-        Ok(FileLinks { link: Link { url, expires, max_age }, derivatives })
+        let signed = Some(SignedBy { key, grants: grants.len(), fresh });
+        Ok(FileLinks { link: Link { url, expires, max_age }, derivatives, cache_until, signed })
     }
 
     fn unsigned_file(&self, target: &FileTarget) -> FileLinks {
@@ -226,29 +265,39 @@ impl LinkService {
         let mut urls = target.urls.iter().map(|url| url.as_str().to_owned());
         let url = urls.next().unwrap_or_default();
         let derivatives = target.widths.iter().copied().zip(urls).collect();
-        FileLinks { link: Link { url, expires: now, max_age: 0 }, derivatives }
+        let link = Link { url, expires: now, max_age: 0 };
+        FileLinks { link, derivatives, cache_until: now, signed: None }
     }
 
-    async fn grant(&self, resource: Resource, life: &Life, now: u64) -> Result<Grant, LinkError> {
-        let expires = life.expires(resource.as_str(), now);
-        let key = self.inner.ring.active(now).ok_or_else(|| {
+    fn active_key(&self, now: u64) -> Result<Arc<RingKey>, LinkError> {
+        self.inner.ring.active(now).ok_or_else(|| {
             self.inner.meter.signing_failed();
             LinkError::NoKey
-        })?;
-        let digest = self.inner.cache.digest(resource.as_str(), expires, &key);
+        })
+    }
+
+    async fn grant(
+        &self,
+        resource: Resource,
+        life: &Life,
+        now: u64,
+        key: &Arc<RingKey>,
+    ) -> Result<Grant, LinkError> {
+        let expires = life.expires(resource.as_str(), now);
+        let digest = self.inner.cache.digest(resource.as_str(), expires, key);
         let policy = until(resource, expires)?;
         let signature = match self.inner.cache.get(digest).await {
             Some(signature) => {
-                self.inner.meter.link(LinkSource::Cache);
+                self.inner.meter.links(LinkSource::Cache, 1);
                 signature
             }
             None => {
-                self.inner.meter.link(LinkSource::Signed);
-                self.inner.make(digest, &key, &policy).await?
+                self.inner.meter.links(LinkSource::Signed, 1);
+                self.inner.make(digest, key, &policy).await?
             }
         };
         if let Life::Window(window) = life {
-            self.sign_ahead(&policy, window, now, &key);
+            self.sign_ahead(&policy, window, now, key);
         }
         Ok(Grant::from_parts(policy, key.id.clone(), key.hash, signature))
     }
@@ -258,7 +307,7 @@ impl LinkService {
     fn sign_ahead(&self, policy: &Policy, window: &Window, now: u64, key: &Arc<RingKey>) {
         let step = window.step();
         let until_roll = policy.expires().saturating_sub(now).saturating_sub(step);
-        if until_roll > LEAD_SECONDS.min(step / LEAD_DIVISOR) {
+        if until_roll > lead(window) {
             return;
         }
         let expires = policy.expires() + step;

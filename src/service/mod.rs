@@ -3,6 +3,7 @@
 //! 1. [`auth`]: who calls.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`link_cache`], [`links`]: from a resource to a signed link.
+//!    [`fragments`]: links that are ready.
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`]: whole documents.
 //!    [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
 //! 5. [`uploads`], [`assets`]: the life of a stored file. [`cursor`]: pages of them.
@@ -18,8 +19,10 @@ pub mod cookies;
 pub mod cursor;
 pub mod documents;
 pub mod edge;
+pub mod fragments;
 pub mod key_ring;
 pub mod layout;
+mod life;
 pub mod link_cache;
 pub mod links;
 pub mod lookup;

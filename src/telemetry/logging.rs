@@ -4,7 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, LogSettings};
 
-/// Sends log lines to stderr for the rest of the process.
+/// Sends log lines to stderr for the rest of the process. A panic is a log line too.
 ///
 /// # Errors
 /// Where the level can't be read, or lines are sent somewhere already.
@@ -18,5 +18,10 @@ pub fn start(settings: &LogSettings) -> Result<(), String> {
         }
         LogFormat::Pretty => lines.with_target(false).try_init(),
     };
-    started.map_err(|error| error.to_string())
+    started.map_err(|error| error.to_string())?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a defect: {}", panic.payload_as_str().unwrap_or("panicked"));
+    }));
+    Ok(())
 }

@@ -128,12 +128,12 @@ impl RequestMeter for Metrics {
 }
 
 impl Meter for Metrics {
-    fn link(&self, source: LinkSource) {
+    fn links(&self, source: LinkSource, count: usize) {
         let source = match source {
             LinkSource::Cache => "cache",
             LinkSource::Signed => "signed",
         };
-        self.links.with_label_values(&[source]).inc();
+        self.links.with_label_values(&[source]).inc_by(count as u64);
     }
 
     fn signature(&self) {

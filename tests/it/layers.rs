@@ -188,7 +188,7 @@ fn a_forbidden_edge_would_be_found() {
     for line in [
         "use super::policy::Policy;",
         "use std::time::Duration;",
-        "use redb::config::Parts;",
+        "use ulid::config::Parts;",
         "let http = 1;",
         "use crate::cloudfront::Grant;",
     ] {

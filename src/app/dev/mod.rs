@@ -59,6 +59,8 @@ pub async fn dev(
     settings.cdn.base_url = edge.url();
     settings.cdn.aliases = vec![VIVREAL.to_owned()];
     let (store, stores) = embedded(&settings, &api.url()).await?;
+    // An earlier start's addresses may be others': no script is to read them now.
+    Session::forget(data)?;
     let identity = Identity::open_or_create(data)?;
     identity.configure(&mut settings);
     put_tenants(&settings, &store).await?;

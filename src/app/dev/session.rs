@@ -1,6 +1,7 @@
 //! What is printed and written about a running `signet dev`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -48,6 +49,22 @@ impl Session {
             edge: edge.url(),
             api_key: identity.api_key.clone(),
         }
+    }
+
+    /// Removes what an earlier process has written.
+    ///
+    /// # Errors
+    /// Where it can't be removed.
+    pub fn forget(data: &Path) -> Result<(), StartError> {
+        for name in ["dev.json", "env"] {
+            match fs::remove_file(data.join(name)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(StartError::system(format!("removing {name} in {}", data.display()), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Writes `dev.json` for scripts and `env` for shells.

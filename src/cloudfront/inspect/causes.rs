@@ -57,6 +57,9 @@ pub enum Cause {
     /// The viewer is elsewhere.
     #[error("the link is for viewers in {0} alone")]
     OtherIp(String),
+    /// No viewer sends it, or it could leave the folder that its policy covers.
+    #[error("the URL can't be served as it stands: {0}")]
+    Unservable(String),
     /// Damaged on its way.
     #[error(
         "the signing parameters were escaped or damaged on their way: they must arrive as they were made"
@@ -85,7 +88,9 @@ pub fn likely_causes(
     if inspection.failed("key") && inspection.verdict == Err(Refusal::UnknownKey) {
         causes.push(Cause::UnknownKey);
     }
-    if is_escaped(&credentials) || inspection.failed("parameters") || inspection.failed("policy") {
+    let damaged = ["signed", "parameters", "policy"].into_iter().any(|check| inspection.failed(check))
+        || inspection.failed("hash") && inspection.hash.is_none();
+    if damaged || is_escaped(&credentials) {
         causes.push(Cause::Damaged);
     } else if inspection.failed("signature") {
         let trial = Trial::new(&credentials, inspection, keys);
@@ -98,6 +103,9 @@ pub fn likely_causes(
     if let (true, Some(range)) = (inspection.failed("ip"), inspection.source_ip) {
         causes.push(Cause::OtherIp(range.to_string()));
     }
+    let unservable =
+        inspection.checks.iter().filter(|check| check.name == "url" && check.outcome == Outcome::Fail);
+    causes.extend(unservable.map(|check| Cause::Unservable(check.detail.clone())));
     causes
 }
 

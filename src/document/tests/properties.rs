@@ -176,7 +176,7 @@ fn pieces(signed: &str) -> Vec<String> {
 /// Puts a mark in for each link, and looks for everything else in the input, in its order.
 pub(super) fn assert_only_links_change(input: &str) {
     let scan = scanned(input, &rules());
-    let link = Links { link: MARK.into(), derivatives: Vec::new(), expires: 0 };
+    let link = Links::new(MARK, 0);
     let answers: Vec<_> = scan.wants().iter().map(|_| Ok(link.clone())).collect();
     let signed = String::from_utf8(scan.splice(&answers).bytes.into_owned()).unwrap();
     let pieces = pieces(&signed);

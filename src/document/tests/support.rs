@@ -70,8 +70,8 @@ fn resolve(want: &Want<'_>) -> Answer {
             let small = derivatives.iter().flat_map(|derivatives| {
                 derivatives.widths().iter().map(|width| (u32::from(*width), derivatives.key_of(key, *width)))
             });
-            let small: Result<_, _> = small.map(|(width, key)| Ok((width, link(&key)?))).collect();
-            Ok(Links { link: link(key)?, derivatives: small?, expires: EXPIRES })
+            let small: Result<Vec<_>, _> = small.map(|(width, key)| Ok((width, link(&key)?))).collect();
+            Ok(Links::with_derivatives(&link(key)?, &small?, EXPIRES))
         }
         Want::Asset { id } if id.ends_with('Z') => Err(Reason::Unknown),
         Want::Asset { id } => Ok(single(link(&format!("{id}/file.png"))?)),
@@ -80,7 +80,7 @@ fn resolve(want: &Want<'_>) -> Answer {
 }
 
 fn single(link: String) -> Links {
-    Links { link, derivatives: Vec::new(), expires: EXPIRES }
+    Links::new(&link, EXPIRES)
 }
 
 fn link(key: &str) -> Result<String, Reason> {

@@ -2,8 +2,8 @@
 
 /// Counts what happens.
 pub trait Meter: Send + Sync + 'static {
-    /// A link was handed out.
-    fn link(&self, source: LinkSource);
+    /// So many grants were used for links.
+    fn links(&self, source: LinkSource, count: usize);
     /// A signature was made.
     fn signature(&self);
     /// A signature couldn't be made.
@@ -28,7 +28,7 @@ pub enum LinkSource {
 pub struct NoMeter;
 
 impl Meter for NoMeter {
-    fn link(&self, _: LinkSource) {}
+    fn links(&self, _: LinkSource, _: usize) {}
     fn signature(&self) {}
     fn signing_failed(&self) {}
     fn document(&self, _: usize, _: usize, _: usize) {}

@@ -21,6 +21,7 @@ pub async fn all(store: Store) {
     an_update_needs_the_revision_that_it_was_made_from(store.clone()).await;
     of_racing_updates_one_a_revision_wins(store.clone()).await;
     find_many_answers_each_once_and_no_strangers(store.clone()).await;
+    ids_are_known_whoever_has_them(store.clone()).await;
     a_list_is_newest_first_and_filtered(store.clone()).await;
     pages_hold_while_others_insert_and_delete(store.clone()).await;
     usage_is_exact_after_a_storm(store).await;
@@ -72,6 +73,20 @@ async fn no_method_reaches_another_tenant(store: Store) {
     let killed = Asset { tenant: stranger, ..asset.clone().deleted(now()) };
     assert_eq!(store.update(&killed).await.unwrap(), Update::Stale);
     assert_eq!(store.find(&owner, asset.id).await.unwrap(), Some(asset));
+}
+
+async fn ids_are_known_whoever_has_them(store: Store) {
+    let (one, other) = (pending(&fresh_tenant(), 1), pending(&fresh_tenant(), 1).deleted(now()));
+    for asset in [&one, &other] {
+        assert!(store.insert(asset).await.unwrap());
+    }
+    let stranger = AssetId::generate();
+    let mut known = store.existing(&[stranger, other.id, one.id]).await.unwrap();
+    known.sort_unstable();
+    let mut expected = vec![one.id, other.id];
+    expected.sort_unstable();
+    assert_eq!(known, expected);
+    assert_eq!(store.existing(&[]).await.unwrap(), []);
 }
 
 async fn tenants_with_names_alike_stay_apart(store: Store) {

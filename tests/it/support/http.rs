@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, Method, Request};
+use axum::http::{HeaderMap, HeaderName, Method, Request};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -78,6 +78,27 @@ pub async fn post(url: &str, credentials: &str, body: impl ToString) -> Answer {
     send("POST", url, &headers, body.to_string()).await
 }
 
+/// The limit that `Cache-Control: private, max-age=…` sets; `None` where it is `no-store`.
+pub fn max_age(answer: &Answer) -> Option<u64> {
+    let value = answer.header("cache-control");
+    if value == "no-store" {
+        return None;
+    }
+    let seconds = value.strip_prefix("private, max-age=").unwrap_or_else(|| panic!("{value}"));
+    Some(seconds.parse().unwrap())
+}
+
+/// PATCH of JSON with credentials.
+pub async fn patch(url: &str, credentials: &str, body: impl ToString) -> Answer {
+    let headers = [("authorization", credentials), ("content-type", "application/json")];
+    send("PATCH", url, &headers, body.to_string()).await
+}
+
+/// GET with credentials.
+pub async fn get_as(url: &str, credentials: &str) -> Answer {
+    get(url, &[("authorization", credentials)]).await
+}
+
 /// The status of a GET, without a runtime; `None` where nobody listens.
 pub fn status_blocking(url: &str) -> Option<u16> {
     let (host, path) = url.strip_prefix("http://")?.split_once('/')?;
@@ -98,4 +119,26 @@ pub fn raw(base: &str, bytes: &[u8], patience: Duration) -> Vec<u8> {
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer);
     answer
+}
+
+/// Sends a request without a body whose target no client has touched.
+pub fn raw_request(base: &str, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
+    let host = base.strip_prefix("http://").unwrap();
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let request = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n");
+    parse(&raw(base, request.as_bytes(), Duration::from_secs(60)))
+}
+
+/// An answer without chunks.
+pub fn parse(bytes: &[u8]) -> Answer {
+    let text = String::from_utf8_lossy(bytes);
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| panic!("{text}"));
+    let mut head = std::str::from_utf8(&bytes[..end]).unwrap().split("\r\n");
+    let status = head.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    let mut headers = HeaderMap::new();
+    for line in head {
+        let (name, value) = line.split_once(':').unwrap();
+        headers.append(name.parse::<HeaderName>().unwrap(), value.trim().parse().unwrap());
+    }
+    Answer { status, headers, body: Bytes::copy_from_slice(&bytes[end + 4..]) }
 }

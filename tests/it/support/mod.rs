@@ -4,18 +4,27 @@
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
+//! - [`settings`]: `signet serve` with two tenants.
+//! - [`splices`]: what signing did to a document, byte by byte.
+//! - [`stage`]: a picture at the edge, and whether links to it are refused.
+//! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
 pub mod program;
 pub mod rotate;
+pub mod settings;
+pub mod splices;
+pub mod stage;
+pub mod upload;
 pub mod vault;
 pub mod verify;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -25,10 +34,13 @@ use tempfile::TempDir;
 pub const SIGNET: &str = env!("CARGO_BIN_EXE_signet");
 /// How long a process may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a start is tried: a port that was free may be another test's by then.
+const STARTS: usize = 5;
 
 /// A running Signet. Killed when dropped.
 pub struct Node {
     child: Child,
+    log: Log,
     /// The base URL of the API, without a slash at its end.
     pub api: String,
     /// The base URL of the edge.
@@ -47,19 +59,19 @@ impl Node {
     /// `signet dev` on a data folder, with further environment variables.
     pub fn dev(data: &Path, environment: &[(&str, &str)]) -> Self {
         let facts = data.join("dev.json");
-        let _ = fs::remove_file(&facts);
         let mut command = Command::new(SIGNET);
         command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-        let mut child = start(&mut command, environment);
+        let (mut child, mut log) = start(&mut command, environment);
         // The session is printed once everything answers.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap_or_else(|| panic!("signet dev said: {}", ended(&mut child))).unwrap();
+        let first = lines.next().unwrap_or_else(|| panic!("signet dev said: {}", log.whole())).unwrap();
         assert!(first.starts_with("Signet is up"), "{first}");
         std::thread::spawn(move || lines.for_each(drop));
         let facts: Value = serde_json::from_str(&fs::read_to_string(facts).unwrap()).unwrap();
         let text = |name: &str| facts[name].as_str().unwrap().to_owned();
         Self {
             child,
+            log,
             api: text("api"),
             edge: text("edge"),
             admin: text("admin"),
@@ -70,8 +82,20 @@ impl Node {
     }
 
     /// `signet serve` with settings to which listeners on free ports are added; `settings` must not
-    /// name `[server]` or `[edge]`. Its `[cdn] base_url` is the edge's.
+    /// name `[server]` or `[edge]`, and begins within `[cdn]`, whose `base_url` is the edge's.
     pub fn serve(folder: &Path, settings: &str, environment: &[(&str, &str)]) -> Self {
+        let mut said = String::new();
+        for _ in 0..STARTS {
+            match Self::try_serve(folder, settings, environment) {
+                Ok(node) => return node,
+                Err(text) if text.contains("can't listen") => said = text,
+                Err(text) => panic!("signet serve said: {text}"),
+            }
+        }
+        panic!("signet serve said: {said}");
+    }
+
+    fn try_serve(folder: &Path, settings: &str, environment: &[(&str, &str)]) -> Result<Self, String> {
         let [api, edge, admin] = free_ports().map(|port| format!("127.0.0.1:{port}"));
         let file = folder.join("signet.toml");
         let listeners = format!(
@@ -81,28 +105,31 @@ impl Node {
         fs::write(&file, listeners).unwrap();
         let mut command = Command::new(SIGNET);
         command.args(["serve", "--config"]).arg(&file);
-        let mut child = start(&mut command, environment);
+        let (mut child, mut log) = start(&mut command, environment);
         let ready = format!("http://{admin}/readyz");
         let deadline = Instant::now() + PATIENCE;
         while http::status_blocking(&ready) != Some(200) {
-            assert!(child.try_wait().unwrap().is_none(), "signet serve said: {}", ended(&mut child));
+            if child.try_wait().unwrap().is_some() {
+                return Err(log.whole());
+            }
             assert!(Instant::now() < deadline, "signet serve isn't ready");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self {
+        Ok(Self {
             child,
+            log,
             api: format!("http://{api}"),
             edge: format!("http://{edge}"),
             admin: format!("http://{admin}"),
             api_key: String::new(),
             facts: Value::Null,
             data: folder.to_owned(),
-        }
+        })
     }
 
-    /// The process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// What it has written to stderr so far.
+    pub fn log(&self) -> String {
+        self.log.text.lock().unwrap().clone()
     }
 
     /// SIGKILL, at once.
@@ -113,8 +140,18 @@ impl Node {
 
     /// SIGTERM; gives the exit code once it has ended.
     pub fn terminate(mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.exit_code()
+    }
+
+    /// A signal such as `TERM`.
+    pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(Command::new("kill").arg(format!("-{name}")).arg(&id).status().unwrap().success());
+    }
+
+    /// The exit code, once it has ended by itself.
+    pub fn exit_code(&mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -140,23 +177,56 @@ pub fn fresh_dev() -> (TempDir, Node) {
     (folder, node)
 }
 
+/// A `signet dev` that tests share which change nothing that others look at. It ends with the last of them.
+pub fn shared_dev() -> Arc<(TempDir, Node)> {
+    static SHARED: Mutex<Weak<(TempDir, Node)>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let fresh = Arc::new(fresh_dev());
+        *shared = Arc::downgrade(&fresh);
+        fresh
+    })
+}
+
 /// Three ports that were free a moment ago.
 fn free_ports() -> [u16; 3] {
     let sockets = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     sockets.map(|socket| socket.local_addr().unwrap().port())
 }
 
-fn start(command: &mut Command, environment: &[(&str, &str)]) -> Child {
+fn start(command: &mut Command, environment: &[(&str, &str)]) -> (Child, Log) {
     command.env_clear().envs(environment.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let log = Log::of(&mut child);
+    (child, log)
 }
 
-/// What a process that has ended, or is to end now, wrote to stderr.
-fn ended(child: &mut Child) -> String {
-    let _ = child.kill();
-    let mut text = String::new();
-    if let Some(stderr) = &mut child.stderr {
-        let _ = stderr.read_to_string(&mut text);
+/// What a process writes to stderr, read as it comes, so that the process never waits for a reader.
+struct Log {
+    text: Arc<Mutex<String>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Log {
+    fn of(child: &mut Child) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let (mut lines, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&text));
+        let reader = std::thread::spawn(move || {
+            let mut line = Vec::new();
+            while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                written.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
+                line.clear();
+            }
+        });
+        Self { text, reader: Some(reader) }
     }
-    text
+
+    /// All of it, of a process that has ended or is about to.
+    fn whole(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        self.text.lock().unwrap().clone()
+    }
 }

@@ -51,7 +51,7 @@ impl Node {
 
     /// SIGHUP.
     pub fn hang_up(&self) {
-        let id = self.id().to_string();
+        let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
     }
 

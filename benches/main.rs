@@ -1,0 +1,19 @@
+//! What signing costs, step by step: `cargo bench`. Every number of a run is of the same machine in the same
+//! minute, so compare them with each other: the first lines say how a warm document compares with
+//! serde_json's round trip of the same bytes.
+//!
+//! - [`documents`]: scan, splice, and the whole path of a document whose links are cached.
+//! - [`links`]: windows, cache keys, grants, signatures.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that fails says so, and tells")]
+
+mod documents;
+mod fixture;
+mod links;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    documents::print_ratio();
+    divan::main();
+}
