@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::StartError;
-use super::keys::key_ring;
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, ReferencesSetting, Settings};
 use crate::document::{Limits, MediaHost, Profile, References, Rules};
@@ -32,6 +31,7 @@ use crate::service::signing_pool::SigningPool;
 use crate::service::uploads::Uploads;
 use crate::store::embedded::{Embedded, Files};
 use crate::store::jwks::{Jwks, JwksSettings};
+use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::metrics::Metrics;
 
 /// Where a node keeps things, behind the ports.
@@ -58,6 +58,8 @@ pub struct Node {
     pub gate: Option<Arc<dyn ObjectGate>>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is counted of the key ring.
+    pub key_metrics: KeyMetrics,
     layout: Arc<Layout>,
 }
 
@@ -103,15 +105,16 @@ pub async fn put_tenants(settings: &Settings, embedded: &Embedded) -> Result<(),
     Ok(())
 }
 
-/// Joins settings and stores.
+/// Joins settings, keys and stores.
 ///
 /// # Errors
 /// The setting that can't be.
-pub fn node(settings: &Settings, stores: Stores) -> Result<Node, StartError> {
-    let metrics = Metrics::new().map_err(|error| StartError::system("registering metrics", error))?;
-    let metrics = Arc::new(metrics);
+pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<Node, StartError> {
+    let unregistered = |error| StartError::system("registering metrics", error);
+    let metrics = Arc::new(Metrics::new().map_err(unregistered)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let ring = Arc::new(key_ring(&settings.signing)?);
+    let key_metrics = KeyMetrics::register(metrics.registry(), Arc::clone(&ring), Arc::clone(&clock));
+    let key_metrics = key_metrics.map_err(unregistered)?;
     let layout = Arc::new(layout(settings)?);
     let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
     let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
@@ -151,7 +154,7 @@ pub fn node(settings: &Settings, stores: Stores) -> Result<Node, StartError> {
         ),
     };
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
-    Ok(Node { services: Arc::new(services), edge, gate: stores.gate, metrics, layout })
+    Ok(Node { services: Arc::new(services), edge, gate: stores.gate, metrics, key_metrics, layout })
 }
 
 /// The link service of the settings.

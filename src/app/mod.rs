@@ -1,7 +1,7 @@
 //! The composition root: the one place that knows both the stores and the HTTP layer.
 //!
-//! 1. [`keys`]: settings → key ring.
-//! 2. [`build`]: settings and stores → [`build::Node`], everything that answers.
+//! 1. [`keys`]: settings → key ring, and again while serving.
+//! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`.

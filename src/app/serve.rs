@@ -1,17 +1,22 @@
 //! `signet serve`: settings from a file, until a signal.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::build::{embedded, node, put_tenants};
+use super::keys::reload::Reloader;
 use super::listen::bind;
 use super::run::{Listeners, run};
 use super::{StartError, listen::Bound};
-use crate::config::Settings;
+use crate::config::{Environment, Settings, load};
 use crate::telemetry::logging;
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`].
 ///
 /// # Errors
 /// Why it doesn't start.
-pub async fn serve(settings: Settings) -> Result<(), StartError> {
+pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartError> {
+    let settings = load(file, environment)?;
     logging::start(&settings.log).map_err(|detail| StartError::setting("log", detail))?;
     let api = bind(&settings.server.listen, "server.listen").await?;
     let admin = bind(&settings.server.admin_listen, "server.admin_listen").await?;
@@ -22,7 +27,9 @@ pub async fn serve(settings: Settings) -> Result<(), StartError> {
     let upload_url = upload_url(&settings, &api)?;
     let (store, stores) = embedded(&settings, &upload_url).await?;
     put_tenants(&settings, &store).await?;
-    let node = node(&settings, stores)?;
+    let reloader = Reloader::new(file, environment, &settings)?;
+    let ring = reloader.loader().ring(&settings.signing).await?;
+    let node = node(&settings, Arc::clone(&ring), stores)?;
     tracing::info!(
         api = %api.url(),
         admin = %admin.url(),
@@ -30,7 +37,10 @@ pub async fn serve(settings: Settings) -> Result<(), StartError> {
         version = env!("CARGO_PKG_VERSION"),
         "signet is serving"
     );
-    run(&settings, node, Listeners { api, admin, edge }, || {}).await
+    let reloading = tokio::spawn(reloader.run(ring, node.key_metrics.clone()));
+    let done = run(&settings, node, Listeners { api, admin, edge }, || {}).await;
+    reloading.abort();
+    done
 }
 
 /// Where clients send their uploads.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{CliError, runtime};
 use crate::app;
-use crate::config::{Environment, load};
+use crate::config::Environment;
 
 /// The options of `signet serve`.
 #[derive(clap::Args)]
@@ -19,6 +19,7 @@ pub struct Args {
 /// # Errors
 /// [`CliError::Failed`] where it can't start.
 pub fn run(args: &Args) -> Result<(), CliError> {
-    let settings = load(&args.config, &Environment::of_process()).map_err(CliError::failed)?;
-    runtime()?.block_on(app::serve::serve(settings)).map_err(CliError::failed)
+    let environment = Environment::of_process();
+    let serving = app::serve::serve(&args.config, &environment);
+    runtime()?.block_on(serving).map_err(CliError::failed)
 }

@@ -9,6 +9,7 @@
 //! | `MEDIA_S3_BUCKET` | `cdn.bucket`, one for all tenants, with `cdn.path = "{tenant}"` |
 //! | `CLOUDFRONT_SIGNED_URL_TTL_SECONDS` | `signing.ttl_seconds` |
 //! | `CLOUDFRONT_SIGNING_PRIVATE_KEY`, `CLOUDFRONT_SIGNING_KEY_PAIR_ID` | `signing.keys`, this one alone |
+//! | whatever `private_key_env` names | the private key of one of `signing.keys` |
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -108,8 +109,21 @@ impl Environment {
             }
             (None, Some(_)) => Err(missing(PRIVATE_KEY, KEY_PAIR_ID)),
             (Some(_), None) => Err(missing(KEY_PAIR_ID, PRIVATE_KEY)),
-            (None, None) => Ok(()),
+            (None, None) => self.apply_named_keys(&mut settings.signing.keys),
         }
+    }
+
+    fn apply_named_keys(&self, keys: &mut [KeySettings]) -> Result<(), ConfigError> {
+        for key in keys {
+            let Some(variable) = &key.private_key_env else { continue };
+            let Some(pem) = self.value(variable) else {
+                let detail =
+                    format!("it isn't set, and private_key_env of the key pair {:?} names it", key.id);
+                return Err(ConfigError::Variable { variable: variable.clone(), detail });
+            };
+            key.private_key = Some(Secret::new(pem));
+        }
+        Ok(())
     }
 
     /// A variable that is set to something.

@@ -25,7 +25,9 @@ pub use cdn::{CdnSettings, DeliverySettings};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
-pub use signing::{GrantScopeSetting, KeySettings, NonceSetting, OnFailureSetting, Secret, SigningSettings};
+pub use signing::{
+    GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
+};
 pub use store::StoreSettings;
 pub use tenants::TenantSettings;
 pub use uploads::UploadSettings;
@@ -104,6 +106,12 @@ fn on_one_line(text: &str) -> String {
 }
 
 impl Settings {
+    /// How long any link may live, in seconds.
+    #[must_use]
+    pub fn longest_life(&self) -> u64 {
+        self.signing.ttl_seconds.max(self.delivery.private_ttl)
+    }
+
     fn resolve_paths(&mut self, folder: &Path) {
         let resolve = |path: &mut PathBuf| {
             if path.is_relative() {
@@ -215,6 +223,31 @@ mod tests {
         let half = environment(&[("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1")]);
         let error = parse("", &half, "test").unwrap_err().to_string();
         assert!(error.contains("CLOUDFRONT_SIGNING_PRIVATE_KEY"), "{error}");
+    }
+
+    #[test]
+    fn a_private_key_comes_from_exactly_one_source() {
+        let keys = |lines: &str| {
+            let text = format!("[[signing.keys]]\nid = \"K1\"\n{lines}");
+            parse(&text, &environment(&[("PEM_OF_K1", "pem")]), "test").map(|settings| settings.signing.keys)
+        };
+        let from_environment = keys("private_key_env = \"PEM_OF_K1\"").unwrap();
+        assert!(
+            matches!(from_environment[0].source(), Ok(KeySource::Environment(key)) if key.expose() == "pem")
+        );
+        let error = keys("private_key_env = \"PEM_OF_K2\"").unwrap_err().to_string();
+        assert!(error.contains("PEM_OF_K2") && error.contains("K1"), "{error}");
+        let secret = keys("private_key_secret = \"a/b\"\nprivate_key_secret_field = \"pem\"").unwrap();
+        assert!(matches!(secret[0].source(), Ok(KeySource::Secret { name: "a/b", field: Some("pem") })));
+        for lines in [
+            "",
+            "private_key_file = \"a\"\nprivate_key_secret = \"b\"",
+            "private_key_file = \"a\"\nprivate_key_env = \"PEM_OF_K1\"",
+            "private_key_file = \"a\"\nprivate_key_secret_field = \"b\"",
+            "private_key_secret = \"a\"\nid_secret_field = \"b\"",
+        ] {
+            assert!(keys(lines).unwrap()[0].source().is_err(), "{lines}");
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! 1. [`embedded`]: assets and tenants in one database file, objects in local files. Needs nothing else.
 //! 2. [`jwks`]: bearer tokens checked against a file of public keys.
+//! 3. [`secrets`]: private keys that lie in AWS Secrets Manager.
 
 pub mod embedded;
 pub mod jwks;
+pub mod secrets;

@@ -101,6 +101,12 @@ impl Metrics {
         })
     }
 
+    /// Where others register theirs.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// Everything in Prometheus's text format.
     #[must_use]
     pub fn render(&self) -> String {

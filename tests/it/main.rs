@@ -26,6 +26,8 @@ mod jwks;
 mod layers;
 mod link_service;
 mod readme;
+mod rotation;
+mod secrets;
 mod support;
 mod tamper;
 mod upload;

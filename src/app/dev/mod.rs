@@ -21,6 +21,7 @@ use std::path::Path;
 
 use super::StartError;
 use super::build::{embedded, node, put_tenants};
+use super::keys::KeyLoader;
 use super::listen::{Bound, bind};
 use super::run::{Listeners, run};
 use crate::config::{Environment, LogFormat, parse};
@@ -65,7 +66,8 @@ pub async fn dev(
     identity.configure(&mut settings);
     put_tenants(&settings, &store).await?;
     let objects = std::sync::Arc::clone(&stores.objects);
-    let node = node(&settings, stores)?;
+    let ring = KeyLoader::default().ring(&settings.signing).await?;
+    let node = node(&settings, ring, stores)?;
     seed::seed(data, &node, &*objects, &identity).await?;
 
     let session = Session::new(data, &api, &edge, &admin, &identity, node.place(&identity.tenant()).bucket());

@@ -3,7 +3,7 @@
 //! - [`AssetStore`], [`TenantStore`]: what is known of assets and tenants.
 //! - [`ObjectStore`]: where the bytes lie. [`ObjectGate`]: the way in and out where Signet itself
 //!   holds them (development, single machine).
-//! - [`TokenVerifier`]: bearer tokens.
+//! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
 //! - [`Clock`]: the time.
 //! - [`Meter`]: what the services count.
 //!
@@ -13,6 +13,7 @@ mod assets;
 mod clock;
 mod meter;
 mod objects;
+mod secrets;
 mod tenants;
 mod tokens;
 
@@ -23,6 +24,7 @@ pub use objects::{
     ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
     SignedRequest, UploadTerms,
 };
+pub use secrets::{SecretBytes, SecretError, SecretSource};
 pub use tenants::TenantStore;
 pub use tokens::{Claims, TokenError, TokenVerifier};
 

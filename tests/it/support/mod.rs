@@ -3,6 +3,7 @@
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
 //! - [`program`]: commands that end.
+//! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`settings`]: `signet serve` with two tenants.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`stage`]: a picture at the edge, and whether links to it are refused.
@@ -11,10 +12,12 @@
 
 pub mod http;
 pub mod program;
+pub mod rotate;
 pub mod settings;
 pub mod splices;
 pub mod stage;
 pub mod upload;
+pub mod vault;
 pub mod verify;
 
 use std::fs;

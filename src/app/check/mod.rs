@@ -1,0 +1,70 @@
+//! `signet check`: would `signet serve` start, and what does CloudFront have to know?
+//!
+//! 1. The settings themselves.
+//! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
+//!    by the independent implementation. `rotation`: what to register, and in which order.
+//! 3. The stores.
+
+mod rotation;
+
+use std::fmt::Write;
+
+use super::StartError;
+use super::build::{embedded, layout, node, put_tenants};
+use super::keys::KeyLoader;
+use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
+use crate::config::{Settings, time};
+use crate::service::key_ring::RingKey;
+use crate::store::embedded::OpenError;
+
+/// Checks settings, key pairs, stores and addresses; gives a report for people.
+///
+/// # Errors
+/// The first thing that would keep `signet serve` from starting, or CloudFront from serving.
+pub async fn check(settings: &Settings) -> Result<String, StartError> {
+    let mut report = String::new();
+    let mut say = |line: String| {
+        // Writing to a String can't fail.
+        let _ = writeln!(report, "{line}");
+    };
+    say("settings    ok".to_owned());
+
+    let ring = KeyLoader::default().ring(&settings.signing).await?;
+    let place = layout(settings)?;
+    let host = place.origins().first().map_or("", String::as_str);
+    for key in ring.keys() {
+        prove(&key, host)?;
+    }
+    say(rotation::report(&ring, settings, time::now()));
+
+    let upload_url = format!("http://{}", settings.server.listen);
+    match embedded(settings, &upload_url).await {
+        Ok((store, stores)) => {
+            put_tenants(settings, &store).await?;
+            node(settings, ring, stores)?;
+            say(format!("stores      ok  {}", settings.store.path.display()));
+        }
+        // A node that is serving holds its folder: that is no fault of the settings.
+        Err(StartError::Store(error @ OpenError::InUse { .. })) => {
+            say(format!("stores      not checked: {error}"))
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(report)
+}
+
+/// Signs a link, and has it verified.
+fn prove(key: &RingKey, origin: &str) -> Result<(), StartError> {
+    let url = SignableUrl::parse(&format!("{origin}/check.jpg"))
+        .map_err(|error| StartError::setting("cdn.base_url", error))?;
+    let policy = Policy::canned(Resource::exact(&url), 4_102_444_800)
+        .map_err(|error| StartError::system("writing a policy", error))?;
+    let grant = Grant::sign(policy, &key.private, key.id.clone(), key.hash)
+        .map_err(|error| StartError::system(format!("signing with {}", key.id), error))?;
+    let message = grant.policy().to_json();
+    if !key.public.verify(message.as_bytes(), grant.signature().as_bytes(), key.hash) {
+        let detail = "its own public key doesn't verify what it signs";
+        return Err(StartError::setting(format!("signing.keys, {:?}", key.id.as_str()), detail));
+    }
+    Ok(())
+}
