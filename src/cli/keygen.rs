@@ -59,6 +59,8 @@ pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
         "1. In CloudFront, under Key management, create a public key from {} and note its id.\n\
          2. Put it into a key group, and the group into the cache behaviour as a trusted key group.\n\
          3. Once the distribution is deployed, sign: signet sign --private-key {} --key-pair-id ID --ttl 300 URL\n\
+         4. To serve, name both files and the id under [[signing.keys]]; signet check --config FILE proves the pair,\n\
+         \x20  and says how it takes over from another one.\n\
          Keep the private key secret; CloudFront never needs it.",
         public.display(),
         private.display(),

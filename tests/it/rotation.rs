@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 
 use crate::support::http::{Answer, get, post};
 use crate::support::rotate::{KEYS, make_pair, pair, put, with_keys};
-use crate::support::{Node, upload, verify};
+use crate::support::{Node, program, upload, verify};
 
 const API_KEY: &str = "a-key-of-the-rotation-test";
 
@@ -188,10 +188,9 @@ async fn pairs_rotate_under_load_without_one_bad_link() {
         client.unwrap();
     }
 
-    let seen = load.seen.lock().unwrap();
+    let seen = std::mem::take(&mut *load.seen.lock().unwrap());
     let requests: usize = seen.statuses.values().sum();
-    println!("{requests} requests: {:?}; signers: {:?}", seen.statuses, seen.signers);
-    assert!(seen.wrong.is_empty(), "{:#?}", seen.wrong);
+    assert!(seen.wrong.is_empty(), "{requests} requests: {:?}: {:#?}", seen.statuses, seen.wrong);
     assert!(requests > 300, "{requests}");
     for (second, signers) in &seen.signers {
         // A request of the last second before may be answered in the first one after.
@@ -200,7 +199,6 @@ async fn pairs_rotate_under_load_without_one_bad_link() {
         assert!(signers.len() == 1 || *second + 1 == takes_over, "{second}: {signers:?}");
     }
     let (old, new) = (seen.first["K1"].clone(), seen.first["K2"].clone());
-    drop(seen);
 
     // Links of the old pair are good for as long as it is in the ring, and no longer.
     assert_eq!(get(&old, &[]).await.status, 200, "its first link, older than all of this");
@@ -234,4 +232,37 @@ async fn a_mounted_folder_of_settings_is_followed_when_it_is_swapped() {
     fs::rename(at("..next"), at("..data")).unwrap();
     node.reloaded("applied", 1).await;
     assert_eq!(node.signs().await, "K2", "of two that are active from the start, the later one");
+}
+
+#[test]
+fn check_says_what_to_register_and_in_which_order() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("signet.toml");
+    let check = |keys: String| {
+        fs::write(&file, format!("[signing]\nttl_seconds = 600\n{keys}")).unwrap();
+        program::signet(&["check", "--config", file.to_str().unwrap()], b"")
+    };
+    for name in ["K1", "K2"] {
+        make_pair(folder.path(), name, NewKey::EcdsaP256);
+    }
+    let waiting = pair("K2", "not_before = \"2100-01-01T00:00:00Z\"");
+    let run = check(format!("{}{waiting}", pair("K1", "")));
+    assert_eq!(run.code, 0, "{}", run.diagnostics);
+    for name in ["K1", "K2"] {
+        let public = fs::read_to_string(folder.path().join(format!("{name}-public.pem"))).unwrap();
+        assert!(run.answer.contains(public.trim_end()), "{}", run.answer);
+    }
+    for said in [
+        "K1 ECDSA P-256 SHA256, signs now",
+        "K2 ECDSA P-256 SHA256, signs from 2100-01-01T00:00:00Z on",
+        "rotation    K1 → K2, in this order",
+        "600 s later no link of K1 is alive",
+    ] {
+        assert!(run.answer.contains(said), "{said}: {}", run.answer);
+    }
+    let gap = check(format!("{}{waiting}", pair("K1", "retire_at = \"2099-01-01T00:00:00Z\"")));
+    assert!(gap.answer.contains("from 2099-01-01T00:00:00Z on no key pair is active"), "{}", gap.answer);
+    let none = check(waiting);
+    assert_eq!(none.code, 1);
+    assert!(none.diagnostics.contains("no key pair is active now"), "{}", none.diagnostics);
 }

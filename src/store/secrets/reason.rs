@@ -54,7 +54,13 @@ async fn without_credentials(config: &SdkConfig) -> Option<String> {
     };
     match tokio::time::timeout(CREDENTIALS_TIME, provider.provide_credentials()).await {
         Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(format!("there are no AWS credentials ({}); {needed}", chain(&error))),
+        Ok(Err(error)) => {
+            let why = chain(&error);
+            // Then it lists every place that it looked at, which tells nothing more.
+            let nowhere = why.contains("no credentials found in chain");
+            let why = if nowhere { String::new() } else { format!(" ({why})") };
+            Some(format!("there are no AWS credentials{why}; {needed}"))
+        }
         Err(_) => Some(format!("no AWS credentials come within {} s; {needed}", CREDENTIALS_TIME.as_secs())),
     }
 }

@@ -58,8 +58,7 @@ impl Node {
     /// The value of a metric, by its name and labels as they are written; `None` where there is none.
     pub async fn metric(&self, name: &str) -> Option<u64> {
         let text = get(&format!("{}/metrics", self.admin), &[]).await.text();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
-        value
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// Waits until the keys were read again with an outcome at least so many times.
