@@ -11,3 +11,4 @@ mod layers;
 mod readme;
 mod support;
 mod upload;
+mod warm;
