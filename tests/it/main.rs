@@ -31,4 +31,5 @@ mod secrets;
 mod support;
 mod tamper;
 mod upload;
+mod warm;
 mod windows;
