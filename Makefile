@@ -27,10 +27,9 @@ lint: ## formatting, clippy and rustdoc, warnings are errors
 fmt: ## format the sources
 	$(CARGO) fmt
 
-<<<<<<< HEAD
 tools: ## what the tests need: the reference signers of AWS
 	tests/tools/install
-=======
+
 # cargo-fuzz asks for a nightly compiler, for its flags alone: RUSTC_BOOTSTRAP lets the stable one
 # take them. Neither clang nor LLVM is needed. What is found new stays in fuzz/found, out of git.
 fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## run each fuzz target on its corpus, then for FUZZ_SECONDS (60)
@@ -46,11 +45,6 @@ $(TOOLS)/fuzz/bin/cargo-fuzz:
 
 bench: ## what signing costs: ratios first, then each step
 	$(CARGO) bench --locked
-
-tools: ## what the tests need: curl, bash and Python are on most machines
-	@command -v curl >/dev/null || (apt-get update -q && apt-get install -y --no-install-recommends curl)
-	@command -v python3 >/dev/null || (echo 'python3 is needed: install Python 3.11' >&2; exit 1)
->>>>>>> helper-b
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release
