@@ -39,7 +39,7 @@ async fn a_warm_document_is_the_one_that_would_be_made_anew() {
         for second in 0..2 * TTL {
             clock.0.store(START + second, Ordering::Relaxed);
             if second == 80 {
-                ring.replace(vec![key("KTHREE", 0)]).unwrap();
+                ring.replace(vec![key("KTHREE", 0)], START + second).unwrap();
             }
             let (ready, anew) = (sign(&warm).await, sign(&documents(&ring, &clock, scope)).await);
             assert_eq!(ready, anew, "second {second}");
