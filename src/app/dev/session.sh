@@ -20,5 +20,5 @@ curl -sS -o /dev/null -w '%{http_code}\n' "${link/harbour/Harbour}"
 signet inspect --public-key .signet/keys/public.pem "${link/harbour/Harbour}" || true
 
 # Sign a document: the gallery, the references and the rich text in it.
-post /media/v1/documents --data-binary @.signet/content.json -D - -o signed.json | grep -i '^signet-media'
-python3 -c 'import json; print(json.load(open("signed.json"))["data"]["carousel"]["slides"][1][0]["currentFile"]["source"])'
+post /media/v1/documents --data-binary @.signet/content.json -D - -o .signet/signed.json | grep -i '^signet-media'
+python3 -c 'import json; print(json.load(open(".signet/signed.json"))["data"]["carousel"]["slides"][1][0]["currentFile"]["source"])'
