@@ -80,13 +80,13 @@ fn resolve(want: &Want<'_>) -> Answer {
     match want {
         Want::File { key, derivatives } => {
             let key = parse(key)?;
-            let smaller: Vec<_> = derivatives
-                .iter()
-                .flat_map(|set| {
-                    let link = |width| link(&key.derivative(width, set.format()));
-                    set.widths().iter().map(move |width| (u32::from(*width), link(u32::from(*width))))
-                })
-                .collect();
+            let mut smaller = Vec::new();
+            if let Some(set) = derivatives {
+                for width in set.widths().iter().map(|width| u32::from(*width)) {
+                    let key = key.derivative(width, set.format()).map_err(|_| Reason::InvalidKey)?;
+                    smaller.push((width, link(&key)));
+                }
+            }
             Ok(Links::with_derivatives(&link(&key), &smaller, EXPIRES))
         }
         Want::Asset { id } if id.ends_with('Z') => Err(Reason::Unknown),

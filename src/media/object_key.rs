@@ -54,9 +54,11 @@ impl ObjectKey {
     }
 
     /// The key of a derivative of this file: `{key}.{width}.{format}`.
-    #[must_use]
-    pub fn derivative(&self, width: u32, format: &str) -> Self {
-        Self(format!("{}.{width}.{format}", self.0))
+    ///
+    /// # Errors
+    /// Where that is too long for a key.
+    pub fn derivative(&self, width: u32, format: &str) -> Result<Self, InvalidKey> {
+        Self::parse(format!("{}.{width}.{format}", self.0))
     }
 
     /// Whether the last segment ends in an extension: a `.` and something after it.
@@ -144,6 +146,14 @@ mod tests {
         }
         assert!(ObjectKey::parse("x".repeat(1_024)).is_ok());
         assert!(ObjectKey::parse("x".repeat(1_025)).is_err());
+    }
+
+    #[test]
+    fn a_derivative_is_a_key_too() {
+        let of = |length: usize| ObjectKey::parse("x".repeat(length)).unwrap().derivative(320, "jpg");
+        assert_eq!(of(1).unwrap().as_str(), "x.320.jpg");
+        assert!(of(1_016).is_ok());
+        assert_eq!(of(1_017), Err(InvalidKey::TooLong { bytes: 1_025 }));
     }
 
     #[test]

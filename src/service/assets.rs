@@ -244,7 +244,8 @@ fn files(asset: &Asset) -> Vec<ObjectKey> {
 fn files_at(asset: &Asset, key: &ObjectKey) -> Vec<ObjectKey> {
     let mut keys = vec![key.clone()];
     if let Some(set) = asset.derivatives() {
-        keys.extend(set.widths().iter().map(|width| key.derivative(*width, set.format())));
+        // One that no key can name was never stored.
+        keys.extend(set.widths().iter().filter_map(|width| key.derivative(*width, set.format()).ok()));
     }
     keys
 }

@@ -154,7 +154,9 @@ impl FileTarget {
         let widths = derivatives.map(|set| set.widths().to_vec()).unwrap_or_default();
         let format = derivatives.map(Derivatives::format).unwrap_or_default();
         let smaller = widths.iter().map(|width| key.derivative(*width, format));
-        let urls = std::iter::once(key.clone()).chain(smaller).map(|key| parse(&place.url(&key)));
+        let keys = std::iter::once(Ok(key.clone())).chain(smaller);
+        let urls =
+            keys.map(|key| parse(&place.url(&key.map_err(|error| LinkError::Grant(error.to_string()))?)));
         let urls = urls.collect::<Result<_, _>>()?;
         Ok(Self { key, urls, widths })
     }

@@ -62,7 +62,7 @@ impl Resolver {
         }
         let derivative = width.and_then(|width| {
             let derivatives = asset.derivatives()?;
-            Some(asset.key.derivative(derivatives.at_least(width)?, derivatives.format()))
+            asset.key.derivative(derivatives.at_least(width)?, derivatives.format()).ok()
         });
         let key = derivative.unwrap_or(asset.key);
         let link = self.links.link(FileTarget::new(&self.layout.place(&tenant), key, None)?).await?;

@@ -128,7 +128,7 @@ impl Garden<'_> {
 
     async fn derivatives(&self, picture: &Picture, key: &ObjectKey) -> Seeded<()> {
         for (width, bytes) in picture.smaller {
-            self.object(&key.derivative(*width, "jpg"), bytes).await?;
+            self.object(&key.derivative(*width, "jpg")?, bytes).await?;
         }
         Ok(())
     }
