@@ -1,14 +1,14 @@
 //! Key pair, tenant, API key and token: made at the first start, found again at each later one.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use rand::RngExt;
 use rand::distr::Alphanumeric;
 
+use super::file::write_private;
 use crate::app::StartError;
 use crate::cloudfront::{NewKey, NonceMode, PrivateKey};
 use crate::config::{KeySettings, Secret, Settings, TenantSettings};
@@ -115,17 +115,7 @@ fn kept(path: &Path, make: impl FnOnce() -> Result<String, StartError>) -> Resul
         Err(error) => return Err(file_error(path, error)),
     }
     let text = make()?;
-    let draft = path.with_extension("new");
-    let write = || {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, path)
-    };
-    write().map_err(|error| file_error(path, error))?;
+    write_private(path, &text).map_err(|error| file_error(path, error))?;
     Ok(text)
 }
 

@@ -11,8 +11,9 @@
 //!
 //! 1. `identity`: key pair, tenant, API key and token, made once.
 //! 2. `seed`: a few pictures and a document that uses them.
-//! 3. `session`: what is printed and written about it.
+//! 3. `session`: what is printed and written about it. `file`: how secrets are written.
 
+mod file;
 mod identity;
 mod seed;
 mod session;

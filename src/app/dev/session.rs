@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::file::write_private;
 use super::identity::Identity;
 use crate::app::StartError;
 use crate::app::listen::Bound;
@@ -73,14 +74,10 @@ impl Session {
     /// Where they can't be written.
     pub fn write(&self, data: &Path) -> Result<(), StartError> {
         let failed = |error| StartError::system(format!("writing to {}", data.display()), error);
-        let put = |name: &str, text: String| {
-            let draft = data.join(format!("{name}.new"));
-            fs::write(&draft, text)?;
-            fs::rename(&draft, data.join(name))
-        };
-        put("dev.json", format!("{:#}\n", self.facts)).map_err(failed)?;
-        let env = format!("API={}\nEDGE={}\nKEY={}\n", self.api, self.edge, self.api_key);
-        put("env", env).map_err(failed)
+        // Both hold the API key.
+        let put = |name: &str, text: String| write_private(&data.join(name), &text).map_err(failed);
+        put("dev.json", format!("{:#}\n", self.facts))?;
+        put("env", format!("API={}\nEDGE={}\nKEY={}\n", self.api, self.edge, self.api_key))
     }
 
     /// What there is to try.
