@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use divan::black_box;
 use signet::cloudfront::{HashAlgorithm, KeyPairId, NonceMode, PrivateKey, Window};
 use signet::document::{Limits, MediaHost, Profile, References, Rules};
 use signet::service::documents::{DocumentOptions, Documents, SignedDocument};
@@ -12,6 +13,7 @@ use signet::service::layout::{Layout, Place, Template};
 use signet::service::link_cache::LinkCache;
 use signet::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use signet::service::ports::{NoMeter, SystemClock};
+use signet::service::signature_budget::SignatureBudget;
 use signet::service::signing_pool::SigningPool;
 use tokio::runtime::Runtime;
 
@@ -63,6 +65,7 @@ impl Signing {
             Arc::new(KeyRing::new(vec![key(pem)]).unwrap()),
             LinkCache::new(CACHE_BYTES, [7; 16]),
             SigningPool::start(NonZeroUsize::MIN).unwrap(),
+            SignatureBudget::unlimited(),
             Arc::new(SystemClock),
             Arc::new(NoMeter),
             LinkSettings {
@@ -76,6 +79,11 @@ impl Signing {
         let documents = Documents::new(rules(), None, layout, links, Arc::new(NoMeter));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Self { documents, place, runtime }
+    }
+
+    /// Signs a document and puts the answer together as the server does, block by block: how many bytes it has.
+    pub fn answer(&self, input: &Bytes) -> usize {
+        self.sign(input).body.into_blocks().map(|block| black_box(block).len()).sum()
     }
 
     /// Signs a document.

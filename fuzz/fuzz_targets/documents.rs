@@ -69,7 +69,7 @@ fn sign(scan: &Scan<'_>) -> Vec<u8> {
     assert_eq!(rows.len(), signed.found);
     assert_eq!(rows.iter().filter(|row| row.signed).count(), signed.signed);
     assert_eq!(signed.found, signed.signed + signed.unsigned);
-    signed.bytes.into_owned()
+    signed.bytes().into_owned()
 }
 
 /// Links as the service makes them, with a signature that never changes.

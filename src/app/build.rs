@@ -1,6 +1,6 @@
 //! From settings and stores to everything that answers.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
 use rand::RngExt;
@@ -27,6 +27,7 @@ use crate::service::ports::{
     AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, TokenVerifier,
 };
 use crate::service::resolve::Resolver;
+use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
 use crate::service::uploads::Uploads;
 use crate::store::embedded::{Embedded, Files};
@@ -178,7 +179,10 @@ fn links(
         },
     };
     let cache = LinkCache::new(signing.cache_bytes, rand::rng().random());
-    Ok(LinkService::new(ring, cache, signing_pool(signing.threads)?, clock, meter, settings))
+    let pool = signing_pool(signing.threads)?;
+    let budget = NonZeroU32::new(signing.signatures_per_second)
+        .map_or_else(SignatureBudget::unlimited, SignatureBudget::per_second);
+    Ok(LinkService::new(ring, cache, pool, budget, clock, meter, settings))
 }
 
 /// Signing threads; 0 is as many as the machine has cores.

@@ -13,6 +13,7 @@ use crate::service::layout::{Layout, Place, Template};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::ports::{NoMeter, SystemClock};
+use crate::service::signature_budget::SignatureBudget;
 
 /// Most memory for signatures that a document uses again, in bytes.
 const CACHE_BYTES: u64 = 256 * 1024 * 1024;
@@ -65,6 +66,7 @@ impl Offline {
             Arc::new(ring),
             LinkCache::new(CACHE_BYTES, rand::rng().random()),
             signing_pool(0)?,
+            SignatureBudget::unlimited(),
             Arc::new(SystemClock),
             Arc::new(NoMeter),
             LinkSettings {

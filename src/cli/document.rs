@@ -130,7 +130,7 @@ impl Job {
             out.bytes(&wrapped(&signed))?;
             out.bytes(b"\n")?;
         } else {
-            out.bytes(&signed.bytes)?;
+            signed.body.into_blocks().try_for_each(|block| out.bytes(&block))?;
         }
         self.totals.tell(out);
         Ok(())
@@ -149,7 +149,7 @@ impl Job {
             } else {
                 match self.sign(document) {
                     Ok(signed) if self.options.report => out.bytes(&wrapped(&signed))?,
-                    Ok(signed) => out.bytes(&signed.bytes)?,
+                    Ok(signed) => out.bytes(&signed.body.to_bytes())?,
                     Err(error) => {
                         failed += 1;
                         tell_unsigned(&error, &format!("line {number}: "), out);
@@ -200,9 +200,9 @@ impl Totals {
 /// The report around a document, whose bytes stay as they are.
 fn wrapped(signed: &SignedDocument) -> Vec<u8> {
     let media = serde_json::Value::Array(signed.rows.clone()).to_string();
-    let mut wrapped = Vec::with_capacity(signed.bytes.len() + media.len() + 32);
+    let mut wrapped = Vec::with_capacity(signed.body.len() + media.len() + 32);
     wrapped.extend_from_slice(b"{\"document\":");
-    wrapped.extend_from_slice(&signed.bytes);
+    signed.body.append_to(&mut wrapped);
     wrapped.extend_from_slice(b",\"media\":");
     wrapped.extend_from_slice(media.as_bytes());
     wrapped.extend_from_slice(b"}");

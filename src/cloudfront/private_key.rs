@@ -118,6 +118,16 @@ impl PrivateKey {
         self.algorithm().default_hash()
     }
 
+    /// Roughly how long a signature takes on one core, in microseconds.
+    pub fn cost_micros(&self) -> u64 {
+        match (&self.signer, self.algorithm()) {
+            (Signer::EcdsaRandom(_), _) => 16,
+            (_, KeyAlgorithm::Rsa { bits: ..=2048 }) => 250,
+            (_, KeyAlgorithm::Rsa { .. }) => 1_500,
+            (_, KeyAlgorithm::EcdsaP256) => 150,
+        }
+    }
+
     /// What an operator should know about this key: RSA that is not of 2048 bits.
     pub fn warning(&self) -> Option<String> {
         match self.algorithm() {

@@ -23,6 +23,9 @@ pub struct SigningSettings {
     pub cache_bytes: u64,
     /// How many threads sign. Default 0: as many as the machine has cores.
     pub threads: usize,
+    /// How many signatures each tenant may have made in a second, on this node; who needs more waits.
+    /// Links that are cached are free. Default 0: as many as the threads can make, in turns.
+    pub signatures_per_second: u32,
     /// How often private keys that lie in AWS Secrets Manager are read again, in seconds: at least 1.
     /// Default 300.
     pub secrets_refresh_seconds: u64,
@@ -39,6 +42,7 @@ impl Default for SigningSettings {
             nonce: NonceSetting::Deterministic,
             cache_bytes: 256 * 1024 * 1024,
             threads: 0,
+            signatures_per_second: 0,
             secrets_refresh_seconds: 300,
             keys: Vec::new(),
         }

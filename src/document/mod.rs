@@ -6,7 +6,7 @@
 //!    - `assemble`: a closer look at those, in the order of the document: `descriptor`s, references
 //!      (`asset` ids), URLs, and HTML (`markup`, `html`, `srcset`).
 //! 2. The caller resolves what is wanted: each [`Want`] gets an [`Answer`].
-//! 3. [`Scan::splice`] copies the document with the links put in (`splice`, `date`), and
+//! 3. [`Scan::splice`] gives the document with the links put in as [`Pieces`] (`splice`, `date`), and
 //!    [`Scan::rows`] reports what happened (`rows`, `pointer`).
 //!
 //! What it looks for is data: [`Rules`] with a [`Profile`]. Spans (`found`) and string
@@ -47,7 +47,7 @@
 //!     .collect();
 //! let signed = scan.splice(&answers);
 //! assert_eq!(
-//!     String::from_utf8_lossy(&signed.bytes),
+//!     String::from_utf8_lossy(&signed.bytes()),
 //!     r#"{"logo": {"key": "a/logo.png", "name": "Logo","currentFile":{"name":"Logo","source":"https://media.example.com/a/logo.png?Signature=…"}}}"#
 //! );
 //! assert_eq!((signed.found, signed.signed), (1, 1));
@@ -66,6 +66,7 @@ mod literal;
 mod markup;
 mod needles;
 mod object;
+mod pieces;
 mod pointer;
 mod profile;
 mod roles;
@@ -82,6 +83,7 @@ mod walk;
 
 pub use answer::{Answer, Derivatives, Links, Reason, Want};
 pub use error::ScanError;
+pub use pieces::Pieces;
 pub use profile::Profile;
 pub use rows::Row;
 pub use rules::{Limits, MediaHost, References, Rules};

@@ -68,7 +68,8 @@ impl<'a> Scan<'a> {
             output: &self.output,
         };
         Signed {
-            bytes: splice.bytes(),
+            input: splice.input,
+            pieces: splice.pieces(),
             found,
             signed: found - unsigned,
             unsigned,

@@ -1,4 +1,4 @@
-//! Step 3: copies the input with the links put in. Only what is put in is encoded.
+//! Step 3: the input with the links put in, as pieces. Only what is put in is encoded.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -8,6 +8,7 @@ use super::date::rfc3339;
 use super::found::Span;
 use super::literal::encode;
 use super::markup;
+use super::pieces::Pieces;
 use super::profile::Profile;
 use super::roles::REFERENCE_MEMBERS;
 use super::site::{Edit, Form, Kind, Site};
@@ -15,8 +16,10 @@ use super::site::{Edit, Form, Kind, Site};
 /// A document with its links in it, and what happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed<'a> {
-    /// The document; borrowed where nothing changes.
-    pub bytes: Cow<'a, [u8]>,
+    /// The input.
+    pub(super) input: &'a [u8],
+    /// The document.
+    pub pieces: Pieces,
     /// How many sites there are.
     pub found: usize,
     /// How many of them are signed.
@@ -27,55 +30,88 @@ pub struct Signed<'a> {
     pub expires: Option<u64>,
 }
 
-/// The member names that are written, as JSON.
+impl<'a> Signed<'a> {
+    /// The document in one piece; borrowed where nothing has changed.
+    #[must_use]
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        if self.pieces.is_changed() {
+            Cow::Owned(self.pieces.to_vec(self.input))
+        } else {
+            Cow::Borrowed(self.input)
+        }
+    }
+}
+
+/// The member names that are written, as JSON, one after the other.
 #[derive(Debug)]
 pub(super) struct Output {
-    /// `,"currentFile":`
-    member: Vec<u8>,
+    text: Vec<u8>,
+    /// `,"currentFile":{`
+    member: Fixed,
+    /// `{`
+    open: Fixed,
+    /// `"name":"`
+    name: Fixed,
+    /// `",`
+    name_end: Fixed,
     /// `"source":"`
-    source: Vec<u8>,
-    /// `,"src":"`, where it is wanted.
-    src: &'static [u8],
-    /// `,"srcset":"`
-    srcset: Vec<u8>,
+    source: Fixed,
+    /// `","src":"`, where it is wanted.
+    src: Option<Fixed>,
+    /// `","srcset":"`
+    srcset: Fixed,
+    /// `"}`
+    end: Fixed,
 }
+
+/// A part of the text: where it begins, and its length.
+type Fixed = (usize, u32);
 
 impl Output {
     pub(super) fn new(profile: &Profile) -> Self {
-        let quoted = |before: &str, name: &str, after: &str| {
-            let mut out = Vec::with_capacity(name.len() + 8);
-            out.extend_from_slice(before.as_bytes());
-            encode(&mut out, name);
-            out.extend_from_slice(after.as_bytes());
-            out
+        let mut text = Vec::with_capacity(128);
+        let mut put = |before: &str, name: &str, after: &str| {
+            let start = text.len();
+            text.extend_from_slice(before.as_bytes());
+            encode(&mut text, name);
+            text.extend_from_slice(after.as_bytes());
+            (start, (text.len() - start) as u32)
         };
         Self {
-            member: quoted(",\"", &profile.output, "\":"),
-            source: quoted("\"", &profile.source, "\":\""),
-            src: if profile.write_src { b"\",\"src\":\"" } else { b"" },
-            srcset: quoted("\",\"", &profile.srcset, "\":\""),
+            member: put(",\"", &profile.output, "\":{"),
+            open: put("{", "", ""),
+            name: put("\"", "name", "\":\""),
+            name_end: put("\",", "", ""),
+            source: put("\"", &profile.source, "\":\""),
+            src: profile.write_src.then(|| put("\",\"", "src", "\":\"")),
+            srcset: put("\",\"", &profile.srcset, "\":\""),
+            end: put("\"}", "", ""),
+            text,
         }
     }
 
     /// Writes what follows the name.
-    fn write(&self, out: &mut Vec<u8>, links: &Links) {
-        out.extend_from_slice(&self.source);
-        put(out, links, links.link());
-        if !self.src.is_empty() {
-            out.extend_from_slice(self.src);
-            put(out, links, links.link());
+    fn write(&self, out: &mut Pieces, links: &Links) {
+        let shared = links.is_plain().then(|| out.share(links));
+        let link = |out: &mut Pieces| match shared {
+            Some(index) => out.link(index),
+            None => out.write(|out| encode(out, links.link())),
+        };
+        out.fixed(self.source);
+        link(out);
+        if let Some(src) = self.src {
+            out.fixed(src);
+            link(out);
         }
         if !links.srcset().is_empty() {
-            out.extend_from_slice(&self.srcset);
-            put(out, links, links.srcset());
+            out.fixed(self.srcset);
+            match shared {
+                Some(index) => out.srcset(index),
+                None => out.write(|out| encode(out, links.srcset())),
+            }
         }
-        out.extend_from_slice(b"\"}");
+        out.fixed(self.end);
     }
-}
-
-/// Appends a part of the links as the content of a string.
-fn put(out: &mut Vec<u8>, links: &Links, part: &str) {
-    if links.is_plain() { out.extend_from_slice(part.as_bytes()) } else { encode(out, part) }
 }
 
 /// The answer to a want; one that was not given is no link.
@@ -86,7 +122,7 @@ pub(super) fn answer(answers: &[Answer], want: u32) -> Result<&Links, Reason> {
     }
 }
 
-/// What is copied, and what is put in.
+/// What is taken, and what is put in.
 pub(super) struct Splice<'s, 'a> {
     pub input: &'a [u8],
     /// In the order of their spans.
@@ -96,56 +132,57 @@ pub(super) struct Splice<'s, 'a> {
     pub output: &'s Output,
 }
 
-impl<'a> Splice<'_, 'a> {
-    /// Copies the input with the links of the answers in it.
-    pub(super) fn bytes(&self) -> Cow<'a, [u8]> {
+impl Splice<'_, '_> {
+    /// The input with the links of the answers in it.
+    pub(super) fn pieces(&self) -> Pieces {
         if !self.edits.iter().any(|edit| answer(self.answers, edit.want).is_ok()) {
-            return Cow::Borrowed(self.input);
+            return Pieces::unchanged(self.input.len());
         }
-        let mut out = Vec::with_capacity(self.input.len() + room(self.answers) + self.edits.len() * 64);
+        let mut out = Pieces::new(&self.output.text, self.edits.len());
         self.copy(&mut out, Span::new(0, self.input.len()), 0..self.edits.len());
-        Cow::Owned(out)
+        out
     }
 
-    /// Copies a part of the input with the edits in it.
-    fn copy(&self, out: &mut Vec<u8>, part: Span, edits: Range<usize>) {
+    /// Takes a part of the input with the edits in it.
+    fn copy(&self, out: &mut Pieces, part: Span, edits: Range<usize>) {
         let mut rest = part;
         for (at, edit) in edits.clone().zip(self.edits.get(edits).unwrap_or_default()) {
             let Ok(links) = answer(self.answers, edit.want) else {
                 continue;
             };
-            out.extend_from_slice(Span { end: edit.span.start, ..rest }.of(self.input));
+            out.input(Span { end: edit.span.start, ..rest });
             rest.start = edit.span.end;
             match edit.form {
-                Form::Text => put(out, links, links.link()),
+                Form::Text if links.is_plain() => {
+                    let index = out.share(links);
+                    out.link(index);
+                }
+                Form::Text => out.write(|out| encode(out, links.link())),
                 Form::Object => {
                     if let Some(Want::Asset { id }) = self.wants.get(edit.want as usize) {
-                        reference(out, id, links);
+                        out.write(|out| reference(out, id, links));
                     }
                 }
-                Form::Member(name) => {
-                    out.extend_from_slice(&self.output.member);
-                    self.file(out, at, name, links);
-                }
-                Form::Output(name) => self.file(out, at, name, links),
-                Form::Html(form) => html(out, form, links.link()),
+                Form::Member(name) => self.file(out, self.output.member, at, name, links),
+                Form::Output(name) => self.file(out, self.output.open, at, name, links),
+                Form::Html(form) => out.write(|out| html(out, form, links.link())),
             }
         }
-        out.extend_from_slice(rest.of(self.input));
+        out.input(rest);
     }
 
     /// Writes the value of the output member, which is an edit. The name is the one that the descriptor
     /// will have: where it is media itself, it is signed here as it is there.
-    fn file(&self, out: &mut Vec<u8>, at: usize, name: Option<Span>, links: &Links) {
-        out.push(b'{');
+    fn file(&self, out: &mut Pieces, before: Fixed, at: usize, name: Option<Span>, links: &Links) {
+        out.fixed(before);
         if let Some(name) = name {
             let edits = self.within(name, at);
             let mut signed =
                 self.edits[edits.clone()].iter().filter(|edit| answer(self.answers, edit.want).is_ok());
             if !signed.any(|edit| matches!(edit.form, Form::Object)) {
-                out.extend_from_slice(b"\"name\":\"");
+                out.fixed(self.output.name);
                 self.copy(out, name, edits);
-                out.extend_from_slice(b"\",");
+                out.fixed(self.output.name_end);
             }
         }
         self.output.write(out, links);
@@ -162,11 +199,6 @@ impl<'a> Splice<'_, 'a> {
         let count = self.edits[first..].iter().take_while(|edit| edit.span.start <= string.end).count();
         first..first + count
     }
-}
-
-/// How many bytes the links take, with some room for what is around them.
-fn room(answers: &[Answer]) -> usize {
-    answers.iter().flatten().map(Links::bytes).sum()
 }
 
 fn reference(out: &mut Vec<u8>, id: &str, links: &Links) {

@@ -65,13 +65,13 @@ impl Views {
         let place = self.place(tenant);
         let servable = assets.iter().filter(|asset| asset.is_servable());
         let targets = servable.map(|asset| FileTarget::new(&place, asset.key.clone(), None));
-        let mut links = self.links.files(&targets.collect::<Result<Vec<_>, _>>()?).await?.into_iter();
-        let view = |asset: Asset| AssetView {
-            storage_key: place.storage_key(&asset.key),
-            link: if asset.is_servable() { links.next().map(|made| made.link) } else { None },
-            asset,
+        let mut links = self.links.files(targets.collect::<Result<_, _>>()?).await?.into_iter();
+        let mut view = |asset: Asset| {
+            let made = if asset.is_servable() { links.next().transpose()? } else { None };
+            let link = made.map(|made| made.link);
+            Ok(AssetView { storage_key: place.storage_key(&asset.key), link, asset })
         };
-        Ok(assets.into_iter().map(view).collect())
+        assets.into_iter().map(&mut view).collect()
     }
 }
 

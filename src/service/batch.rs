@@ -71,19 +71,21 @@ impl BatchLinks {
             None => Err(Reason::Unknown),
         };
         let of_key = |key: &str| ObjectKey::parse(key).map_err(|_| Reason::InvalidKey).and_then(file);
-        let of_url = |url: &str| place.own_url(url).map(|own| FileTarget::of_url(own.url, own.key));
+        let of_url = |url: &str| place.own_url(url).map(|own| FileTarget::of_url(&place, own));
 
         let ids = request.ids.into_iter().map(|id| (of_id(&id), Subject::Id(id)));
         let keys = request.keys.into_iter().map(|key| (of_key(&key), Subject::Key(key)));
         let urls = request.urls.into_iter().map(|url| (of_url(&url), Subject::Url(url)));
         let wanted: Vec<_> = ids.chain(keys).chain(urls).collect();
 
-        let targets: Vec<FileTarget> =
-            wanted.iter().filter_map(|(target, _)| target.as_ref().ok().cloned()).collect();
-        let mut links = self.links.files(&targets).await?.into_iter();
-        let answer = |(target, subject): (Result<FileTarget, Reason>, Subject)| BatchItem {
-            subject,
-            outcome: target.and_then(|_| links.next().map(|links| links.link).ok_or(Reason::Unknown)),
+        let targets = wanted.iter().filter_map(|(target, _)| target.as_ref().ok().cloned());
+        let mut links = self.links.files(targets.collect()).await?.into_iter();
+        let answer = |(target, subject): (Result<FileTarget, Reason>, Subject)| {
+            let too_long =
+                if matches!(subject, Subject::Url(_)) { Reason::InvalidUrl } else { Reason::InvalidKey };
+            let made = target.and_then(|_| links.next().ok_or(Reason::Unknown));
+            let outcome = made.and_then(|made| made.map(|made| made.link).map_err(|_| too_long));
+            BatchItem { subject, outcome }
         };
         Ok(wanted.into_iter().map(answer).collect())
     }

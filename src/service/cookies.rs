@@ -44,10 +44,11 @@ impl FolderCookies {
     /// Where the folder is the root itself, reaches `private/`, or is no folder.
     pub async fn grant(&self, caller: &Caller, folder: &str) -> Result<CookieGrant, CookieError> {
         let folder = folder_key(folder)?;
-        let prefix = format!("{}/", self.layout.place(&caller.tenant).url(&folder));
+        let place = self.layout.place(&caller.tenant);
+        let prefix = format!("{}/", place.url(&folder));
         let resource = Resource::pattern(&format!("{prefix}*"))
             .map_err(|error| InvalidField::new("/folder", error.to_string()))?;
-        let grant = self.links.folder_grant(resource).await?;
+        let grant = self.links.folder_grant(&place, resource).await?;
         let (scheme, rest) = prefix.split_once("://").unwrap_or(("https", &prefix));
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         Ok(CookieGrant {

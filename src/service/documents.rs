@@ -1,19 +1,21 @@
 //! Whole documents: scan → resolve → splice.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Semaphore;
 
 use super::auth::Caller;
+use super::document_body::DocumentBody;
 use super::fragments::{FragmentDigest, Subject};
 use super::layout::{Layout, Place};
-use super::links::{FileLinks, FileTarget, LinkError, LinkService, expiry_text};
+use super::links::{FileTarget, LinkError, LinkService, expiry_text};
 use super::lookup::Lookup;
 use super::ports::{LinkSource, Meter};
-use crate::document::{self, Answer, Kind, Links, Reason, References, Row, Rules, ScanError, Want};
+use crate::document::{self, Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
 use crate::media::{Asset, Derivatives, ObjectKey};
 
 /// Signs documents.
@@ -23,6 +25,8 @@ pub struct Documents {
     layout: Arc<Layout>,
     links: LinkService,
     meter: Arc<dyn Meter>,
+    /// How many large documents may be worked on at a time: one a core.
+    large: Semaphore,
 }
 
 /// How a document is to be signed.
@@ -40,7 +44,7 @@ pub struct DocumentOptions {
 #[derive(Debug)]
 pub struct SignedDocument {
     /// The document.
-    pub bytes: Bytes,
+    pub body: DocumentBody,
     /// How many sites it has.
     pub found: usize,
     /// How many of them are signed.
@@ -61,7 +65,8 @@ impl Documents {
         links: LinkService,
         meter: Arc<dyn Meter>,
     ) -> Self {
-        Self { rules, lookup, layout, links, meter }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { rules, lookup, layout, links, meter, large: Semaphore::new(cores) }
     }
 
     /// Signs a document for its tenant.
@@ -91,11 +96,17 @@ impl Documents {
     ) -> Result<SignedDocument, DocumentError> {
         let mut rules = self.rules.clone();
         rules.references = options.references.unwrap_or(rules.references);
-        let scan = document::scan(&input, &rules)?;
+        let length = input.len();
+        let scan = self.work(length, || document::scan(&input, &rules)).await?;
         let resolved = self.resolve(place, caller, scan.wants()).await?;
-        let signed = scan.splice(&resolved.answers);
-        let rows =
-            if options.report || signed.unsigned > 0 { scan.rows(&resolved.answers) } else { Vec::new() };
+        let (signed, rows) = self
+            .work(length, || {
+                let signed = scan.splice(&resolved.answers);
+                let wanted = options.report || signed.unsigned > 0;
+                let rows = if wanted { scan.rows(&resolved.answers) } else { Vec::new() };
+                (signed, rows)
+            })
+            .await;
         self.meter.document(input.len(), signed.found, signed.signed);
         for row in rows.iter().filter(|row| !row.signed) {
             self.meter.unsigned(row.reason.map_or("", Reason::as_str));
@@ -105,12 +116,22 @@ impl Documents {
             return Err(DocumentError::Unsigned { found: signed.found, signed: signed.signed, rows });
         }
         let rows = if options.report { rows.iter().map(row_json).collect() } else { Vec::new() };
-        let (found, signed_sites) = (signed.found, signed.signed);
-        let bytes = match signed.bytes {
-            Cow::Borrowed(_) => input.clone(),
-            Cow::Owned(bytes) => Bytes::from(bytes),
-        };
-        Ok(SignedDocument { bytes, found, signed: signed_sites, max_age: resolved.max_age, rows })
+        let (found, signed_sites, pieces) = (signed.found, signed.signed, signed.pieces);
+        let body = DocumentBody::new(input.clone(), pieces);
+        Ok(SignedDocument { body, found, signed: signed_sites, max_age: resolved.max_age, rows })
+    }
+
+    /// Does the work that a document of so many bytes makes; where that is long, apart from the
+    /// threads that serve, and only so much of it at a time.
+    async fn work<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+        // A runtime of one thread has nobody else to serve.
+        let one_thread = || Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+        if bytes < LARGE_BYTES || one_thread() {
+            return work();
+        }
+        // The semaphore is never closed.
+        let _permit = self.large.acquire().await.ok();
+        tokio::task::block_in_place(work)
     }
 
     /// An answer for each want: ready ones are copied, the others made, each once.
@@ -147,18 +168,26 @@ impl Documents {
             });
         }
         self.meter.links(LinkSource::Cache, grants);
-        let made = self.links.files(&missing.targets).await?;
-        let shared: Vec<Links> = made.iter().map(FileLinks::shared).collect();
-        for ((made, links), digest) in made.iter().zip(&shared).zip(&missing.digests) {
-            cache_until = least(cache_until, made.cache_until);
-            if let (Some(ready), Some(digest)) = (&ready, digest) {
-                ready.keep(*digest, made, links);
-            }
+        let Missing { targets, digests, slots, .. } = missing;
+        let outcomes = self.links.files(targets).await?;
+        let mut shared = Vec::with_capacity(outcomes.len());
+        for (outcome, digest) in outcomes.iter().zip(&digests) {
+            shared.push(outcome.as_ref().ok().map(|made| {
+                let links = made.shared();
+                cache_until = least(cache_until, made.cache_until);
+                if let (Some(ready), Some(digest)) = (&ready, digest) {
+                    ready.keep(*digest, made, &links);
+                }
+                links
+            }));
         }
-        for (answer, slot) in missing.slots {
-            if let (Some(answer), Some(links)) = (answers.get_mut(answer), shared.get(slot)) {
-                *answer = Ok(links.clone());
-            }
+        for (index, slot) in slots {
+            let Some(answer) = answers.get_mut(index) else { continue };
+            *answer = match (shared.get(slot), wants.get(index)) {
+                (Some(Some(links)), _) => Ok(links.clone()),
+                (_, Some(Want::Url { .. })) => Err(Reason::InvalidUrl),
+                _ => Err(Reason::InvalidKey),
+            };
         }
         let now = self.links.now();
         Ok(Resolved { answers, max_age: cache_until.map(|until| until.saturating_sub(now)) })
@@ -249,7 +278,7 @@ fn target(place: &Place, subject: Subject<'_>) -> Result<FileTarget, Reason> {
         }
         Subject::Url(url) => {
             let own = place.own_url(url)?;
-            Ok(FileTarget::of_url(own.url, own.key))
+            Ok(FileTarget::of_url(place, own))
         }
     }
 }
@@ -298,3 +327,7 @@ pub enum DocumentError {
     #[error(transparent)]
     Link(#[from] LinkError),
 }
+
+/// From this length on, in bytes, the work on a document takes too long for a thread that serves:
+/// about a third of a millisecond.
+const LARGE_BYTES: usize = 256 * 1024;

@@ -9,10 +9,12 @@
 //! Either way `private/` comes first under the root, so that one rule keeps folder grants out.
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use percent_encoding::percent_decode_str;
 
 use super::ports::ObjectLocation;
+use super::signing_pool::Lane;
 use crate::cloudfront::{SignableUrl, strip_signing_parameters};
 use crate::document::Reason;
 use crate::media::{AssetId, Filename, InvalidKey, ObjectKey, Tenant, Visibility};
@@ -59,7 +61,9 @@ impl Layout {
     pub fn place_of(&self, path: &str, bucket: &str) -> Place {
         let roots = self.origins.iter().map(|origin| format!("{origin}/{path}/")).collect();
         let prefix = if self.bucket.is_shared() { format!("{path}/") } else { String::new() };
-        Place { roots, bucket: bucket.to_owned(), prefix }
+        let mut hasher = DefaultHasher::new();
+        path.hash(&mut hasher);
+        Place { roots, bucket: bucket.to_owned(), prefix, lane: Lane(hasher.finish()) }
     }
 
     /// The object behind a URL's path, as the distribution's routing finds it: the first segment
@@ -81,6 +85,7 @@ pub struct Place {
     roots: Vec<String>,
     bucket: String,
     prefix: String,
+    lane: Lane,
 }
 
 impl Place {
@@ -94,6 +99,12 @@ impl Place {
     #[must_use]
     pub fn bucket(&self) -> &str {
         &self.bucket
+    }
+
+    /// The tenant's turn among those that have signatures made.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        self.lane
     }
 
     /// The URL of a file, unsigned.

@@ -6,14 +6,13 @@
 //! many wait for it. A part of the bytes is for [fragments](FragmentCache), which spare documents
 //! even the making of links from signatures.
 
-use std::future::Future;
-use std::hash::Hasher;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use moka::future::Cache;
+use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use super::fragments::FragmentCache;
+use super::fragments::{DigestHasher, FragmentCache};
 use super::key_ring::RingKey;
 use crate::cloudfront::Signature;
 
@@ -26,7 +25,7 @@ pub struct LinkDigest(u128);
 
 /// The cache.
 pub struct LinkCache {
-    signatures: Cache<LinkDigest, Signature>,
+    signatures: Cache<LinkDigest, Signature, BuildHasherDefault<DigestHasher>>,
     fragments: FragmentCache,
     secret: [u8; 16],
 }
@@ -41,7 +40,8 @@ impl LinkCache {
         };
         // A fragment is about as long as the entries of its signatures.
         let half = max_bytes / 2;
-        let signatures = Cache::builder().max_capacity(max_bytes - half).weigher(weight).build();
+        let signatures = Cache::builder().max_capacity(max_bytes - half).weigher(weight);
+        let signatures = signatures.build_with_hasher(BuildHasherDefault::default());
         Self { signatures, fragments: FragmentCache::new(half, secret), secret }
     }
 
@@ -65,8 +65,9 @@ impl LinkCache {
     }
 
     /// A signature that was made already.
-    pub async fn get(&self, digest: LinkDigest) -> Option<Signature> {
-        self.signatures.get(&digest).await
+    #[must_use]
+    pub fn get(&self, digest: LinkDigest) -> Option<Signature> {
+        self.signatures.get(&digest)
     }
 
     /// Whether a signature was made already. Doesn't count as a use.
@@ -75,15 +76,16 @@ impl LinkCache {
         self.signatures.contains_key(&digest)
     }
 
-    /// The signature, made by `make` where it isn't there and nobody else is making it.
+    /// The signature, made by `make` where it isn't there and nobody else is making it. Waits for who
+    /// makes it: not to be called on async threads.
     ///
     /// # Errors
     /// The error of `make`, shared by all who waited for it.
-    pub async fn get_or_make<E: Send + Sync + 'static>(
+    pub fn get_or_make<E: Send + Sync + 'static>(
         &self,
         digest: LinkDigest,
-        make: impl Future<Output = Result<Signature, E>>,
+        make: impl FnOnce() -> Result<Signature, E>,
     ) -> Result<Signature, Arc<E>> {
-        self.signatures.try_get_with(digest, make).await
+        self.signatures.try_get_with(digest, make)
     }
 }

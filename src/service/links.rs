@@ -1,10 +1,15 @@
 //! From a resource to a signed link: window → key → cache → signing pool.
+//!
+//! What the cache has is answered at once. The rest is cut into jobs of about a millisecond for the
+//! signing threads, a few of them at a time for one request, so that a document of thousands of
+//! links leaves room for others. Each missing signature is made once, however many wait for it.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use super::file_links::{Draft, GrantDraft, SignedBy};
+pub use super::file_links::{FileLinks, FileTarget, Link};
 use super::fragments::{Fragment, FragmentDigest, Ready};
 use super::key_ring::{KeyRing, RingKey};
 use super::layout::Place;
@@ -12,16 +17,11 @@ pub use super::life::Life;
 use super::life::lead;
 use super::link_cache::{LinkCache, LinkDigest};
 use super::ports::{Clock, LinkSource, Meter, StoreError};
-use super::signing_pool::SigningPool;
-use crate::cloudfront::{
-    Grant, Policy, PolicyError, PolicyTerms, Resource, SignError, SignableUrl, Signature, Window,
-};
+use super::signature_budget::SignatureBudget;
+use super::signing_pool::{Lane, PoolError, SigningPool};
+use crate::cloudfront::{Grant, Policy, PolicyError, PolicyTerms, Resource, SignError, Signature};
 use crate::document::Links;
-use crate::media::{Derivatives, ObjectKey, Timestamp};
-
-/// How many signatures are under way at a time for one request, so that a large document leaves
-/// room for small requests in the signing queue.
-const CONCURRENT_SIGNATURES: usize = 16;
+use crate::media::Timestamp;
 
 /// Makes links. One for the whole process.
 #[derive(Clone)]
@@ -33,6 +33,7 @@ struct Inner {
     ring: Arc<KeyRing>,
     cache: LinkCache,
     pool: SigningPool,
+    budget: SignatureBudget,
     clock: Arc<dyn Clock>,
     meter: Arc<dyn Meter>,
     settings: LinkSettings,
@@ -69,46 +70,6 @@ pub enum OnFailure {
     Unsigned,
 }
 
-/// A link and its life.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// The signed URL.
-    pub url: String,
-    /// When it ends, in seconds since the Unix epoch.
-    pub expires: u64,
-    /// How long an answer that holds it may be cached, in seconds.
-    pub max_age: u64,
-}
-
-/// The links of a file.
-#[derive(Debug, Clone)]
-pub struct FileLinks {
-    /// The original.
-    pub link: Link,
-    /// The derivatives: width in pixels, signed URL; ascending.
-    pub derivatives: Vec<(u32, String)>,
-    /// Until when an answer that holds them may be cached, in seconds since the Unix epoch.
-    pub cache_until: u64,
-    /// How they came about; `None` where they are unsigned.
-    signed: Option<SignedBy>,
-}
-
-/// What the links of a file depend on.
-#[derive(Debug, Clone)]
-struct SignedBy {
-    key: Arc<RingKey>,
-    grants: usize,
-    fresh: Range<u64>,
-}
-
-impl FileLinks {
-    /// The links, shared.
-    #[must_use]
-    pub fn shared(&self) -> Links {
-        Links::with_derivatives(&self.link.url, &self.derivatives, self.link.expires)
-    }
-}
-
 /// Links that are ready, and their key.
 pub struct ReadyLinks<'c> {
     ready: Ready<'c>,
@@ -137,34 +98,17 @@ impl<'c> ReadyLinks<'c> {
     }
 }
 
-/// A file to be linked.
-#[derive(Debug, Clone)]
-pub struct FileTarget {
-    key: ObjectKey,
-    urls: Vec<SignableUrl>,
-    widths: Vec<u32>,
-}
+/// What becomes of one file among many.
+pub type FileOutcome = Result<FileLinks, Unlinkable>;
 
-impl FileTarget {
-    /// A file of a tenant, with the derivatives that are wanted.
-    ///
-    /// # Errors
-    /// Where the URL can't be signed, for its length.
-    pub fn new(place: &Place, key: ObjectKey, derivatives: Option<&Derivatives>) -> Result<Self, LinkError> {
-        let widths = derivatives.map(|set| set.widths().to_vec()).unwrap_or_default();
-        let format = derivatives.map(Derivatives::format).unwrap_or_default();
-        let smaller = widths.iter().map(|width| key.derivative(*width, format));
-        let keys = std::iter::once(Ok(key.clone())).chain(smaller);
-        let urls =
-            keys.map(|key| parse(&place.url(&key.map_err(|error| LinkError::Grant(error.to_string()))?)));
-        let urls = urls.collect::<Result<_, _>>()?;
-        Ok(Self { key, urls, widths })
-    }
+/// A file whose link CloudFront would refuse, for its length.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unlinkable(String);
 
-    /// A URL that somebody has written, found to be a tenant's own.
-    #[must_use]
-    pub fn of_url(url: SignableUrl, key: ObjectKey) -> Self {
-        Self { key, urls: vec![url], widths: Vec::new() }
+impl From<Unlinkable> for LinkError {
+    fn from(Unlinkable(reason): Unlinkable) -> Self {
+        Self::Grant(reason)
     }
 }
 
@@ -175,11 +119,12 @@ impl LinkService {
         ring: Arc<KeyRing>,
         cache: LinkCache,
         pool: SigningPool,
+        budget: SignatureBudget,
         clock: Arc<dyn Clock>,
         meter: Arc<dyn Meter>,
         settings: LinkSettings,
     ) -> Self {
-        Self { inner: Arc::new(Inner { ring, cache, pool, clock, meter, settings }) }
+        Self { inner: Arc::new(Inner { ring, cache, pool, budget, clock, meter, settings }) }
     }
 
     /// The link of one file.
@@ -187,16 +132,50 @@ impl LinkService {
     /// # Errors
     /// Where it can't be signed.
     pub async fn link(&self, target: FileTarget) -> Result<Link, LinkError> {
-        Ok(self.file(&target).await?.link)
+        let made = self.files(vec![target]).await?.pop().ok_or(LinkError::NoKey)?;
+        Ok(made?.link)
     }
 
     /// The links of many files, in their order; what isn't cached is signed in parallel.
     ///
     /// # Errors
-    /// Where one of them can't be signed.
-    pub async fn files(&self, targets: &[FileTarget]) -> Result<Vec<FileLinks>, LinkError> {
-        let pending: Vec<_> = targets.iter().map(|target| self.file(target)).collect();
-        stream::iter(pending).buffered(CONCURRENT_SIGNATURES).try_collect().await
+    /// Where signing fails.
+    pub async fn files(&self, targets: Vec<FileTarget>) -> Result<Vec<FileOutcome>, LinkError> {
+        let now = self.now();
+        let inner = &self.inner;
+        let Some(key) = inner.ring.active(now) else {
+            return targets.iter().map(|target| inner.failed(target, LinkError::NoKey, now)).collect();
+        };
+        let mut made = Vec::with_capacity(targets.len());
+        let mut jobs = Jobs::new(&key);
+        for (index, target) in targets.into_iter().enumerate() {
+            let draft = match Draft::new(target, &inner.settings, now, &key, &inner.cache) {
+                Ok(draft) => draft,
+                Err((target, error)) => {
+                    made.push(Some(inner.failed(&target, error, now)?));
+                    continue;
+                }
+            };
+            inner.meter.links(LinkSource::Cache, draft.grants.len() - draft.missing());
+            inner.sign_ahead(&draft, now, &key);
+            if draft.missing() == 0 {
+                made.push(Some(inner.finish(&draft, now, &key)?));
+            } else {
+                made.push(None);
+                jobs.add(index, draft);
+            }
+        }
+        let under_way = inner.pool.threads().get() + 1;
+        let mut results = stream::iter(jobs.finished().into_iter().map(|job| self.sign(job, now, &key)))
+            .buffer_unordered(under_way);
+        while let Some(outcomes) = results.try_next().await? {
+            for (index, outcome) in outcomes {
+                if let Some(place) = made.get_mut(index) {
+                    *place = Some(outcome);
+                }
+            }
+        }
+        made.into_iter().map(|outcome| outcome.ok_or(LinkError::NoKey)).collect()
     }
 
     /// The links of a place that are ready. `None` while no key is active.
@@ -208,14 +187,27 @@ impl LinkService {
         Some(ReadyLinks { ready, key })
     }
 
-    /// A grant for everything that a pattern covers.
+    /// A grant for everything that a pattern under a place's root covers.
     ///
     /// # Errors
     /// Where it can't be signed.
-    pub async fn folder_grant(&self, resource: Resource) -> Result<Grant, LinkError> {
+    pub async fn folder_grant(&self, place: &Place, resource: Resource) -> Result<Grant, LinkError> {
         let now = self.now();
-        let key = self.active_key(now)?;
-        self.grant(resource, &self.inner.settings.life, now, &key).await
+        let inner = Arc::clone(&self.inner);
+        let Some(key) = inner.ring.active(now) else {
+            inner.meter.signing_failed();
+            return Err(LinkError::NoKey);
+        };
+        let mut draft = GrantDraft::new(resource, &inner.settings.life, now, &key, &inner.cache)?;
+        if draft.signature.is_none() {
+            inner.budget.take(place.lane(), 1).await;
+            let (pool, key) = (&self.inner.pool, Arc::clone(&key));
+            let job = move || inner.complete(&mut draft, &key).map(|()| draft);
+            draft = pool.run(place.lane(), job).await??;
+        } else {
+            self.inner.meter.links(LinkSource::Cache, 1);
+        }
+        draft.finish(&key).ok_or(LinkError::NoKey)
     }
 
     /// Now, in seconds since the Unix epoch.
@@ -224,117 +216,81 @@ impl LinkService {
         self.inner.clock.now().seconds()
     }
 
-    async fn file(&self, target: &FileTarget) -> Result<FileLinks, LinkError> {
-        match self.signed_file(target).await {
-            Err(error) if self.inner.settings.on_failure == OnFailure::Unsigned => {
-                tracing::error!(%error, "a link goes out unsigned, as signing.on_failure says");
-                Ok(self.unsigned_file(target))
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn signed_file(&self, target: &FileTarget) -> Result<FileLinks, LinkError> {
-        let now = self.now();
-        let key = self.active_key(now)?;
-        let settings = &self.inner.settings;
-        let life = if target.key.is_private() { &settings.private_life } else { &settings.life };
-        let whole = settings.scope == GrantScope::Asset && target.key.has_extension();
-        let mut grants = Vec::with_capacity(if whole { 1 } else { target.urls.len() });
-        let mut links = Vec::with_capacity(target.urls.len());
-        for (index, url) in target.urls.iter().enumerate() {
-            if !whole || index == 0 {
-                let resource = if whole { starred(url)? } else { Resource::exact(url) };
-                grants.push(self.grant(resource, life, now, &key).await?);
-            }
-            let grant = grants.last().ok_or(LinkError::NoKey)?;
-            links.push(grant.link(url).map_err(|error| LinkError::Grant(error.to_string()))?);
-        }
-        let expires = grants.iter().map(Grant::expires).min().unwrap_or(now);
-        let fresh = grants.iter().map(|grant| life.fresh(grant.expires(), now));
-        let fresh = fresh.fold(0..u64::MAX, |all, one| all.start.max(one.start)..all.end.min(one.end));
-        let mut links = links.into_iter();
-        let url = links.next().unwrap_or_default();
-        let cache_until = life.cache_until(expires);
-        let max_age = cache_until.saturating_sub(now);
-        let derivatives = target.widths.iter().copied().zip(links).collect();
-        let signed = Some(SignedBy { key, grants: grants.len(), fresh });
-        Ok(FileLinks { link: Link { url, expires, max_age }, derivatives, cache_until, signed })
-    }
-
-    fn unsigned_file(&self, target: &FileTarget) -> FileLinks {
-        let now = self.now();
-        let mut urls = target.urls.iter().map(|url| url.as_str().to_owned());
-        let url = urls.next().unwrap_or_default();
-        let derivatives = target.widths.iter().copied().zip(urls).collect();
-        let link = Link { url, expires: now, max_age: 0 };
-        FileLinks { link, derivatives, cache_until: now, signed: None }
-    }
-
-    fn active_key(&self, now: u64) -> Result<Arc<RingKey>, LinkError> {
-        self.inner.ring.active(now).ok_or_else(|| {
-            self.inner.meter.signing_failed();
-            LinkError::NoKey
-        })
-    }
-
-    async fn grant(
+    /// Signs what is missing of a few files on a signing thread, when their tenant's turn has come.
+    async fn sign(
         &self,
-        resource: Resource,
-        life: &Life,
+        Job { lane, missing, mut drafts }: Job,
         now: u64,
         key: &Arc<RingKey>,
-    ) -> Result<Grant, LinkError> {
-        let expires = life.expires(resource.as_str(), now);
-        let digest = self.inner.cache.digest(resource.as_str(), expires, key);
-        let policy = until(resource, expires)?;
-        let signature = match self.inner.cache.get(digest).await {
-            Some(signature) => {
-                self.inner.meter.links(LinkSource::Cache, 1);
-                signature
+    ) -> Result<Vec<(usize, FileOutcome)>, LinkError> {
+        self.inner.budget.take(lane, missing).await;
+        let (inner, key) = (Arc::clone(&self.inner), Arc::clone(key));
+        let work = move || {
+            let mut outcomes = Vec::with_capacity(drafts.len());
+            for (index, draft) in &mut drafts {
+                let signed = draft.grants.iter_mut().try_for_each(|grant| inner.complete(grant, &key));
+                let outcome = match signed {
+                    Ok(()) => inner.finish(draft, now, &key)?,
+                    Err(error) => inner.failed(&draft.target, error, now)?,
+                };
+                outcomes.push((*index, outcome));
             }
-            None => {
-                self.inner.meter.links(LinkSource::Signed, 1);
-                self.inner.make(digest, key, &policy).await?
-            }
+            Ok(outcomes)
         };
-        if let Life::Window(window) = life {
-            self.sign_ahead(&policy, window, now, key);
-        }
-        Ok(Grant::from_parts(policy, key.id.clone(), key.hash, signature))
+        self.inner.pool.run(lane, work).await?
+    }
+}
+
+/// Cuts files into jobs of about a millisecond, each of one tenant.
+struct Jobs {
+    /// Signatures a job.
+    size: usize,
+    jobs: Vec<Job>,
+}
+
+struct Job {
+    lane: Lane,
+    missing: usize,
+    /// Files by their place in the answer.
+    drafts: Vec<(usize, Draft)>,
+}
+
+impl Jobs {
+    fn new(key: &RingKey) -> Self {
+        let size = usize::try_from(JOB_MICROS / key.private.cost_micros().max(1)).unwrap_or(1);
+        Self { size: size.clamp(1, SignatureBudget::MOST_AT_ONCE), jobs: Vec::new() }
     }
 
-    /// Shortly before a window ends, signs what is asked for in it for the next one as well, off
-    /// the request's path.
-    fn sign_ahead(&self, policy: &Policy, window: &Window, now: u64, key: &Arc<RingKey>) {
-        let step = window.step();
-        let until_roll = policy.expires().saturating_sub(now).saturating_sub(step);
-        if until_roll > lead(window) {
-            return;
+    fn add(&mut self, index: usize, draft: Draft) {
+        let (lane, missing) = (draft.target.lane(), draft.missing());
+        match self.jobs.last_mut() {
+            Some(job) if job.lane == lane && job.missing + missing <= self.size => {
+                job.missing += missing;
+                job.drafts.push((index, draft));
+            }
+            _ => self.jobs.push(Job { lane, missing, drafts: vec![(index, draft)] }),
         }
-        let expires = policy.expires() + step;
-        let digest = self.inner.cache.digest(policy.resource().as_str(), expires, key);
-        if self.inner.cache.holds(digest) {
-            return;
-        }
-        let Ok(next) = until(policy.resource().clone(), expires) else { return };
-        let (inner, key) = (Arc::clone(&self.inner), Arc::clone(key));
-        tokio::spawn(async move {
-            // A failure is counted and logged where it is made; the request to come tries again.
-            let _ = inner.make(digest, &key, &next).await;
-        });
+    }
+
+    fn finished(self) -> Vec<Job> {
+        self.jobs
     }
 }
 
 impl Inner {
-    async fn make(
-        &self,
-        digest: LinkDigest,
-        key: &Arc<RingKey>,
-        policy: &Policy,
-    ) -> Result<Signature, LinkError> {
-        let make = async {
-            let outcome = self.pool.sign(Arc::clone(key), policy.to_json()).await;
+    /// Makes a signature, where it isn't there yet. To be called on a signing thread alone: it may
+    /// wait for another one that makes the same.
+    fn complete(&self, draft: &mut GrantDraft, key: &Arc<RingKey>) -> Result<(), LinkError> {
+        if draft.signature.is_none() {
+            self.meter.links(LinkSource::Signed, 1);
+            draft.signature = Some(self.make(draft.digest, key, &draft.policy)?);
+        }
+        Ok(())
+    }
+
+    fn make(&self, digest: LinkDigest, key: &RingKey, policy: &Policy) -> Result<Signature, LinkError> {
+        let make = || {
+            let outcome = key.private.sign(policy.to_json().as_bytes(), key.hash);
             match &outcome {
                 Ok(_) => self.meter.signature(),
                 Err(error) => {
@@ -344,20 +300,53 @@ impl Inner {
             }
             outcome
         };
-        self.cache.get_or_make(digest, make).await.map_err(LinkError::Signing)
+        self.cache.get_or_make(digest, make).map_err(LinkError::Signing)
     }
-}
 
-fn until(resource: Resource, expires: u64) -> Result<Policy, PolicyError> {
-    Policy::custom(PolicyTerms { resource, expires, not_before: None, source_ip: None })
-}
+    fn finish(&self, draft: &Draft, now: u64, key: &Arc<RingKey>) -> Result<FileOutcome, LinkError> {
+        match draft.finish(&self.settings, now, key) {
+            Ok(links) => Ok(Ok(links)),
+            Err(error) => self.failed(&draft.target, error, now),
+        }
+    }
 
-fn parse(url: &str) -> Result<SignableUrl, LinkError> {
-    SignableUrl::parse(url).map_err(|error| LinkError::Grant(error.to_string()))
-}
+    /// What becomes of a file whose links can't be made.
+    fn failed(&self, target: &FileTarget, error: LinkError, now: u64) -> Result<FileOutcome, LinkError> {
+        if matches!(error, LinkError::NoKey) {
+            self.meter.signing_failed();
+        }
+        if self.settings.on_failure == OnFailure::Unsigned {
+            tracing::error!(%error, "a link goes out unsigned, as signing.on_failure says");
+            return Ok(Ok(target.unsigned(now)));
+        }
+        match error {
+            LinkError::Grant(reason) => Ok(Err(Unlinkable(reason))),
+            error => Err(error),
+        }
+    }
 
-fn starred(url: &SignableUrl) -> Result<Resource, LinkError> {
-    Resource::pattern(&format!("{}*", url.as_str())).map_err(|error| LinkError::Grant(error.to_string()))
+    /// Shortly before a window ends, signs what is asked for again in it for the next one as well, off
+    /// the request's path.
+    fn sign_ahead(self: &Arc<Self>, draft: &Draft, now: u64, key: &Arc<RingKey>) {
+        let Life::Window(window) = self.settings.life_of(draft.target.key()) else { return };
+        for GrantDraft { policy, .. } in draft.grants.iter().filter(|grant| grant.signature.is_some()) {
+            let step = window.step();
+            let until_roll = policy.expires().saturating_sub(now).saturating_sub(step);
+            if until_roll > lead(window) {
+                continue;
+            }
+            let (resource, expires) = (policy.resource().clone(), policy.expires() + step);
+            let digest = self.cache.digest(resource.as_str(), expires, key);
+            if self.cache.holds(digest) {
+                continue;
+            }
+            let terms = PolicyTerms { resource, expires, not_before: None, source_ip: None };
+            let Ok(next) = Policy::custom(terms) else { continue };
+            let (inner, key) = (Arc::clone(self), Arc::clone(key));
+            // A failure is counted and logged where it is made; the request to come tries again.
+            self.pool.run_idle(move || drop(inner.make(digest, &key, &next)));
+        }
+    }
 }
 
 /// An expiry as RFC 3339 in UTC.
@@ -375,6 +364,9 @@ pub enum LinkError {
     /// The key can't sign.
     #[error("signing failed: {0}")]
     Signing(#[source] Arc<SignError>),
+    /// The signing threads are gone.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
     /// The policy can't be written.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -385,3 +377,6 @@ pub enum LinkError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// What a job may take on a signing thread: others wait for it.
+const JOB_MICROS: u64 = 1_000;

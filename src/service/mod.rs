@@ -2,9 +2,9 @@
 //!
 //! 1. [`auth`]: who calls.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
-//! 3. [`key_ring`], [`signing_pool`], [`link_cache`], [`links`]: from a resource to a signed link.
-//!    [`fragments`]: links that are ready.
-//! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`]: whole documents.
+//! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
+//!    a resource to a signed link. [`fragments`]: links that are ready.
+//! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole documents.
 //!    [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
 //! 5. [`uploads`], [`assets`]: the life of a stored file. [`cursor`]: pages of them.
 //! 6. [`edge`]: what CloudFront does with a link.
@@ -17,8 +17,10 @@ pub mod auth;
 pub mod batch;
 pub mod cookies;
 pub mod cursor;
+pub mod document_body;
 pub mod documents;
 pub mod edge;
+mod file_links;
 pub mod fragments;
 pub mod key_ring;
 pub mod layout;
@@ -28,6 +30,7 @@ pub mod links;
 pub mod lookup;
 pub mod ports;
 pub mod resolve;
+pub mod signature_budget;
 pub mod signing_pool;
 pub mod uploads;
 
@@ -35,6 +38,7 @@ pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Views};
 pub use auth::{AuthError, Authenticator, Caller};
 pub use batch::{BatchItem, BatchLinks, BatchRequest, Subject};
 pub use cookies::{CookieError, CookieGrant, FolderCookies};
+pub use document_body::{Blocks, DocumentBody};
 pub use documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 pub use edge::{Edge, EdgeError};
 pub use links::{FileTarget, Link, LinkError, LinkService};

@@ -1,29 +1,50 @@
 //! Threads that sign, apart from those that serve.
 //!
 //! An RSA signature takes a quarter of a millisecond: on the async threads a cold document would
-//! hold up every other request. The queue is bounded by its users: each waits for its own
-//! signatures, and [`super::links`] has few of them under way at a time for one request.
+//! hold up every other request. Tenants take turns: however much one has asked for, another waits
+//! for no more than a job of each. The queue is bounded by its users: each waits for its own jobs,
+//! and [`super::links`] has few of them under way at a time for one request.
 
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use tokio::sync::oneshot;
 
-use super::key_ring::RingKey;
-use crate::cloudfront::{SignError, Signature};
-
 /// A fixed number of signing threads, which end with the pool.
 pub struct SigningPool {
-    jobs: Sender<Job>,
+    queue: Arc<Queue>,
+    threads: NonZeroUsize,
 }
 
-struct Job {
-    key: Arc<RingKey>,
-    message: String,
-    answer: oneshot::Sender<Result<Signature, SignError>>,
+/// Whose turn it is: each tenant has a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Lane(pub u64);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Queue {
+    state: Mutex<State>,
+    change: Condvar,
 }
+
+#[derive(Default)]
+struct State {
+    lanes: HashMap<Lane, VecDeque<Job>>,
+    /// The lanes that have jobs, the next one first.
+    turns: VecDeque<Lane>,
+    /// Jobs that nobody waits for.
+    idle: VecDeque<Job>,
+    closed: bool,
+}
+
+/// The pool's thread is gone, or the job has failed in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signing threads don't answer")]
+pub struct PoolError;
 
 impl SigningPool {
     /// Starts the threads.
@@ -31,35 +52,185 @@ impl SigningPool {
     /// # Errors
     /// Where the system gives no thread.
     pub fn start(threads: NonZeroUsize) -> std::io::Result<Self> {
-        let (jobs, queue) = channel();
-        let queue = Arc::new(Mutex::new(queue));
+        let queue = Arc::new(Queue::default());
         for index in 0..threads.get() {
             let queue = Arc::clone(&queue);
-            thread::Builder::new().name(format!("sign-{index}")).spawn(move || work(&queue))?;
+            thread::Builder::new().name(format!("sign-{index}")).spawn(move || queue.work())?;
         }
-        Ok(Self { jobs })
+        Ok(Self { queue, threads })
     }
 
-    /// Signs a policy. Dropping the future takes the job out of the queue, unless it has begun.
+    /// How many threads sign.
+    #[must_use]
+    pub fn threads(&self) -> NonZeroUsize {
+        self.threads
+    }
+
+    /// Does a job of a lane on one of the threads. Dropping the future takes the job out of the
+    /// queue, unless it has begun.
     ///
     /// # Errors
-    /// Where the key can't sign it.
-    pub async fn sign(&self, key: Arc<RingKey>, message: String) -> Result<Signature, SignError> {
+    /// Where the job doesn't end.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PoolError> {
         let (answer, answered) = oneshot::channel();
-        self.jobs.send(Job { key, message, answer }).map_err(|_| SignError::Crypto)?;
-        answered.await.map_err(|_| SignError::Crypto)?
+        let job = move || {
+            if !answer.is_closed() {
+                // Where nobody waits any more, the request was cancelled meanwhile.
+                let _ = answer.send(job());
+            }
+        };
+        self.queue.push(lane, Box::new(job));
+        answered.await.map_err(|_| PoolError)
+    }
+
+    /// Does a job that nobody waits for, when there is nothing else to do; not at all where
+    /// [`MOST_IDLE`] of them are there.
+    pub fn run_idle(&self, job: impl FnOnce() + Send + 'static) {
+        let mut state = self.queue.state();
+        if state.idle.len() < MOST_IDLE {
+            state.idle.push_back(Box::new(job));
+            drop(state);
+            self.queue.change.notify_one();
+        }
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>) {
-    loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
-        if job.answer.is_closed() {
-            continue;
+impl Drop for SigningPool {
+    fn drop(&mut self) {
+        self.queue.state().closed = true;
+        self.queue.change.notify_all();
+    }
+}
+
+impl Queue {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, lane: Lane, job: Job) {
+        let mut state = self.state();
+        let jobs = state.lanes.entry(lane).or_default();
+        jobs.push_back(job);
+        if jobs.len() == 1 {
+            state.turns.push_back(lane);
         }
-        let signature = job.key.private.sign(job.message.as_bytes(), job.key.hash);
-        // Nobody waits any more: the request was cancelled meanwhile.
-        let _ = job.answer.send(signature);
+        drop(state);
+        self.change.notify_one();
+    }
+
+    /// The next job: the first of the lane whose turn it is, else one that nobody waits for. `None`
+    /// when the pool has gone.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if let Some(lane) = state.turns.pop_front() {
+                let jobs = state.lanes.get_mut(&lane);
+                let job = jobs.and_then(|jobs| jobs.pop_front().map(|job| (job, jobs.is_empty())));
+                match job {
+                    Some((_, true)) => drop(state.lanes.remove(&lane)),
+                    _ => state.turns.push_back(lane),
+                }
+                if let Some((job, _)) = job {
+                    return Some(job);
+                }
+            } else if state.closed {
+                return None;
+            } else if let Some(job) = state.idle.pop_front() {
+                return Some(job);
+            } else {
+                state = self.change.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            // A job that panics answers nobody, which is an error to whom it belongs; the thread goes on.
+            let _ = catch_unwind(AssertUnwindSafe(job));
+        }
+    }
+}
+
+/// How many jobs that nobody waits for may be there.
+const MOST_IDLE: usize = 4_096;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn lanes_take_turns_however_long_they_are() {
+        let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        pool.run_idle(move || gate.recv().unwrap());
+        let noted = |lane, index| {
+            let order = Arc::clone(&order);
+            move || order.lock().unwrap().push((lane, index))
+        };
+        pool.run_idle(noted(0, 0));
+        let large = (0..100).map(|index| pool.run(Lane(1), noted(1, index)));
+        let large = futures_util::future::join_all(large);
+        let small = (0..2).map(|index| pool.run(Lane(2), noted(2, index)));
+        let small = futures_util::future::join_all(small);
+        let opened = async { open.send(()).unwrap() };
+        futures_util::future::join3(large, small, opened).await;
+        while order.lock().unwrap().len() < 103 {
+            tokio::task::yield_now().await;
+        }
+        let order = order.lock().unwrap();
+        assert_eq!(order[..4], [(1, 0), (2, 0), (1, 1), (2, 1)]);
+        assert_eq!(order[102], (0, 0), "what nobody waits for comes last");
+    }
+
+    #[tokio::test]
+    async fn what_is_cancelled_before_it_begins_is_not_done() {
+        let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        pool.run_idle(move || gate.recv().unwrap());
+        let done = Arc::new(Mutex::new(0));
+        let job = || {
+            let done = Arc::clone(&done);
+            move || *done.lock().unwrap() += 1
+        };
+        assert!(pool.run(Lane(1), job()).now_or_never().is_none());
+        open.send(()).unwrap();
+        pool.run(Lane(1), job()).await.unwrap();
+        assert_eq!(*done.lock().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_is_an_error_and_the_thread_goes_on() {
+        let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
+        let panicked = pool.run(Lane(1), || assert_eq!(1, 2, "a job of this test")).await;
+        assert_eq!(panicked, Err(PoolError));
+        assert_eq!(pool.run(Lane(1), || 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn no_more_than_so_many_jobs_that_nobody_waits_for_are_kept() {
+        let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let closed = pool.run(Lane(9), move || gate.recv().unwrap());
+        let done = Arc::new(Mutex::new(0));
+        let rest = async {
+            for _ in 0..MOST_IDLE + 5 {
+                let done = Arc::clone(&done);
+                pool.run_idle(move || *done.lock().unwrap() += 1);
+            }
+            open.send(()).unwrap();
+        };
+        futures_util::future::join(closed, rest).await.0.unwrap();
+        while *done.lock().unwrap() < MOST_IDLE {
+            tokio::task::yield_now().await;
+        }
+        pool.run(Lane(1), || ()).await.unwrap();
+        assert_eq!(*done.lock().unwrap(), MOST_IDLE);
     }
 }

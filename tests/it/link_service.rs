@@ -12,6 +12,7 @@ use signet::service::layout::{Layout, Place, Template};
 use signet::service::link_cache::LinkCache;
 use signet::service::links::{FileLinks, GrantScope, Life, LinkSettings, OnFailure};
 use signet::service::ports::{Clock, LinkSource, Meter};
+use signet::service::signature_budget::SignatureBudget;
 use signet::service::signing_pool::SigningPool;
 use signet::service::{FileTarget, LinkError, LinkService};
 
@@ -68,6 +69,7 @@ fn service(keys: Vec<RingKey>, scope: GrantScope, on_failure: OnFailure) -> (Arc
         Arc::new(KeyRing::new(keys).unwrap()),
         LinkCache::new(1 << 20, [7; 16]),
         SigningPool::start(NonZeroUsize::new(2).unwrap()).unwrap(),
+        SignatureBudget::unlimited(),
         Arc::clone(&world) as Arc<dyn Clock>,
         Arc::clone(&world) as Arc<dyn Meter>,
         LinkSettings { private_life: life.clone(), life, scope, on_failure },
@@ -145,18 +147,54 @@ async fn one_signature_of_scope_asset_serves_a_file_and_its_derivatives() {
     let (_, links, place) = service(one_key(), GrantScope::Asset, OnFailure::Refuse);
     let derivatives = Derivatives::new(vec![320, 640, 1280], "jpg").unwrap();
     let of = |key: &str| FileTarget::new(&place, ObjectKey::parse(key).unwrap(), Some(&derivatives)).unwrap();
-    let made = links.files(&[of("a/b.jpg")]).await.unwrap();
-    assert_eq!((signatures(&made[0]), made[0].derivatives.len()), (1, 3));
+    let made = links.files(vec![of("a/b.jpg")]).await.unwrap().pop().unwrap().unwrap();
+    assert_eq!((signatures(&made), made.derivatives.len()), (1, 3));
     let key = verify::public_key(file("vectors/rsa-public"));
-    verify::assert_served(&made[0].link.url, &key, START);
-    for (width, link) in &made[0].derivatives {
+    verify::assert_served(&made.link.url, &key, START);
+    for (width, link) in &made.derivatives {
         assert!(link.contains(&format!("/a/b.jpg.{width}.jpg?Policy=")), "{link}");
         verify::assert_served(link, &key, START);
     }
     // A name without an extension could be the beginning of other files' names.
-    let made = links.files(&[of("a/b")]).await.unwrap();
-    assert_eq!(signatures(&made[0]), 4);
-    assert!(made[0].link.url.contains("?Expires="));
+    let made = links.files(vec![of("a/b")]).await.unwrap().pop().unwrap().unwrap();
+    assert_eq!(signatures(&made), 4);
+    assert!(made.link.url.contains("?Expires="));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cancelled_is_signed_no_further_and_what_was_made_is_kept() {
+    let (world, links, place) = service(one_key(), GrantScope::Url, OnFailure::Refuse);
+    let targets: Vec<_> = (0..20_000).map(|index| target(&place, &format!("{index}.jpg"))).collect();
+    let signing = tokio::spawn({
+        let (links, targets) = (links.clone(), targets.clone());
+        async move { links.files(targets).await.map(|made| made.len()) }
+    });
+    while world.signatures() < 20 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    signing.abort();
+    assert!(signing.await.unwrap_err().is_cancelled());
+    // A job that nobody waits for any more is dropped, so this one comes after whatever had begun.
+    links.link(target(&place, "last.jpg")).await.unwrap();
+    let made = world.signatures();
+    assert!(made < 2_000, "{made} of 20,000 signatures");
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert!(world.signatures() <= made + 20, "signing goes on: {} after {made}", world.signatures());
+    let before = world.signatures();
+    links.files(targets[..4].to_vec()).await.unwrap();
+    assert_eq!(world.signatures(), before, "the first ones are cached");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_would_be_too_long_is_refused_alone() {
+    let (_, links, place) = service(one_key(), GrantScope::Url, OnFailure::Refuse);
+    let long = place.own_url(&format!("{}a.jpg?{}", place.root(), "q".repeat(7_900))).unwrap();
+    let targets =
+        vec![target(&place, "a.jpg"), FileTarget::of_url(&place, long.clone()), target(&place, "b.jpg")];
+    let made: Vec<bool> = links.files(targets).await.unwrap().iter().map(Result::is_ok).collect();
+    assert_eq!(made, [true, false, true]);
+    let alone = links.link(FileTarget::of_url(&place, long)).await;
+    assert!(matches!(&alone, Err(LinkError::Grant(reason)) if reason.contains("8192")), "{alone:?}");
 }
 
 /// How many different signatures the links of a file have.

@@ -15,6 +15,7 @@ use signet::service::layout::{Layout, Place, Template};
 use signet::service::link_cache::LinkCache;
 use signet::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use signet::service::ports::{Clock, NoMeter};
+use signet::service::signature_budget::SignatureBudget;
 use signet::service::signing_pool::SigningPool;
 
 const START: u64 = 1_800_000_000;
@@ -62,7 +63,7 @@ async fn sign((documents, place): &(Documents, Place)) -> (String, Option<u64>) 
     let signed =
         documents.sign_at(place, None, Bytes::from(input), DocumentOptions::default()).await.unwrap();
     assert_eq!((signed.found, signed.signed), (10, 10));
-    (String::from_utf8(signed.bytes.to_vec()).unwrap(), signed.max_age)
+    (String::from_utf8(signed.body.to_bytes().to_vec()).unwrap(), signed.max_age)
 }
 
 fn documents(ring: &Arc<KeyRing>, clock: &Arc<Hands>, scope: GrantScope) -> (Documents, Place) {
@@ -73,6 +74,7 @@ fn documents(ring: &Arc<KeyRing>, clock: &Arc<Hands>, scope: GrantScope) -> (Doc
         Arc::clone(ring),
         LinkCache::new(10_000_000, [1; 16]),
         SigningPool::start(NonZeroUsize::MIN).unwrap(),
+        SignatureBudget::unlimited(),
         Arc::clone(clock) as Arc<dyn Clock>,
         Arc::new(NoMeter),
         LinkSettings {

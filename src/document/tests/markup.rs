@@ -132,7 +132,7 @@ fn a_link_is_encoded_for_the_quotes_around_it() {
     let input = format!(r#""<a href='{ROOT}a'><a href=\"{ROOT}b\"><a href={ROOT}c>""#);
     let link = Links::new("'\"&<\\", 1);
     let signed = scanned(&input, &rules()).splice(&[Ok(link.clone()), Ok(link.clone()), Ok(link)]);
-    let html: String = serde_json::from_slice(&signed.bytes).unwrap();
+    let html: String = serde_json::from_slice(&signed.bytes()).unwrap();
     assert_eq!(html, r#"<a href='&#39;&quot;&amp;<\'><a href="'&quot;&amp;<\"><a href="'&quot;&amp;<\">"#);
 }
 

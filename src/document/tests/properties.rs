@@ -178,7 +178,7 @@ pub(super) fn assert_only_links_change(input: &str) {
     let scan = scanned(input, &rules());
     let link = Links::new(MARK, 0);
     let answers: Vec<_> = scan.wants().iter().map(|_| Ok(link.clone())).collect();
-    let signed = String::from_utf8(scan.splice(&answers).bytes.into_owned()).unwrap();
+    let signed = String::from_utf8(scan.splice(&answers).bytes().into_owned()).unwrap();
     let pieces = pieces(&signed);
     assert_eq!(pieces.len(), scan.wants().len() + 1);
     let (first, last) = (pieces.first().unwrap(), pieces.last().unwrap());
@@ -224,7 +224,7 @@ proptest! {
     #[test]
     fn with_no_answers_a_document_comes_back_as_it_is(input in document()) {
         let scan = scanned(&input, &rules());
-        prop_assert_eq!(&*scan.splice(&[]).bytes, input.as_bytes());
+        prop_assert_eq!(&*scan.splice(&[]).bytes(), input.as_bytes());
     }
 
     #[test]
@@ -270,7 +270,7 @@ proptest! {
                 prop_assert!(theirs);
                 let answers = answers(&scan);
                 let signed = scan.splice(&answers);
-                prop_assert!(serde_json::from_slice::<IgnoredAny>(&signed.bytes).is_ok());
+                prop_assert!(serde_json::from_slice::<IgnoredAny>(&signed.bytes()).is_ok());
                 prop_assert_eq!(scan.rows(&answers).len(), signed.found);
             }
             // serde_json skips strings without a look at surrogates; one that lost its half is refused here.

@@ -292,7 +292,7 @@ fn a_document_that_does_not_change_is_not_copied() {
     ] {
         let scan = scanned(input, &rules());
         assert!(
-            matches!(scan.splice(&answers(&scan)).bytes, Cow::Borrowed(bytes) if bytes == input.as_bytes())
+            matches!(scan.splice(&answers(&scan)).bytes(), Cow::Borrowed(bytes) if bytes == input.as_bytes())
         );
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn sign(input: &str, rules: &Rules) -> String {
     let scan = scanned(input, rules);
     let signed = scan.splice(&answers(&scan));
     assert_eq!(signed.found, signed.signed + signed.unsigned);
-    String::from_utf8(signed.bytes.into_owned()).unwrap()
+    String::from_utf8(signed.bytes().into_owned()).unwrap()
 }
 
 /// `sign` with the shortest links, so that a test can say what it expects.

@@ -59,7 +59,11 @@ impl From<LinkError> for Problem {
     fn from(error: LinkError) -> Self {
         match error {
             LinkError::Store(error) => error.into(),
-            LinkError::NoKey | LinkError::Signing(_) | LinkError::Policy(_) | LinkError::Grant(_) => {
+            LinkError::NoKey
+            | LinkError::Signing(_)
+            | LinkError::Pool(_)
+            | LinkError::Policy(_)
+            | LinkError::Grant(_) => {
                 Self::new(Kind::SigningUnavailable, "no link can be signed now; try again").caused_by(&error)
             }
         }

@@ -46,13 +46,14 @@ pub(super) async fn sign(
     answer(signed, options, content_type)
 }
 
-/// `{"document":…,"media":[…]}` in pieces, with the document's bytes as they are.
-pub(super) fn wrapped(signed: SignedDocument) -> Result<[Bytes; 4], Problem> {
-    let rows = serde_json::to_vec(&signed.rows)
-        .map_err(|error| Problem::new(Kind::Internal, "the report can't be written").caused_by(&error))?;
+/// What stands before and after a document in a report: `{"document":…,"media":[…]}`. The
+/// document's bytes are as they are.
+pub(super) fn wrapping(signed: &SignedDocument) -> Result<(&'static [u8], Vec<u8>), Problem> {
     let mut tail = b",\"media\":".to_vec();
-    tail.extend_from_slice(&rows);
-    Ok([Bytes::from_static(b"{\"document\":"), signed.bytes, tail.into(), Bytes::from_static(b"}")])
+    serde_json::to_writer(&mut tail, &signed.rows)
+        .map_err(|error| Problem::new(Kind::Internal, "the report can't be written").caused_by(&error))?;
+    tail.push(b'}');
+    Ok((b"{\"document\":", tail))
 }
 
 fn options(query: Option<&str>) -> Result<DocumentOptions, Problem> {
@@ -80,13 +81,12 @@ fn answer(
     let counts =
         format!("found={found}, signed={signed_sites}, unsigned={}", found.saturating_sub(signed_sites));
     let caching = Caching::of_links(signed.max_age.into_iter());
-    let (length, body) = if options.report {
-        let chunks = wrapped(signed)?;
-        let length: usize = chunks.iter().map(Bytes::len).sum();
-        (length, Body::from_stream(stream::iter(chunks.map(Ok::<_, std::convert::Infallible>))))
-    } else {
-        (signed.bytes.len(), Body::from(signed.bytes))
-    };
+    let (head, tail) = if options.report { wrapping(&signed)? } else { (&b""[..], Vec::new()) };
+    let length = head.len() + signed.body.len() + tail.len();
+    let around = |part: Bytes| (!part.is_empty()).then_some(part);
+    let head = around(Bytes::from_static(head)).into_iter();
+    let blocks = head.chain(signed.body.into_blocks()).chain(around(tail.into()));
+    let body = Body::from_stream(stream::iter(blocks.map(Ok::<_, std::convert::Infallible>)));
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     let json = HeaderValue::from_static("application/json");
@@ -108,10 +108,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::service::DocumentBody;
 
     fn signed(bytes: &'static [u8]) -> SignedDocument {
         SignedDocument {
-            bytes: Bytes::from_static(bytes),
+            body: DocumentBody::unchanged(Bytes::from_static(bytes)),
             found: 12,
             signed: 11,
             max_age: Some(90),

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use futures_util::{Stream, StreamExt, stream};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
-use super::documents::wrapped;
+use super::documents::wrapping;
 use super::lines::{Content, Line, Lines};
 use crate::http::Api;
 use crate::http::answer::Caching;
@@ -18,7 +18,7 @@ use crate::http::body;
 use crate::http::observe::RequestContext;
 use crate::http::problem::Problem;
 use crate::service::ports::ByteStream;
-use crate::service::{Caller, DocumentOptions};
+use crate::service::{Blocks, Caller, DocumentOptions};
 
 /// Signs each line.
 #[derive(Clone)]
@@ -40,12 +40,12 @@ impl LineSigner {
             async move {
                 let (mut input, mut lines) = state?;
                 let batch = Batch::read(&mut input, &mut lines).await;
-                let mut chunks: Vec<Bytes> =
-                    join_all(batch.lines.into_iter().map(|line| signer.line(line))).await.concat();
+                let signing = batch.lines.into_iter().map(|line| signer.line(line));
+                let mut parts: Vec<Part> = join_all(signing).await.into_iter().flatten().collect();
                 if let Some(problem) = batch.end.as_ref().and_then(|end| end.as_ref().err()) {
-                    chunks.push(signer.problem(problem));
+                    parts.push(signer.problem(problem));
                 }
-                Some((chunks, batch.end.is_none().then_some((input, lines))))
+                Some((parts, batch.end.is_none().then_some((input, lines))))
             }
         });
         let mut response = Response::new(Body::from_stream(chunks(batches)));
@@ -54,33 +54,55 @@ impl LineSigner {
         response
     }
 
-    async fn line(&self, line: Line) -> Vec<Bytes> {
-        let mut chunks = match line.content {
-            Content::Blank(bytes) => vec![bytes],
+    async fn line(&self, line: Line) -> Vec<Part> {
+        let mut parts = match line.content {
+            Content::Blank(bytes) => vec![Part::Bytes(bytes)],
             Content::TooLong => vec![self.problem(&body::too_large(self.api.limits.document_bytes))],
             Content::Document(bytes) => self.document(bytes).await,
         };
         if line.ended {
-            chunks.push(Bytes::from_static(b"\n"));
+            parts.push(Part::Bytes(Bytes::from_static(b"\n")));
         }
-        chunks
+        parts
     }
 
-    async fn document(&self, bytes: Bytes) -> Vec<Bytes> {
+    async fn document(&self, bytes: Bytes) -> Vec<Part> {
         let signing = self.api.services.documents.sign(&self.caller, bytes, self.options);
         match self.api.in_time(signing).await {
-            Ok(signed) if self.options.report => match wrapped(signed) {
-                Ok(chunks) => chunks.into(),
+            Ok(signed) if self.options.report => match wrapping(&signed) {
+                Ok((head, tail)) => vec![
+                    Part::Bytes(Bytes::from_static(head)),
+                    Part::Document(signed.body.into_blocks()),
+                    Part::Bytes(tail.into()),
+                ],
                 Err(problem) => vec![self.problem(&problem)],
             },
-            Ok(signed) => vec![signed.bytes],
+            Ok(signed) => vec![Part::Document(signed.body.into_blocks())],
             Err(problem) => vec![self.problem(&problem)],
         }
     }
 
-    fn problem(&self, problem: &Problem) -> Bytes {
+    fn problem(&self, problem: &Problem) -> Part {
         problem.log();
-        problem.to_json(&self.context).into()
+        Part::Bytes(problem.to_json(&self.context).into())
+    }
+}
+
+/// A part of the answer.
+enum Part {
+    Bytes(Bytes),
+    /// Put together while it is sent.
+    Document(Blocks),
+}
+
+impl Iterator for Part {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Bytes(bytes) => Some(std::mem::take(bytes)).filter(|bytes| !bytes.is_empty()),
+            Self::Document(blocks) => blocks.next(),
+        }
     }
 }
 
@@ -125,25 +147,37 @@ impl Batch {
     }
 }
 
-fn chunks(batches: impl Stream<Item = Vec<Bytes>>) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    batches.flat_map(|chunks| stream::iter(joined(chunks).into_iter().map(Ok)))
+fn chunks(batches: impl Stream<Item = Vec<Part>>) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    batches.flat_map(|parts| stream::iter(Joined::new(parts.into_iter().flatten()).map(Ok)))
 }
 
 /// The same bytes in as few pieces as can be had without copying large ones: each piece is a
 /// write of its own.
-fn joined(chunks: Vec<Bytes>) -> Vec<Bytes> {
-    let (mut pieces, mut small) = (Vec::new(), Vec::new());
-    for chunk in chunks {
-        if chunk.len() < SMALL_BYTES {
-            small.extend_from_slice(&chunk);
-        } else {
-            pieces.push(std::mem::take(&mut small).into());
-            pieces.push(chunk);
-        }
+struct Joined<I> {
+    pieces: I,
+    small: Vec<u8>,
+    large: Option<Bytes>,
+}
+
+impl<I: Iterator<Item = Bytes>> Joined<I> {
+    fn new(pieces: I) -> Self {
+        Self { pieces, small: Vec::new(), large: None }
     }
-    pieces.push(small.into());
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
+}
+
+impl<I: Iterator<Item = Bytes>> Iterator for Joined<I> {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        while self.large.is_none() && self.small.len() < SMALL_BYTES {
+            match self.pieces.next() {
+                Some(piece) if piece.len() >= SMALL_BYTES => self.large = Some(piece),
+                Some(piece) => self.small.extend_from_slice(&piece),
+                None => break,
+            }
+        }
+        if self.small.is_empty() { self.large.take() } else { Some(std::mem::take(&mut self.small).into()) }
+    }
 }
 
 /// Lines that are signed together.
@@ -193,16 +227,10 @@ mod tests {
     fn small_pieces_are_joined_and_large_ones_kept() {
         let large = Bytes::from(vec![b'x'; SMALL_BYTES]);
         let tiny = Bytes::from_static(b"y");
-        let pieces = joined(vec![
-            tiny.clone(),
-            tiny.clone(),
-            large.clone(),
-            large.clone(),
-            Bytes::new(),
-            tiny.clone(),
-        ]);
-        assert_eq!(pieces, [Bytes::from_static(b"yy"), large.clone(), large, tiny]);
-        assert!(joined(vec![Bytes::new()]).is_empty());
+        let joined = |pieces: &[&Bytes]| Joined::new(pieces.iter().copied().cloned()).collect::<Vec<Bytes>>();
+        let pieces = joined(&[&tiny, &tiny, &large, &large, &Bytes::new(), &tiny]);
+        assert_eq!(pieces, [&Bytes::from_static(b"yy"), &large, &large, &tiny]);
+        assert!(joined(&[&Bytes::new()]).is_empty());
     }
 
     #[tokio::test]
