@@ -24,34 +24,55 @@
 //! - HTML attributes count once (the first of a name), `data-media-key` only where it is not empty; in
 //!   `noscript` they count.
 //!
+//! Signing in process, without a server or a runtime (`service::documents` adds caches, threads and
+//! the rules of a tenant's root):
+//!
 //! ```
-//! use signet::document::{Limits, Links, MediaHost, Profile, References, Rules, Want, scan};
+//! use std::error::Error;
+//!
+//! use signet::cloudfront::{Grant, NonceMode, Policy, PrivateKey, Resource, SignableUrl, Window};
+//! use signet::document::{Limits, Links, MediaHost, Profile, Reason, References, Rules, Want, scan};
+//! use signet::media::ObjectKey;
+//!
+//! let key = PrivateKey::from_pem(include_bytes!("../../tests/vectors/rsa.pem"), NonceMode::Random)?;
+//! let (window, now) = (Window::new(300)?, 1_800_000_000);
+//! let sign = |object: &str| -> Result<Links, Box<dyn Error>> {
+//!     let path = ObjectKey::parse(object)?.encoded();
+//!     let url = SignableUrl::parse(&format!("https://media.example.com/vivreal-demo/{path}"))?;
+//!     let expires = window.expires(url.as_str(), now);
+//!     let policy = Policy::canned(Resource::exact(&url), expires)?;
+//!     let grant = Grant::sign(policy, &key, "K2JCJMDEHXQW5F".parse()?, key.default_hash())?;
+//!     Ok(Links::new(&grant.link(&url)?, expires))
+//! };
 //!
 //! let rules = Rules {
 //!     profile: Profile::vivreal(),
 //!     hosts: vec![MediaHost::host("media.example.com")],
-//!     references: References::Inline,
+//!     references: References::Leave,
 //!     limits: Limits::default(),
 //! };
-//! let scan = scan(br#"{"logo": {"key": "a/logo.png", "name": "Logo"}}"#, &rules)?;
+//! let input = br#"{"logo": {"key": "a/logo one.png", "name": "Logo"}, "price": 1.0}"#;
+//! let scan = scan(input, &rules)?;
 //! let answers: Vec<_> = scan
 //!     .wants()
 //!     .iter()
 //!     .map(|want| match want {
-//!         Want::File { key, .. } => {
-//!             let link = format!("https://media.example.com/{key}?Signature=…");
-//!             Ok(Links::new(&link, 1_900_000_000))
-//!         }
-//!         Want::Asset { .. } | Want::Url { .. } => Err(signet::document::Reason::Unknown),
+//!         Want::File { key, .. } => sign(key).map_err(|_| Reason::InvalidKey),
+//!         Want::Asset { .. } | Want::Url { .. } => Err(Reason::Unknown),
 //!     })
 //!     .collect();
 //! let signed = scan.splice(&answers);
-//! assert_eq!(
-//!     String::from_utf8_lossy(&signed.bytes()),
-//!     r#"{"logo": {"key": "a/logo.png", "name": "Logo","currentFile":{"name":"Logo","source":"https://media.example.com/a/logo.png?Signature=…"}}}"#
-//! );
+//!
 //! assert_eq!((signed.found, signed.signed), (1, 1));
-//! # Ok::<(), signet::document::ScanError>(())
+//! let text = String::from_utf8(signed.bytes().into_owned())?;
+//! let (before, after) = text.split_once("https://").ok_or("no link")?;
+//! assert_eq!(
+//!     before,
+//!     r#"{"logo": {"key": "a/logo one.png", "name": "Logo","currentFile":{"name":"Logo","source":""#
+//! );
+//! assert!(after.starts_with("media.example.com/vivreal-demo/a/logo%20one.png?Expires=1800000"));
+//! assert!(after.ends_with(r#"&Key-Pair-Id=K2JCJMDEHXQW5F"}}, "price": 1.0}"#));
+//! # Ok::<(), Box<dyn Error>>(())
 //! ```
 
 mod answer;

@@ -1,6 +1,7 @@
 //! Documents that are too large, too deep, no JSON, or of another type: each a clear problem.
 
 use std::io::Write as _;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use async_compression::Level;
@@ -8,7 +9,7 @@ use async_compression::tokio::bufread::{BrotliEncoder, GzipEncoder, ZstdEncoder}
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
-use crate::support::http::{Answer, post, send};
+use crate::support::http::{Answer, get, post, send};
 use crate::support::splices::changes;
 use crate::support::{Node, fresh_dev};
 
@@ -59,6 +60,30 @@ async fn a_compressed_document_is_signed_and_a_bomb_is_refused() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn compressed_lines_are_signed_and_what_is_cut_off_ends_with_a_problem() {
+    let (_folder, node) = fresh_dev();
+    let line = r#"{"logo":{"key":"a/logo.png","name":"Logo"}}"#;
+    let plain = format!("{line}\n[\n").repeat(2_000);
+    for encoding in ENCODINGS {
+        let headers = [("content-type", "application/x-ndjson"), ("content-encoding", encoding)];
+        let mut body = compress(encoding, plain.as_bytes()).await;
+        let answer = send_as(&node, &headers, body.clone()).await;
+        let text = answer.text();
+        let answers: Vec<&str> = text.lines().collect();
+        assert_eq!((answer.status, answers.len()), (200, 4_000), "{encoding}");
+        for pair in answers.chunks(2) {
+            assert_eq!(changes(line.as_bytes(), pair[0].as_bytes()).len(), 1, "{encoding}");
+            assert!(pair[1].contains("urn:signet:problem:malformed-json"), "{encoding}");
+        }
+        body.truncate(body.len() / 2);
+        let cut = send_as(&node, &headers, body).await;
+        let text = cut.text();
+        let last = text.lines().last().unwrap();
+        assert!(cut.status == 200 && last.contains("urn:signet:problem:corrupt-body"), "{encoding}: {last}");
+    }
+}
+
 /// Sends a head and a part of a body by hand, and reads the answer.
 fn by_hand(node: &Node, length: &str, body: &[u8]) -> String {
     let mut request = Vec::new();
@@ -96,6 +121,58 @@ async fn a_body_over_the_limit_is_refused_with_its_length_said_or_not() {
             answer.contains("urn:signet:problem:body-too-large") && answer.contains("\"limit\":16777216")
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_whose_link_would_be_too_long_stays_alone_unsigned() {
+    let (_folder, node) = fresh_dev();
+    let url = format!("https://media.vivreal.io/vivreal-demo/a.jpg?q={}", "x".repeat(7_900));
+    let file = json!({"key": "a/b.jpg", "type": "image"});
+    let answer = plain(&node, json!([url, file])).await;
+    assert_eq!((answer.status, answer.header("signet-media")), (200, "found=2, signed=1, unsigned=1"));
+    let signed: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(signed[0], url);
+    let url = format!("{}/media/v1/documents?strict=true", node.api);
+    let problem =
+        post(&url, &node.api_key, json!([signed[0]]).to_string()).await.assert_problem(422, "unsigned-media");
+    assert_eq!(problem["unsigned"][0]["reason"], "invalid_url");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_is_signed_for_no_further() {
+    let (_folder, node) = fresh_dev();
+    let files: Vec<Value> =
+        (0..15_000).map(|n| json!({"key": format!("cold/{n}.jpg"), "type": "image"})).collect();
+    let body = json!(files).to_string();
+    let mut socket = TcpStream::connect(node.api.strip_prefix("http://").unwrap()).unwrap();
+    write!(
+        socket,
+        "POST /media/v1/documents HTTP/1.1\r\nhost: x\r\nauthorization: {}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        node.api_key,
+        body.len()
+    )
+    .unwrap();
+    while signatures(&node).await < 50 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(socket);
+    let mut made = signatures(&node).await;
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let now = signatures(&node).await;
+        if now == made {
+            break;
+        }
+        made = now;
+    }
+    assert!(made < 15_000, "all {made} were signed for nobody");
+}
+
+async fn signatures(node: &Node) -> u64 {
+    let metrics = get(&format!("{}/metrics", node.admin), &[]).await.text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("signet_signatures_total "));
+    line.unwrap().parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -186,6 +186,30 @@ async fn what_is_cancelled_is_signed_no_further_and_what_was_made_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_one_link_does_not_wait_for_who_asks_for_thousands() {
+    let (world, links, place) = service(one_key(), GrantScope::Url, OnFailure::Refuse);
+    let template = || Template::parse("{key}").unwrap();
+    let other = Layout::new("https://media.vivreal.io", &[], template(), template()).place_of("w", "w");
+    let targets: Vec<_> = (0..4_000).map(|index| target(&place, &format!("{index}.jpg"))).collect();
+    let large = tokio::spawn({
+        let links = links.clone();
+        async move { links.files(targets).await.map(|made| made.len()) }
+    });
+    while world.signatures() < 20 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    // Another tenant first, then the same one: each waits for a few jobs, not for thousands.
+    for (place, key) in [(&other, "a.jpg"), (&place, "small.jpg")] {
+        let before = world.signatures();
+        links.link(target(place, key)).await.unwrap();
+        let meanwhile = world.signatures() - before;
+        assert!(meanwhile < 200, "{meanwhile} signatures came before {key} in {}", place.root());
+    }
+    assert!(!large.is_finished());
+    assert_eq!(large.await.unwrap().unwrap(), 4_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_would_be_too_long_is_refused_alone() {
     let (_, links, place) = service(one_key(), GrantScope::Url, OnFailure::Refuse);
     let long = place.own_url(&format!("{}a.jpg?{}", place.root(), "q".repeat(7_900))).unwrap();
