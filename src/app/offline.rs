@@ -7,6 +7,7 @@ use rand::RngExt;
 use super::StartError;
 use super::build::{check_origin, signing_pool};
 use crate::document::{Limits, MediaHost, Profile, References, Rules};
+use crate::service::Profiles;
 use crate::service::documents::Documents;
 use crate::service::key_ring::{KeyRing, RingKey};
 use crate::service::layout::{Layout, Place, Template};
@@ -31,6 +32,8 @@ pub struct Offline {
     pub bucket: String,
     /// The hosts on which media lies; the base's where none is named.
     pub hosts: Vec<String>,
+    /// What counts as media.
+    pub profile: Profile,
     /// What becomes of references.
     pub references: References,
 }
@@ -75,12 +78,13 @@ impl Offline {
             },
         );
         let rules = Rules {
-            profile: Profile::vivreal(),
+            profile: self.profile,
             hosts: hosts.iter().map(|host| MediaHost::origin(host)).collect(),
             references: self.references,
             limits: Limits { depth: 128, links: usize::MAX },
         };
-        Ok((Documents::new(rules, None, layout, links, Arc::new(NoMeter)), place))
+        let profiles = Profiles::only("--profile", rules);
+        Ok((Documents::new(profiles, None, layout, links, Arc::new(NoMeter)), place))
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 use super::key::{KeyArgs, SigningKey};
 use super::{CliError, Output, runtime};
 use crate::app::offline::Offline;
+use crate::app::profiles;
 use crate::document::References;
 use crate::service::documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 use crate::service::key_ring::RingKey;
@@ -31,6 +32,9 @@ pub struct Args {
     /// Host whose URLs are signed anew [default: the base's]; may be given several times
     #[arg(long = "host", value_name = "HOST")]
     hosts: Vec<String>,
+    /// What counts as media: vivreal, foundation, or a TOML file with the fields of [documents.profiles.NAME]
+    #[arg(long, value_name = "NAME|FILE", default_value = "vivreal")]
+    profile: String,
     /// What one signature covers: a URL, or a file with its derivatives
     #[arg(long, value_enum, default_value = "url")]
     grant_scope: Scope,
@@ -77,12 +81,13 @@ pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
     let (report, strict) = (args.report, args.strict);
     let ndjson = args.ndjson;
     let (documents, place) = offline(args, out)?;
-    let options = DocumentOptions { references: None, report, strict };
+    let options = DocumentOptions { report, strict, ..DocumentOptions::default() };
     let job = Job { runtime: runtime()?, documents, place, options, totals: Totals::default() };
     if ndjson { job.lines(BufReader::new(input), out) } else { job.whole(input, out) }
 }
 
 fn offline(args: Args, out: &mut Output) -> Result<(Documents, Place), CliError> {
+    let profile = profiles::of_argument(&args.profile).map_err(CliError::failed)?;
     let SigningKey { private, id, hash, life } = args.key.read(out)?;
     let offline = Offline {
         key: RingKey { public: private.public_key(), id, private, hash, not_before: 0, retire_at: None },
@@ -94,6 +99,7 @@ fn offline(args: Args, out: &mut Output) -> Result<(Documents, Place), CliError>
         base: args.base,
         bucket: args.bucket,
         hosts: args.hosts,
+        profile,
         references: match args.references {
             ReferencesArg::Inline => References::Inline,
             ReferencesArg::Object => References::Object,

@@ -13,12 +13,13 @@ use super::layout::{Layout, Place};
 use super::links::{FileLinks, FileTarget, LinkError, LinkService, expiry_text};
 use super::lookup::Lookup;
 use super::ports::{LinkSource, Meter};
+use super::profiles::{ProfileId, Profiles, UnknownProfile};
 use crate::document::{self, Answer, Kind, Links, Reason, References, Row, Rules, ScanError, Want};
-use crate::media::{Asset, Derivatives, ObjectKey};
+use crate::media::{Asset, Derivatives, ObjectKey, TenantId};
 
 /// Signs documents.
 pub struct Documents {
-    rules: Rules,
+    profiles: Profiles,
     lookup: Option<Lookup>,
     layout: Arc<Layout>,
     links: LinkService,
@@ -28,6 +29,8 @@ pub struct Documents {
 /// How a document is to be signed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DocumentOptions {
+    /// The profile; the tenant's, or the default, where nothing is said.
+    pub profile: Option<ProfileId>,
     /// What becomes of references; as configured where nothing is said.
     pub references: Option<References>,
     /// Whether rows for the report are wanted.
@@ -55,20 +58,26 @@ impl Documents {
     /// Joins the parts. Without a look-up, references stay as they are.
     #[must_use]
     pub fn new(
-        rules: Rules,
+        profiles: Profiles,
         lookup: Option<Lookup>,
         layout: Arc<Layout>,
         links: LinkService,
         meter: Arc<dyn Meter>,
     ) -> Self {
-        Self { rules, lookup, layout, links, meter }
+        Self { profiles, lookup, layout, links, meter }
+    }
+
+    /// The profiles that there are.
+    #[must_use]
+    pub fn profiles(&self) -> &Profiles {
+        &self.profiles
     }
 
     /// Signs a document for its tenant.
     ///
     /// # Errors
     /// Where it is no JSON, too deep, asks for too many links, or, in strict mode, where a site
-    /// stays unsigned.
+    /// stays unsigned; or where the tenant's profile isn't there.
     pub async fn sign(
         &self,
         caller: &Caller,
@@ -89,9 +98,7 @@ impl Documents {
         input: Bytes,
         options: DocumentOptions,
     ) -> Result<SignedDocument, DocumentError> {
-        let mut rules = self.rules.clone();
-        rules.references = options.references.unwrap_or(rules.references);
-        let scan = document::scan(&input, &rules)?;
+        let scan = document::scan(&input, self.rules(caller, options)?)?;
         let resolved = self.resolve(place, caller, scan.wants()).await?;
         let signed = scan.splice(&resolved.answers);
         let rows =
@@ -111,6 +118,18 @@ impl Documents {
             Cow::Owned(bytes) => Bytes::from(bytes),
         };
         Ok(SignedDocument { bytes, found, signed: signed_sites, max_age: resolved.max_age, rows })
+    }
+
+    /// By what a document is signed: the request's profile, or the tenant's, or the default.
+    fn rules(&self, caller: Option<&Caller>, options: DocumentOptions) -> Result<&Rules, DocumentError> {
+        let tenants = || {
+            let tenant = &caller?.tenant;
+            let error = |source| DocumentError::Profile { tenant: tenant.id.clone(), source };
+            Some(self.profiles.find(tenant.profile.as_deref()?).map_err(error))
+        };
+        let profile = options.profile.map(Ok).or_else(tenants).transpose()?;
+        let profile = profile.unwrap_or(self.profiles.default_profile());
+        Ok(self.profiles.rules(profile, options.references))
     }
 
     /// An answer for each want: ready ones are copied, the others made, each once.
@@ -284,6 +303,14 @@ pub enum DocumentError {
     /// It can't be read, or is too large in some way.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// The tenant has a profile that isn't there.
+    #[error("the profile of the tenant {tenant}: {source}")]
+    Profile {
+        /// The tenant.
+        tenant: TenantId,
+        /// Which profile, and which there are.
+        source: UnknownProfile,
+    },
     /// Strict mode: something would stay unsigned.
     #[error("{} of {found} pieces of media can't be signed", found - signed)]
     Unsigned {

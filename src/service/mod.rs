@@ -5,7 +5,7 @@
 //! 3. [`key_ring`], [`signing_pool`], [`link_cache`], [`links`]: from a resource to a signed link.
 //!    [`fragments`]: links that are ready.
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`]: whole documents.
-//!    [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
+//!    [`profiles`]: by which rules. [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
 //! 5. [`uploads`], [`assets`]: the life of a stored file. [`cursor`]: pages of them.
 //! 6. [`edge`]: what CloudFront does with a link.
 //! 7. [`ports`]: what all of these need of the world.
@@ -27,6 +27,7 @@ pub mod link_cache;
 pub mod links;
 pub mod lookup;
 pub mod ports;
+pub mod profiles;
 pub mod resolve;
 pub mod signing_pool;
 pub mod uploads;
@@ -39,6 +40,7 @@ pub use documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 pub use edge::{Edge, EdgeError};
 pub use links::{FileTarget, Link, LinkError, LinkService};
 pub use lookup::Lookup;
+pub use profiles::Profiles;
 pub use resolve::{ResolveError, Resolved, Resolver};
 pub use uploads::{FinalizeError, Ticket, UploadError, Uploads};
 

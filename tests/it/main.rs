@@ -18,6 +18,7 @@ mod documents_cli_input;
 mod documents_http;
 mod documents_limits;
 mod documents_lines;
+mod documents_profiles;
 mod documents_references;
 mod edge;
 mod embedded;
