@@ -13,7 +13,7 @@ use crate::service::key_ring::{KeyRing, RingKey};
 use crate::service::layout::{Layout, Place, Template};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
-use crate::service::ports::{NoMeter, SystemClock};
+use crate::service::ports::{Meter, SystemClock};
 
 /// Most memory for signatures that a document uses again, in bytes.
 const CACHE_BYTES: u64 = 256 * 1024 * 1024;
@@ -34,6 +34,8 @@ pub struct Offline {
     pub hosts: Vec<String>,
     /// What counts as media.
     pub profile: Profile,
+    /// Told of each link that is made.
+    pub meter: Arc<dyn Meter>,
     /// What becomes of references.
     pub references: References,
 }
@@ -69,7 +71,7 @@ impl Offline {
             LinkCache::new(CACHE_BYTES, rand::rng().random()),
             signing_pool(0)?,
             Arc::new(SystemClock),
-            Arc::new(NoMeter),
+            Arc::clone(&self.meter),
             LinkSettings {
                 private_life: self.life.clone(),
                 life: self.life,
@@ -84,7 +86,7 @@ impl Offline {
             limits: Limits { depth: 128, links: usize::MAX },
         };
         let profiles = Profiles::only("--profile", rules);
-        Ok((Documents::new(profiles, None, layout, links, Arc::new(NoMeter)), place))
+        Ok((Documents::new(profiles, None, layout, links, self.meter), place))
     }
 }
 

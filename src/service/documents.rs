@@ -1,7 +1,7 @@
 //! Whole documents: scan → resolve → splice.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -48,6 +48,8 @@ pub struct SignedDocument {
     pub found: usize,
     /// How many of them are signed.
     pub signed: usize,
+    /// How many sites stay unsigned, by reason, in the order of [`Reason::ALL`].
+    pub unsigned: Vec<(Reason, usize)>,
     /// How long it may be cached, in seconds: the least of its links. `None` where it has none.
     pub max_age: Option<u64>,
     /// The report's rows, where it was asked for: what was done at each site.
@@ -104,9 +106,12 @@ impl Documents {
         let rows =
             if options.report || signed.unsigned > 0 { scan.rows(&resolved.answers) } else { Vec::new() };
         self.meter.document(input.len(), signed.found, signed.signed);
-        for row in rows.iter().filter(|row| !row.signed) {
-            self.meter.unsigned(row.reason.map_or("", Reason::as_str));
+        let mut unsigned = BTreeMap::new();
+        for reason in rows.iter().filter(|row| !row.signed).filter_map(|row| row.reason) {
+            self.meter.unsigned(reason.as_str());
+            *unsigned.entry(reason).or_default() += 1;
         }
+        let unsigned = unsigned.into_iter().collect();
         if options.strict && signed.unsigned > 0 {
             let rows = rows.iter().filter(|row| !row.signed).map(row_json).collect();
             return Err(DocumentError::Unsigned { found: signed.found, signed: signed.signed, rows });
@@ -117,7 +122,7 @@ impl Documents {
             Cow::Borrowed(_) => input.clone(),
             Cow::Owned(bytes) => Bytes::from(bytes),
         };
-        Ok(SignedDocument { bytes, found, signed: signed_sites, max_age: resolved.max_age, rows })
+        Ok(SignedDocument { bytes, found, signed: signed_sites, unsigned, max_age: resolved.max_age, rows })
     }
 
     /// By what a document is signed: the request's profile, or the tenant's, or the default.

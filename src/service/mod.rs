@@ -5,7 +5,7 @@
 //! 3. [`key_ring`], [`signing_pool`], [`link_cache`], [`links`]: from a resource to a signed link.
 //!    [`fragments`]: links that are ready.
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`]: whole documents.
-//!    [`profiles`]: by which rules. [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
+//!    [`profiles`]: by which rules. [`lines`]: a document a line. [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
 //! 5. [`uploads`], [`assets`]: the life of a stored file. [`cursor`]: pages of them.
 //! 6. [`edge`]: what CloudFront does with a link.
 //! 7. [`ports`]: what all of these need of the world.
@@ -23,6 +23,7 @@ pub mod fragments;
 pub mod key_ring;
 pub mod layout;
 mod life;
+pub mod lines;
 pub mod link_cache;
 pub mod links;
 pub mod lookup;

@@ -15,6 +15,8 @@ mod differential;
 mod docs;
 mod documents_cli;
 mod documents_cli_input;
+mod documents_cli_lines;
+mod documents_cli_progress;
 mod documents_http;
 mod documents_limits;
 mod documents_lines;

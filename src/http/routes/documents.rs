@@ -113,13 +113,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::document::{Limits, Profile, Rules};
+    use crate::document::{Limits, Profile, Reason, Rules};
 
     fn signed(bytes: &'static [u8]) -> SignedDocument {
         SignedDocument {
             bytes: Bytes::from_static(bytes),
             found: 12,
             signed: 11,
+            unsigned: vec![(Reason::Unknown, 1)],
             max_age: Some(90),
             rows: vec![json!({"pointer": "/a"})],
         }
