@@ -7,6 +7,7 @@ use bytes::Bytes;
 use divan::black_box;
 use signet::cloudfront::{HashAlgorithm, KeyPairId, NonceMode, PrivateKey, Window};
 use signet::document::{Limits, MediaHost, Profile, References, Rules};
+use signet::service::Profiles;
 use signet::service::documents::{DocumentOptions, Documents, SignedDocument};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
@@ -76,7 +77,8 @@ impl Signing {
             },
         );
         let place = layout.place_of("vivreal-demo", "vivreal-demo");
-        let documents = Documents::new(rules(), None, layout, links, Arc::new(NoMeter));
+        let documents =
+            Documents::new(Profiles::only("vivreal", rules()), None, layout, links, Arc::new(NoMeter));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Self { documents, place, runtime }
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::StartError;
+use super::profiles::{check_known, profiles};
 use crate::cloudfront::Window;
-use crate::config::{GrantScopeSetting, OnFailureSetting, ReferencesSetting, Settings};
-use crate::document::{Limits, MediaHost, Profile, References, Rules};
+use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
 use crate::media::{ContentType, Tenant, UploadPolicy};
 use crate::service::Services;
 use crate::service::assets::{Assets, Views};
@@ -131,7 +131,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         ),
         batch: BatchLinks::new(lookup.clone(), Arc::clone(&layout), links.clone()),
         documents: Documents::new(
-            rules(settings, layout.origins()),
+            profiles(settings, layout.origins())?,
             Some(lookup),
             Arc::clone(&layout),
             links.clone(),
@@ -233,19 +233,6 @@ pub(super) fn check_origin(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn rules(settings: &Settings, origins: &[String]) -> Rules {
-    Rules {
-        profile: Profile::vivreal(),
-        hosts: origins.iter().map(|origin| MediaHost::origin(origin)).collect(),
-        references: match settings.documents.references {
-            ReferencesSetting::Inline => References::Inline,
-            ReferencesSetting::Object => References::Object,
-            ReferencesSetting::Leave => References::Leave,
-        },
-        limits: Limits { depth: settings.documents.max_depth, links: settings.documents.max_links },
-    }
-}
-
 fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
     let parse = |text: &String| {
         ContentType::parse(text).ok_or_else(|| {
@@ -287,11 +274,15 @@ fn tenants(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
         if api_key.is_some_and(|key| key.len() < 16) {
             return Err(StartError::setting(name("api_key"), "must have at least 16 characters"));
         }
+        if let Some(profile) = &tenant.profile {
+            check_known(settings, profile).map_err(|detail| StartError::setting(name("profile"), detail))?;
+        }
         Ok(Tenant {
             id: tenant.id.parse().map_err(|error| StartError::setting(name("id"), error))?,
             key: tenant.key.clone(),
             db_key: tenant.db_key.clone(),
             frozen: tenant.frozen,
+            profile: tenant.profile.clone(),
             api_key: api_key.map(api_key_digest),
         })
     };

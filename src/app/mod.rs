@@ -2,6 +2,7 @@
 //!
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
+//!    [`profiles`]: what counts as media in documents.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`.
@@ -12,6 +13,7 @@ pub mod dev;
 pub mod keys;
 pub mod listen;
 pub mod offline;
+pub mod profiles;
 pub mod run;
 pub mod serve;
 

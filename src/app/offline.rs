@@ -7,12 +7,13 @@ use rand::RngExt;
 use super::StartError;
 use super::build::{check_origin, signing_pool};
 use crate::document::{Limits, MediaHost, Profile, References, Rules};
+use crate::service::Profiles;
 use crate::service::documents::Documents;
 use crate::service::key_ring::{KeyRing, RingKey};
 use crate::service::layout::{Layout, Place, Template};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
-use crate::service::ports::{NoMeter, SystemClock};
+use crate::service::ports::{Meter, SystemClock};
 use crate::service::signature_budget::SignatureBudget;
 
 /// Most memory for signatures that a document uses again, in bytes.
@@ -32,6 +33,10 @@ pub struct Offline {
     pub bucket: String,
     /// The hosts on which media lies; the base's where none is named.
     pub hosts: Vec<String>,
+    /// What counts as media.
+    pub profile: Profile,
+    /// Told of each link that is made.
+    pub meter: Arc<dyn Meter>,
     /// What becomes of references.
     pub references: References,
 }
@@ -68,7 +73,7 @@ impl Offline {
             signing_pool(0)?,
             SignatureBudget::unlimited(),
             Arc::new(SystemClock),
-            Arc::new(NoMeter),
+            Arc::clone(&self.meter),
             LinkSettings {
                 private_life: self.life.clone(),
                 life: self.life,
@@ -77,12 +82,13 @@ impl Offline {
             },
         );
         let rules = Rules {
-            profile: Profile::vivreal(),
+            profile: self.profile,
             hosts: hosts.iter().map(|host| MediaHost::origin(host)).collect(),
             references: self.references,
             limits: Limits { depth: 128, links: usize::MAX },
         };
-        Ok((Documents::new(rules, None, layout, links, Arc::new(NoMeter)), place))
+        let profiles = Profiles::only("--profile", rules);
+        Ok((Documents::new(profiles, None, layout, links, self.meter), place))
     }
 }
 

@@ -1,6 +1,10 @@
 //! How documents are signed.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+
+use super::ProfileSettings;
 
 /// `[documents]`
 #[derive(Debug, Clone, Deserialize)]
@@ -14,6 +18,10 @@ pub struct DocumentSettings {
     pub max_links: usize,
     /// What becomes of references. Default `inline`.
     pub references: ReferencesSetting,
+    /// The profile where neither the request nor its tenant names one. Default `vivreal`.
+    pub profile: String,
+    /// Profiles by name, 1 to 64 of `a-z 0-9 - _`, beside the shipped ones. Default none.
+    pub profiles: BTreeMap<String, ProfileSettings>,
 }
 
 impl Default for DocumentSettings {
@@ -23,6 +31,8 @@ impl Default for DocumentSettings {
             max_depth: 128,
             max_links: 20_000,
             references: ReferencesSetting::Inline,
+            profile: "vivreal".into(),
+            profiles: BTreeMap::new(),
         }
     }
 }

@@ -9,6 +9,7 @@ mod auth;
 mod cdn;
 mod documents;
 mod environment;
+mod profile;
 mod server;
 mod signing;
 mod store;
@@ -24,6 +25,7 @@ pub use auth::AuthSettings;
 pub use cdn::{CdnSettings, DeliverySettings};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
+pub use profile::ProfileSettings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
 pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
@@ -137,6 +139,22 @@ pub enum ConfigError {
         file: PathBuf,
         /// Why.
         source: std::io::Error,
+    },
+    /// The file of a profile can't be read.
+    #[error("can't read the profile in {}: {source}", file.display())]
+    UnreadableProfile {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A field of a profile's file is unknown, or of the wrong type.
+    #[error("wrong profile in {}: {detail}", file.display())]
+    WrongProfile {
+        /// The file.
+        file: PathBuf,
+        /// Which, and why.
+        detail: String,
     },
     /// A setting is unknown, of the wrong type, or impossible.
     #[error("wrong settings in {name}: {detail}")]

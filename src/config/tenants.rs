@@ -18,6 +18,10 @@ pub struct TenantSettings {
     /// A frozen tenant is refused everywhere. Default false.
     #[serde(default)]
     pub frozen: bool,
+    /// The profile of its documents: a shipped one, or one of `[documents.profiles]`. Default
+    /// `[documents] profile`.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// Its API key, at least 16 characters. Only a digest of it is kept.
     pub api_key: Option<Secret>,
 }

@@ -105,7 +105,7 @@ mod walk;
 pub use answer::{Answer, Derivatives, Links, Reason, Want};
 pub use error::ScanError;
 pub use pieces::Pieces;
-pub use profile::Profile;
+pub use profile::{Profile, ProfileError};
 pub use rows::Row;
 pub use rules::{Limits, MediaHost, References, Rules};
 pub use scan::{Scan, scan};

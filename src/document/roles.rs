@@ -27,6 +27,9 @@ pub(super) const EXPIRES: Role = 1 << 13;
 /// The members of a reference object, as they are written.
 pub(super) const REFERENCE_MEMBERS: [&str; 3] = ["id", "url", "expiresAt"];
 
+/// The most names that can be told apart, those of a reference object among them.
+pub(super) const MOST_NAMES: usize = 254;
+
 /// The parts of all member names of a profile.
 pub(super) struct Roles<'r> {
     /// Index of the first entry of a slot, plus one; 0 for none.
@@ -101,7 +104,7 @@ impl<'r> Roles<'r> {
         0
     }
 
-    /// Adds parts to a name. Names beyond the 254th have none: no profile comes near.
+    /// Adds parts to a name. Names beyond [`MOST_NAMES`] have none: [`Profile::check`] refuses them.
     fn add(&mut self, name: &'r str, role: Role) {
         let name = name.as_bytes();
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {

@@ -18,6 +18,9 @@ pub struct Tenant {
     pub db_key: Option<String>,
     /// A frozen tenant is refused everywhere.
     pub frozen: bool,
+    /// The profile of its documents; where there is none, the one that holds for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// What its API key hashes to. The key itself is kept nowhere.
     pub api_key: Option<ApiKeyDigest>,
 }
@@ -44,5 +47,21 @@ impl ApiKeyDigest {
 impl fmt::Debug for ApiKeyDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ApiKeyDigest(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_without_a_profile_is_stored_as_ever_and_read_as_ever() {
+        let stored = r#"{"id":"t_1","key":"demo","db_key":null,"frozen":false,"api_key":null}"#;
+        let tenant: Tenant = serde_json::from_str(stored).unwrap();
+        assert_eq!(tenant.profile, None);
+        assert_eq!(serde_json::to_string(&tenant).unwrap(), stored);
+        let with = Tenant { profile: Some("shop".into()), ..tenant };
+        let stored = serde_json::to_string(&with).unwrap();
+        assert_eq!(serde_json::from_str::<Tenant>(&stored).unwrap(), with);
     }
 }

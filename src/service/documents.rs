@@ -1,6 +1,6 @@
 //! Whole documents: scan → resolve → splice.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,12 +15,13 @@ use super::layout::{Layout, Place};
 use super::links::{FileTarget, LinkError, LinkService, expiry_text};
 use super::lookup::Lookup;
 use super::ports::{LinkSource, Meter};
+use super::profiles::{ProfileId, Profiles, UnknownProfile};
 use crate::document::{self, Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
-use crate::media::{Asset, Derivatives, ObjectKey};
+use crate::media::{Asset, Derivatives, ObjectKey, TenantId};
 
 /// Signs documents.
 pub struct Documents {
-    rules: Rules,
+    profiles: Profiles,
     lookup: Option<Lookup>,
     layout: Arc<Layout>,
     links: LinkService,
@@ -32,6 +33,8 @@ pub struct Documents {
 /// How a document is to be signed.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DocumentOptions {
+    /// The profile; the tenant's, or the default, where nothing is said.
+    pub profile: Option<ProfileId>,
     /// What becomes of references; as configured where nothing is said.
     pub references: Option<References>,
     /// Whether rows for the report are wanted.
@@ -49,6 +52,8 @@ pub struct SignedDocument {
     pub found: usize,
     /// How many of them are signed.
     pub signed: usize,
+    /// How many sites stay unsigned, by reason, in the order of [`Reason::ALL`].
+    pub unsigned: Vec<(Reason, usize)>,
     /// How long it may be cached, in seconds: the least of its links. `None` where it has none.
     pub max_age: Option<u64>,
     /// The report's rows, where it was asked for: what was done at each site.
@@ -59,21 +64,27 @@ impl Documents {
     /// Joins the parts. Without a look-up, references stay as they are.
     #[must_use]
     pub fn new(
-        rules: Rules,
+        profiles: Profiles,
         lookup: Option<Lookup>,
         layout: Arc<Layout>,
         links: LinkService,
         meter: Arc<dyn Meter>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { rules, lookup, layout, links, meter, large: Semaphore::new(cores) }
+        Self { profiles, lookup, layout, links, meter, large: Semaphore::new(cores) }
+    }
+
+    /// The profiles that there are.
+    #[must_use]
+    pub fn profiles(&self) -> &Profiles {
+        &self.profiles
     }
 
     /// Signs a document for its tenant.
     ///
     /// # Errors
     /// Where it is no JSON, too deep, asks for too many links, or, in strict mode, where a site
-    /// stays unsigned.
+    /// stays unsigned; or where the tenant's profile isn't there.
     pub async fn sign(
         &self,
         caller: &Caller,
@@ -94,10 +105,9 @@ impl Documents {
         input: Bytes,
         options: DocumentOptions,
     ) -> Result<SignedDocument, DocumentError> {
-        let mut rules = self.rules.clone();
-        rules.references = options.references.unwrap_or(rules.references);
+        let rules = self.rules(caller, options)?;
         let length = input.len();
-        let scan = self.work(length, || document::scan(&input, &rules)).await?;
+        let scan = self.work(length, || document::scan(&input, rules)).await?;
         let resolved = self.resolve(place, caller, scan.wants()).await?;
         let (signed, rows) = self
             .work(length, || {
@@ -108,9 +118,12 @@ impl Documents {
             })
             .await;
         self.meter.document(input.len(), signed.found, signed.signed);
-        for row in rows.iter().filter(|row| !row.signed) {
-            self.meter.unsigned(row.reason.map_or("", Reason::as_str));
+        let mut unsigned = BTreeMap::new();
+        for reason in rows.iter().filter(|row| !row.signed).filter_map(|row| row.reason) {
+            self.meter.unsigned(reason.as_str());
+            *unsigned.entry(reason).or_default() += 1;
         }
+        let unsigned = unsigned.into_iter().collect();
         if options.strict && signed.unsigned > 0 {
             let rows = rows.iter().filter(|row| !row.signed).map(row_json).collect();
             return Err(DocumentError::Unsigned { found: signed.found, signed: signed.signed, rows });
@@ -118,7 +131,7 @@ impl Documents {
         let rows = if options.report { rows.iter().map(row_json).collect() } else { Vec::new() };
         let (found, signed_sites, pieces) = (signed.found, signed.signed, signed.pieces);
         let body = DocumentBody::new(input.clone(), pieces);
-        Ok(SignedDocument { body, found, signed: signed_sites, max_age: resolved.max_age, rows })
+        Ok(SignedDocument { body, found, signed: signed_sites, unsigned, max_age: resolved.max_age, rows })
     }
 
     /// Does the work that a document of so many bytes makes; where that is long, apart from the
@@ -132,6 +145,18 @@ impl Documents {
         // The semaphore is never closed.
         let _permit = self.large.acquire().await.ok();
         tokio::task::block_in_place(work)
+    }
+
+    /// By what a document is signed: the request's profile, or the tenant's, or the default.
+    fn rules(&self, caller: Option<&Caller>, options: DocumentOptions) -> Result<&Rules, DocumentError> {
+        let tenants = || {
+            let tenant = &caller?.tenant;
+            let error = |source| DocumentError::Profile { tenant: tenant.id.clone(), source };
+            Some(self.profiles.find(tenant.profile.as_deref()?).map_err(error))
+        };
+        let profile = options.profile.map(Ok).or_else(tenants).transpose()?;
+        let profile = profile.unwrap_or(self.profiles.default_profile());
+        Ok(self.profiles.rules(profile, options.references))
     }
 
     /// An answer for each want: ready ones are copied, the others made, each once.
@@ -313,6 +338,14 @@ pub enum DocumentError {
     /// It can't be read, or is too large in some way.
     #[error(transparent)]
     Scan(#[from] ScanError),
+    /// The tenant has a profile that isn't there.
+    #[error("the profile of the tenant {tenant}: {source}")]
+    Profile {
+        /// The tenant.
+        tenant: TenantId,
+        /// Which profile, and which there are.
+        source: UnknownProfile,
+    },
     /// Strict mode: something would stay unsigned.
     #[error("{} of {found} pieces of media can't be signed", found - signed)]
     Unsigned {

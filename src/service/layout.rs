@@ -292,7 +292,14 @@ mod tests {
     use super::*;
 
     fn tenant() -> Tenant {
-        Tenant { id: "t_1".parse().unwrap(), key: "demo".into(), db_key: None, frozen: false, api_key: None }
+        Tenant {
+            id: "t_1".parse().unwrap(),
+            key: "demo".into(),
+            db_key: None,
+            frozen: false,
+            profile: None,
+            api_key: None,
+        }
     }
 
     fn layout(path: &str, bucket: &str) -> Layout {

@@ -4,8 +4,9 @@
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
 //!    a resource to a signed link. [`fragments`]: links that are ready.
-//! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole documents.
-//!    [`lookup`]: from ids to assets, for both. [`cookies`]: folders.
+//! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
+//!    documents. [`profiles`]: by which rules. [`lines`]: a document a line. [`lookup`]: from ids to assets, for
+//!    both. [`cookies`]: folders.
 //! 5. [`uploads`], [`assets`]: the life of a stored file. [`cursor`]: pages of them.
 //! 6. [`edge`]: what CloudFront does with a link.
 //! 7. [`ports`]: what all of these need of the world.
@@ -25,10 +26,12 @@ pub mod fragments;
 pub mod key_ring;
 pub mod layout;
 mod life;
+pub mod lines;
 pub mod link_cache;
 pub mod links;
 pub mod lookup;
 pub mod ports;
+pub mod profiles;
 pub mod resolve;
 pub mod signature_budget;
 pub mod signing_pool;
@@ -43,6 +46,7 @@ pub use documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 pub use edge::{Edge, EdgeError};
 pub use links::{FileTarget, Link, LinkError, LinkService};
 pub use lookup::Lookup;
+pub use profiles::Profiles;
 pub use resolve::{ResolveError, Resolved, Resolver};
 pub use uploads::{FinalizeError, Ticket, UploadError, Uploads};
 

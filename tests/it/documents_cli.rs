@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use signet::document::Reason;
 
 use crate::support::program::{ID, Run, file, signet};
 use crate::support::splices::{changes, encode, parse, unsigned};
@@ -72,8 +73,20 @@ fn the_report_names_every_site_in_order_and_holds_the_document_as_it_is() {
         let report = parse(run.answer.as_bytes());
         let mut rows = report["media"].as_array().unwrap().clone();
         let signed = rows.iter().filter(|row| row.get("link").is_some()).count();
-        let told = format!("signet: found {}, signed {signed}, unsigned {}", rows.len(), rows.len() - signed);
-        assert_eq!((run.diagnostics.trim_end(), plain.diagnostics.trim_end()), (&*told, &*told));
+        let mut told =
+            format!("signet: found {}, signed {signed}, unsigned {}", rows.len(), rows.len() - signed);
+        let unsigned = |row: &&Value| row.get("link").is_none();
+        let reasons: Vec<&str> =
+            rows.iter().filter(unsigned).map(|row| row["reason"].as_str().unwrap()).collect();
+        let by_reason = Reason::ALL.iter().filter_map(|reason| {
+            let count = reasons.iter().filter(|told| **told == reason.as_str()).count();
+            (count > 0).then(|| format!("{} {count}", reason.as_str()))
+        });
+        let by_reason: Vec<String> = by_reason.collect();
+        if !by_reason.is_empty() {
+            told += &format!(" ({})", by_reason.join(", "));
+        }
+        assert_eq!((run.told(), plain.told()), (vec![&*told], vec![&*told]), "{name}");
         for row in &mut rows {
             let row = row.as_object_mut().unwrap();
             let invalid_set = row.get("reason") == Some(&json!("invalid_derivatives"));

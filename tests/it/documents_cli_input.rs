@@ -43,7 +43,7 @@ fn a_document_without_sites_comes_back_as_the_same_bytes() {
     for text in texts {
         let run = based(&[], text);
         assert_eq!((run.code, run.answer.as_bytes()), (0, text));
-        assert_eq!(run.diagnostics, "signet: found 0, signed 0, unsigned 0\n");
+        assert_eq!(run.told(), ["signet: found 0, signed 0, unsigned 0"]);
         let report = based(&["--report"], text).answer;
         let text = String::from_utf8_lossy(text);
         assert_eq!(report.trim_end(), format!("{{\"document\":{text},\"media\":[]}}"));
@@ -89,7 +89,7 @@ fn lines_are_signed_each_for_itself_and_bad_ones_answered_in_their_place() {
             _ => assert_eq!(line, answer),
         }
     }
-    let told: Vec<&str> = run.diagnostics.lines().collect();
+    let told = run.told();
     assert!(told[0].starts_with("signet: line 3: invalid JSON at line 1, column 6 (byte 5)"), "{told:?}");
     assert!(told[1].starts_with("signet: line 6: "), "{told:?}");
     assert_eq!(told[2..], ["signet: found 2, signed 2, unsigned 0", "signet: 2 of 7 lines can't be signed"]);

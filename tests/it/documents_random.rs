@@ -17,6 +17,7 @@ use signet::service::layout::{Layout, Place, Template};
 use signet::service::link_cache::LinkCache;
 use signet::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use signet::service::ports::{NoMeter, SystemClock};
+use signet::service::profiles::Profiles;
 use signet::service::signature_budget::SignatureBudget;
 use signet::service::signing_pool::SigningPool;
 
@@ -54,7 +55,7 @@ fn documents(scope: GrantScope) -> (Documents, Place, PublicKey) {
         references: References::Leave,
         limits: Limits::default(),
     };
-    (Documents::new(rules, None, layout, links, Arc::new(NoMeter)), place, public)
+    (Documents::new(Profiles::only("vivreal", rules), None, layout, links, Arc::new(NoMeter)), place, public)
 }
 
 /// Keys of few files, so that some come again, and some that no store can hold.

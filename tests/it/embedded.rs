@@ -252,7 +252,14 @@ fn doors(files: &Files) -> (Arc<dyn ObjectStore>, Arc<dyn Door>) {
 }
 
 fn sample_tenant() -> Tenant {
-    Tenant { id: fresh_tenant(), key: "demo".into(), db_key: None, frozen: false, api_key: None }
+    Tenant {
+        id: fresh_tenant(),
+        key: "demo".into(),
+        db_key: None,
+        frozen: false,
+        profile: None,
+        api_key: None,
+    }
 }
 
 fn noise() -> Bytes {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use signet::cloudfront::{NonceMode, PrivateKey, Window};
 use signet::document::{Limits, MediaHost, Profile, References, Rules};
 use signet::media::Timestamp;
+use signet::service::Profiles;
 use signet::service::documents::{DocumentOptions, Documents};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
@@ -90,7 +91,7 @@ fn documents(ring: &Arc<KeyRing>, clock: &Arc<Hands>, scope: GrantScope) -> (Doc
         references: References::Leave,
         limits: Limits::default(),
     };
-    (Documents::new(rules, None, layout, links, Arc::new(NoMeter)), place)
+    (Documents::new(Profiles::only("vivreal", rules), None, layout, links, Arc::new(NoMeter)), place)
 }
 
 fn key(id: &str, not_before: u64) -> RingKey {

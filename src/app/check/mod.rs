@@ -1,6 +1,6 @@
 //! `signet check`: would `signet serve` start, and what does CloudFront have to know?
 //!
-//! 1. The settings themselves.
+//! 1. The settings themselves, and the profiles of documents in them.
 //! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
 //!    by the independent implementation. `rotation`: what to register, and in which order.
 //! 3. The stores.
@@ -12,6 +12,7 @@ use std::fmt::Write;
 use super::StartError;
 use super::build::{embedded, layout, node, put_tenants};
 use super::keys::KeyLoader;
+use super::profiles;
 use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
 use crate::config::{Settings, time};
 use crate::service::key_ring::RingKey;
@@ -29,9 +30,10 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     };
     say("settings    ok".to_owned());
 
+    let layout = layout(settings)?;
+    say(profiles::report(&profiles::profiles(settings, layout.origins())?));
     let ring = KeyLoader::default().ring(&settings.signing).await?;
-    let place = layout(settings)?;
-    let host = place.origins().first().map_or("", String::as_str);
+    let host = layout.origins().first().map_or("", String::as_str);
     for key in ring.keys() {
         prove(&key, host)?;
     }

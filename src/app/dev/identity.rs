@@ -82,6 +82,7 @@ impl Identity {
             key: TENANT_KEY.to_owned(),
             db_key: None,
             frozen: false,
+            profile: None,
             api_key: Some(api_key_digest(&self.api_key)),
         }
     }
@@ -101,6 +102,7 @@ impl Identity {
             key: TENANT_KEY.to_owned(),
             db_key: None,
             frozen: false,
+            profile: None,
             api_key: Some(Secret::new(&self.api_key)),
         }];
     }

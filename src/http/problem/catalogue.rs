@@ -98,6 +98,8 @@ catalogue! {
     TooManyLinks = UNPROCESSABLE_ENTITY "too-many-links" "The document holds too many links",
     /// Strict mode: some media stayed unsigned. Members `unsigned`, `found`, `signed`.
     UnsignedMedia = UNPROCESSABLE_ENTITY "unsigned-media" "Some media can't be signed",
+    /// The tenant's profile of documents isn't among the settings' any more.
+    ProfileMissing = INTERNAL_SERVER_ERROR "profile-missing" "The tenant's profile isn't there",
     /// A defect of Signet.
     Internal = INTERNAL_SERVER_ERROR "internal" "Something went wrong inside Signet",
     /// Links can't be signed now.

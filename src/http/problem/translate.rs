@@ -178,6 +178,13 @@ impl From<DocumentError> for Problem {
                 Self::new(Kind::TooManyLinks, format!("a document holds at most {limit} links"))
                     .with("limit", limit)
             }
+            DocumentError::Profile { ref source, .. } => {
+                let detail = format!(
+                    "the tenant's profile {:?} isn't in the settings of this node; name another one by ?profile=",
+                    source.name
+                );
+                Self::new(Kind::ProfileMissing, detail).caused_by(&error)
+            }
             DocumentError::Unsigned { rows, found, signed } => {
                 let detail =
                     format!("{} of {found} pieces of media can't be signed", found - signed.min(found));

@@ -19,7 +19,7 @@ use crate::http::media_type::MediaType;
 use crate::http::observe::RequestContext;
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
-use crate::service::{Caller, DocumentOptions, SignedDocument};
+use crate::service::{Caller, DocumentOptions, Profiles, SignedDocument};
 
 /// A document, or lines of them, with the media in it signed.
 pub(super) async fn sign(
@@ -27,7 +27,7 @@ pub(super) async fn sign(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let options = options(request.uri().query())?;
+    let options = options(request.uri().query(), api.services.documents.profiles())?;
     let media_type = MediaType::of(request.headers())
         .ok_or_else(|| MediaType::unsupported(&["application/json", "application/x-ndjson"]))?;
     let encoding = Encoding::of(request.headers())?;
@@ -56,8 +56,14 @@ pub(super) fn wrapping(signed: &SignedDocument) -> Result<(&'static [u8], Vec<u8
     Ok((b"{\"document\":", tail))
 }
 
-fn options(query: Option<&str>) -> Result<DocumentOptions, Problem> {
+fn options(query: Option<&str>, profiles: &Profiles) -> Result<DocumentOptions, Problem> {
     let mut params = Params::of(query)?;
+    let profile = params.take("profile")?.map(|name| {
+        profiles
+            .find(&name)
+            .map_err(|unknown| params::invalid("profile", &format!("must be one of {}", unknown.known)))
+    });
+    let profile = profile.transpose()?;
     let references = match params.take("references")?.as_deref() {
         None => None,
         Some("inline") => Some(References::Inline),
@@ -65,10 +71,9 @@ fn options(query: Option<&str>) -> Result<DocumentOptions, Problem> {
         Some("leave") => Some(References::Leave),
         Some(_) => return Err(params::invalid("references", "must be inline, object or leave")),
     };
-    let options =
-        DocumentOptions { references, report: params.flag("report")?, strict: params.flag("strict")? };
+    let (report, strict) = (params.flag("report")?, params.flag("strict")?);
     params.finish()?;
-    Ok(options)
+    Ok(DocumentOptions { profile, references, report, strict })
 }
 
 /// `content_type` is the request's: a document keeps its type.
@@ -108,6 +113,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::document::{Limits, Profile, Reason, Rules};
     use crate::service::DocumentBody;
 
     fn signed(bytes: &'static [u8]) -> SignedDocument {
@@ -115,6 +121,7 @@ mod tests {
             body: DocumentBody::unchanged(Bytes::from_static(bytes)),
             found: 12,
             signed: 11,
+            unsigned: vec![(Reason::Unknown, 1)],
             max_age: Some(90),
             rows: vec![json!({"pointer": "/a"})],
         }
@@ -122,16 +129,32 @@ mod tests {
 
     #[test]
     fn the_query_is_read_strictly() {
-        let read = options(Some("references=object&report=true&strict=false")).unwrap();
+        let rules = Rules {
+            profile: Profile::vivreal(),
+            hosts: Vec::new(),
+            references: References::Inline,
+            limits: Limits::default(),
+        };
+        let profiles = Profiles::only("shop", rules);
+        let options = |query| options(Some(query), &profiles);
+        let read = options("references=object&report=true&strict=false").unwrap();
         assert_eq!((read.references, read.report, read.strict), (Some(References::Object), true, false));
-        for query in ["references=all", "report=1", "strict=", "reprot=true", "report=true&report=true"] {
-            assert!(options(Some(query)).is_err(), "{query}");
+        assert_eq!(
+            (read.profile, options("profile=shop").unwrap().profile),
+            (None, profiles.find("shop").ok())
+        );
+        let problem = options("profile=Shop").unwrap_err();
+        assert_eq!(problem.detail(), "the query parameter profile must be one of shop");
+        for query in
+            ["references=all", "report=1", "strict=", "reprot=true", "report=true&report=true", "profile="]
+        {
+            assert!(options(query).is_err(), "{query}");
         }
     }
 
     #[tokio::test]
     async fn a_report_holds_the_document_byte_for_byte() {
-        let options = DocumentOptions { references: None, report: true, strict: false };
+        let options = DocumentOptions { report: true, ..DocumentOptions::default() };
         let response = answer(signed(b" [1.0, 1e400]\n"), options, None).unwrap();
         assert_eq!(response.headers()["signet-media"], "found=12, signed=11, unsigned=1");
         assert_eq!(response.headers()[CACHE_CONTROL], "private, max-age=90");
@@ -143,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_document_keeps_its_type() {
-        let options = DocumentOptions { references: None, report: false, strict: false };
+        let options = DocumentOptions::default();
         let ld = HeaderValue::from_static("application/ld+json");
         assert_eq!(answer(signed(b"1"), options, Some(ld.clone())).unwrap().headers()[CONTENT_TYPE], ld);
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | GET, HEAD `/m/{id}` | `resolve` |
 //! | POST `/media/v1/links` | `links` |
-//! | POST `/media/v1/documents` | `documents`, and `lines` for NDJSON |
+//! | POST `/media/v1/documents` | `documents`, and `ndjson` |
 //! | POST `/media/v1/cookies` | `cookies` |
 //! | POST `/media/v1/uploads`, POST `/media/v1/uploads/{id}/finalize` | `uploads` |
 //! | GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`, GET `/media/v1/usage` | `assets` |
@@ -13,7 +13,6 @@ mod asset_body;
 mod assets;
 mod cookies;
 mod documents;
-mod lines;
 mod links;
 mod ndjson;
 mod resolve;

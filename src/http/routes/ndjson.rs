@@ -11,12 +11,12 @@ use futures_util::{Stream, StreamExt, stream};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::documents::wrapping;
-use super::lines::{Content, Line, Lines};
 use crate::http::Api;
 use crate::http::answer::Caching;
 use crate::http::body;
 use crate::http::observe::RequestContext;
 use crate::http::problem::Problem;
+use crate::service::lines::{Content, Line, Lines};
 use crate::service::ports::ByteStream;
 use crate::service::{Blocks, Caller, DocumentOptions};
 
@@ -117,7 +117,7 @@ impl Batch {
     /// Waits for a line, then takes what has come with it.
     async fn read(input: &mut ByteStream, lines: &mut Lines) -> Self {
         loop {
-            let batch = Self::of_buffered(lines);
+            let batch = lines.batch();
             if !batch.is_empty() {
                 return Self { lines: batch, end: None };
             }
@@ -131,19 +131,6 @@ impl Batch {
                 return Self { lines: batch, end: Some(Err(problem)) };
             }
         }
-    }
-
-    fn of_buffered(lines: &mut Lines) -> Vec<Line> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        while batch.len() < MOST_LINES && bytes < MOST_BYTES {
-            let Some(line) = lines.next() else { break };
-            bytes += match &line.content {
-                Content::Document(document) | Content::Blank(document) => document.len(),
-                Content::TooLong => 0,
-            };
-            batch.push(line);
-        }
-        batch
     }
 }
 
@@ -180,10 +167,6 @@ impl<I: Iterator<Item = Bytes>> Iterator for Joined<I> {
     }
 }
 
-/// Lines that are signed together.
-const MOST_LINES: usize = 64;
-/// Bytes of lines that are signed together, the last one not counted.
-const MOST_BYTES: usize = 256 * 1024;
 /// Pieces below this length, in bytes, are copied together.
 const SMALL_BYTES: usize = 64 * 1024;
 /// Bytes of a line without an end that are thrown away before the rest is given up.

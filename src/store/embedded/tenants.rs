@@ -63,3 +63,25 @@ fn find(transaction: &ReadTransaction, id: &str) -> Result<Option<Tenant>, Store
     let value = transaction.open_table(TENANTS)?.get(id)?;
     value.map(|value| tables::decode(value.value())).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_tenant_that_was_stored_before_there_were_profiles_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        let old = br#"{"id":"t_1","key":"demo","db_key":"demo_db","frozen":true,"api_key":null}"#;
+        let put = store.0.writer.write(move |transaction| {
+            transaction.open_table(TENANTS)?.insert("t_1", old.as_slice())?;
+            Ok(())
+        });
+        put.await.unwrap();
+        let found = TenantStore::find(&store, &"t_1".parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!((found.key.as_str(), found.frozen, &found.profile), ("demo", true, &None));
+        let with = Tenant { profile: Some("shop".into()), ..found };
+        assert!(store.put_tenant(&with).await.unwrap());
+        assert_eq!(TenantStore::find(&store, &with.id).await.unwrap(), Some(with));
+    }
+}

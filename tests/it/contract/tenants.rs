@@ -16,6 +16,7 @@ pub fn samples() -> Vec<Tenant> {
         key: key.into(),
         db_key: db_key.map(Into::into),
         frozen,
+        profile: frozen.then(|| "shop".to_owned()),
         api_key,
     };
     vec![

@@ -13,6 +13,21 @@ pub struct Run {
     pub diagnostics: String,
 }
 
+impl Run {
+    /// The diagnostics, without how many bytes were read in how much time.
+    pub fn told(&self) -> Vec<&str> {
+        let line = |line| match line {
+            line if str::starts_with(line, "signet: found ") => {
+                let (counts, measured) = line.rsplit_once(" in ").unwrap();
+                assert!(measured.ends_with("B/s"), "{line}");
+                counts.rsplit_once(", ").unwrap().0
+            }
+            line => line,
+        };
+        self.diagnostics.lines().map(line).collect()
+    }
+}
+
 /// A file of the tests' vectors or keys.
 pub fn file(name: &str) -> String {
     format!("{}/tests/{name}.pem", env!("CARGO_MANIFEST_DIR"))

@@ -1,9 +1,10 @@
 //! Lines of a stream, in constant memory.
 
-use axum::body::Bytes;
+use bytes::Bytes;
 
 /// Cuts what comes in into lines.
-pub(super) struct Lines {
+#[derive(Debug)]
+pub struct Lines {
     buffer: Vec<u8>,
     /// Where the next line begins.
     start: usize,
@@ -16,16 +17,16 @@ pub(super) struct Lines {
 
 /// A line without its end.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub struct Line {
     /// What it holds.
-    pub(super) content: Content,
+    pub content: Content,
     /// Whether `\n` follows: everything but the last line has it.
-    pub(super) ended: bool,
+    pub ended: bool,
 }
 
 /// What a line holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub enum Content {
     /// A document.
     Document(Bytes),
     /// Nothing but white space.
@@ -36,13 +37,14 @@ pub(super) enum Content {
 
 impl Lines {
     /// Lines of at most `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self { buffer: Vec::new(), start: 0, searched: 0, limit, skipped: None }
     }
 
-    /// Takes more of the stream. To be called when [`Lines::next`] has nothing left, so that no
+    /// Takes more of the stream. To be called when [`Lines::batch`] has nothing left, so that no
     /// more than a line and a chunk are held.
-    pub(super) fn push(&mut self, chunk: &[u8]) {
+    pub fn push(&mut self, chunk: &[u8]) {
         self.buffer.drain(..self.start);
         self.searched -= self.start;
         self.start = 0;
@@ -53,7 +55,7 @@ impl Lines {
     }
 
     /// The next line that is there whole.
-    pub(super) fn next(&mut self) -> Option<Line> {
+    fn next(&mut self) -> Option<Line> {
         let rest = self.buffer.get(self.searched..).unwrap_or_default();
         match memchr::memchr(b'\n', rest) {
             Some(at) => {
@@ -71,8 +73,23 @@ impl Lines {
         }
     }
 
+    /// Lines that are there whole, as many as are to be signed together: few bytes together, or a single
+    /// long one. None where more of the stream is needed.
+    pub fn batch(&mut self) -> Vec<Line> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while batch.len() < MOST_LINES && bytes < MOST_BYTES {
+            let Some(line) = self.next() else { break };
+            bytes += match &line.content {
+                Content::Document(document) | Content::Blank(document) => document.len(),
+                Content::TooLong => 0,
+            };
+            batch.push(line);
+        }
+        batch
+    }
+
     /// The last line, where the stream ended without `\n`.
-    pub(super) fn last(&mut self) -> Option<Line> {
+    pub fn last(&mut self) -> Option<Line> {
         let end = self.buffer.len();
         if self.start == end && self.skipped.is_none() {
             return None;
@@ -84,7 +101,8 @@ impl Lines {
     }
 
     /// Bytes thrown away so far of a line that is too long.
-    pub(super) fn skipped(&self) -> usize {
+    #[must_use]
+    pub fn skipped(&self) -> usize {
         self.skipped.unwrap_or(0)
     }
 
@@ -112,6 +130,10 @@ impl Lines {
     }
 }
 
+/// Lines that are signed together.
+const MOST_LINES: usize = 64;
+/// Bytes of lines that are signed together, the last one not counted.
+const MOST_BYTES: usize = 256 * 1024;
 /// Room that is kept for the next chunk once a long line is gone, in bytes.
 const KEPT_BYTES: usize = 256 * 1024;
 
@@ -162,5 +184,15 @@ mod tests {
         assert_eq!(all(&["a\n"], 10), ["a$"]);
         assert_eq!(all(&["a\n", "12345678901"], 10), ["a$", "long"]);
         assert_eq!(all(&["1234567890\n"], 10), ["1234567890$"]);
+    }
+
+    #[test]
+    fn a_batch_has_few_lines_of_few_bytes_or_one_long_line() {
+        let mut lines = Lines::new(MOST_BYTES * 2);
+        lines.push("[]\n".repeat(MOST_LINES + 1).as_bytes());
+        assert_eq!([lines.batch().len(), lines.batch().len(), lines.batch().len()], [MOST_LINES, 1, 0]);
+        let long = "x".repeat(MOST_BYTES);
+        lines.push(format!("{long}\n{long}\n1\n2").as_bytes());
+        assert_eq!([lines.batch().len(), lines.batch().len(), lines.batch().len()], [1, 1, 1]);
     }
 }
