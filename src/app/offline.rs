@@ -1,4 +1,4 @@
-//! Signing documents without a server: for `signet document`.
+//! Signing documents without a server: for `signet document`, and for programs that sign in process.
 
 use std::sync::Arc;
 
