@@ -48,7 +48,7 @@ def measure(context):
     return [
         Row("ndjson_growth_mib", [grown], "lower", "MiB", limit=64, aim=16, note=note),
         Row("ndjson_growth_one_client", [fast], "lower", "MiB"),
-        Row("ndjson_speed", [speed], "higher", "MB/s", note="of what is sent, links cached; the client shares the cores"),
+        Row("ndjson_speed", [speed], "higher", "MB/s", note="sent, links cached; the client shares the cores"),
         Row("ndjson_cores", [cores], "lower", note="that Signet kept busy meanwhile"),
     ]
 
