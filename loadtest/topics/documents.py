@@ -2,8 +2,8 @@
 
 1. Warm: the benches' binary times the whole path of a document whose links are cached, the scan alone, and
    serde_json on the same bytes, in one process and in turns.
-2. Cold: a document that nobody has seen, through a running server, against `yardsticks/node_walk.mjs`, in
-   turns. Both have two cores; the time is that of one document, and nothing else runs.
+2. Cold: a document that nobody has seen, through a running server, before and after `yardsticks/node_walk.mjs`
+   signs one. Both use all cores; the time is that of one document.
 """
 
 import json
@@ -26,7 +26,7 @@ _COLD = [
     {"name": "document_cold_rsa_asset", "key": "rsa", "grant_scope": "asset", "limit": 20, "aim": 28},
     {"name": "document_cold_ecdsa", "key": "ecdsa", "grant_scope": "url", "limit": 30, "aim": 50},
 ]
-# Documents that a server signs in a round: their median is the round's time.
+# Documents that a server signs before and after Node's walk: their median counts.
 _DOCUMENTS = 3
 
 
@@ -74,7 +74,7 @@ def _cold(context):
             answer, _, threads = node.sign(given, key)
             links.verify(links_of(given, answer), "rsa")
         for number in range(context.rounds(5, 2)):
-            rounds.append(_cold_round(context, node, number))
+            rounds.append(_cold_round(context, node))
             told = ", ".join(f"{name} {spent.seconds:.3f} s" for name, spent in rounds[-1].items())
             context.say(f"cold {number + 1}: {told}")
 
@@ -102,22 +102,16 @@ def _cold(context):
     ]
 
 
-def _cold_round(context, node, number):
-    """What each spent on one document."""
-    spent = {}
-
-    def yardstick():
-        spent["node"] = node.sign(new_document())[1]
-        spent["node, key parsed"] = node.sign(new_document(), "object")[1]
-
-    def signet(way):
-        spent[way["name"]] = _signet(context, way["key"], way["grant_scope"])
-
-    parts = [yardstick] + [lambda way=way: signet(way) for way in _COLD]
-    # Another one begins each time.
-    turn = number % len(parts)
-    for part in parts[turn:] + parts[:turn]:
-        part()
+def _cold_round(context, node):
+    """What each spent on one document: Signet before and after Node, whose walk takes long."""
+    before = [_signet(context, way["key"], way["grant_scope"]) for way in _COLD]
+    spent = {
+        "node": node.sign(new_document())[1],
+        "node, key parsed": node.sign(new_document(), "object")[1],
+    }
+    after = [_signet(context, way["key"], way["grant_scope"]) for way in reversed(_COLD)]
+    for way, *both in zip(_COLD, before, reversed(after)):
+        spent[way["name"]] = Spent(*map(statistics.mean, zip(*both)))
     return spent
 
 
