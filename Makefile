@@ -8,10 +8,10 @@ TOOLS := .tools
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := links documents ids
 
-.PHONY: help dev test lint fmt fuzz bench tools release clean
+.PHONY: help dev test lint fmt fuzz bench load load-quick tools release clean
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 dev: ## build Signet, start everything embedded, print what to try
 	$(CARGO) run --locked --quiet -- dev --data .signet --listen 127.0.0.1:8080
@@ -45,6 +45,13 @@ $(TOOLS)/fuzz/bin/cargo-fuzz:
 
 bench: ## what signing costs: ratios first, then each step
 	$(CARGO) bench --locked
+
+# TOPICS="ndjson memory" measures these alone.
+load: release tools ## measure the deployed program against its gates, 5 minutes (TOPICS)
+	loadtest/run $(TOPICS)
+
+load-quick: release tools ## the same with fewer rounds and less data
+	loadtest/run --quick $(TOPICS)
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release

@@ -5,35 +5,77 @@ use std::time::{Duration, Instant};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use serde::de::IgnoredAny;
-use serde_json::Value;
+use serde_json::{Value, json};
 use signet::document::{Answer, Links, Reason, Scan, Want, scan};
 
 use super::fixture::{ECDSA, RSA, Signing, document, rules};
 
 /// The gate and the aim: a warm document takes at most 0.4, at best 0.25 of serde_json's round trip.
 pub fn print_ratio() {
-    let input = document();
-    println!("{} KB", input.len() / 1000);
-    for (name, pem) in [("RSA", RSA), ("ECDSA", ECDSA)] {
+    println!("{} KB", document().len() / 1000);
+    for (name, pem) in KEYS {
+        let times = Times::of(pem);
+        let size = times.answer as f64 / times.input as f64;
+        println!(
+            "{name}: a warm document takes {:.3} of serde_json's round trip, its scan alone {:.3}; \
+             the answer is {size:.1} times as long",
+            ratio(times.warm, times.trip),
+            ratio(times.scan, times.trip)
+        );
+    }
+}
+
+/// The same for machines: `loadtest/` reads it. Times are in seconds, lengths in bytes.
+pub fn print_json() {
+    let keys = KEYS.map(|(name, pem)| {
+        let times = Times::of(pem);
+        let json = json!({
+            "warm": times.warm.as_secs_f64(),
+            "round_trip": times.trip.as_secs_f64(),
+            "scan": times.scan.as_secs_f64(),
+            "validate": times.validate.as_secs_f64(),
+            "warm_ratio": ratio(times.warm, times.trip),
+            "input": times.input,
+            "answer": times.answer,
+        });
+        (name.to_lowercase(), json)
+    });
+    println!("{}", Value::Object(keys.into_iter().collect()));
+}
+
+const KEYS: [(&str, &[u8]); 2] = [("RSA", RSA), ("ECDSA", ECDSA)];
+
+/// The best time of each step, and the lengths of a document and its answer in bytes.
+struct Times {
+    warm: Duration,
+    trip: Duration,
+    scan: Duration,
+    validate: Duration,
+    input: usize,
+    answer: usize,
+}
+
+impl Times {
+    /// In turns, so that whatever else the machine does hits all alike; the best of each counts.
+    fn of(pem: &[u8]) -> Self {
+        let input = document();
         let signing = Signing::new(pem);
         let signed = signing.sign(&input);
         assert_eq!((signed.found, signed.signed), (2_050, 2_050));
-        // In turns, so that whatever else the machine does hits all alike; the best of each counts.
-        let [mut warm, mut trip, mut scanned] = [Duration::MAX; 3];
+        let [mut warm, mut trip, mut scanned, mut validated] = [Duration::MAX; 4];
         for _ in 0..60 {
             warm = warm.min(time(|| signing.answer(&input)));
             trip = trip.min(time(|| round_trip(&input)));
             scanned = scanned.min(time(|| scan(&input, &rules()).unwrap().wants().len()));
+            validated = validated.min(time(|| serde_json::from_slice::<IgnoredAny>(&input).unwrap()));
         }
-        let ratio = |part: Duration| part.as_secs_f64() / trip.as_secs_f64();
-        let size = signed.body.len() as f64 / input.len() as f64;
-        println!(
-            "{name}: a warm document takes {:.3} of serde_json's round trip, its scan alone {:.3}; \
-             the answer is {size:.1} times as long",
-            ratio(warm),
-            ratio(scanned)
-        );
+        let (input, answer) = (input.len(), signed.body.len());
+        Self { warm, trip, scan: scanned, validate: validated, input, answer }
     }
+}
+
+fn ratio(part: Duration, whole: Duration) -> f64 {
+    part.as_secs_f64() / whole.as_secs_f64()
 }
 
 fn time<T>(work: impl FnOnce() -> T) -> Duration {

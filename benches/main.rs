@@ -1,6 +1,6 @@
 //! What signing costs, step by step: `cargo bench`. Every number of a run is of the same machine in the same
 //! minute, so compare them with each other: the first lines say how a warm document compares with
-//! serde_json's round trip of the same bytes.
+//! serde_json's round trip of the same bytes. `cargo bench --bench main -- --ratios` says only that, as JSON.
 //!
 //! - [`documents`]: scan, splice, and the whole path of a document whose links are cached.
 //! - [`links`]: windows, cache keys, grants, signatures.
@@ -14,6 +14,9 @@ mod links;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
+    if std::env::args().any(|argument| argument == "--ratios") {
+        return documents::print_json();
+    }
     documents::print_ratio();
     divan::main();
 }

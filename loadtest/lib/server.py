@@ -1,0 +1,102 @@
+"""Signet as a process: `signet serve` with settings of our own, on free ports."""
+
+import json
+import subprocess
+import tempfile
+import threading
+from collections import deque
+
+from lib.content import BASE_URL
+from lib.context import KEYS, SIGNET
+from lib.process import Usage
+
+API_KEY = "load-test-load-test"
+KEY_PAIR_ID = "K2JCJMDEHXQW5F"
+# How long it may take to start and to end.
+_PATIENCE = 30
+_CACHE_BYTES = 256 * 1024 * 1024
+
+_SETTINGS = """\
+[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+[cdn]
+base_url = "{base_url}"
+[signing]
+ttl_seconds = 604800  # so long that hardly a link rolls over in a run
+grant_scope = "{grant_scope}"
+nonce = "random"
+cache_bytes = {cache_bytes}
+[[signing.keys]]
+id = "{key_pair_id}"
+private_key_file = "{key_file}"
+[store]
+path = "data"
+[[tenants]]
+id = "t_demo"
+key = "demo"
+api_key = "{api_key}"
+"""
+
+
+class Server:
+    """A running Signet; `with` ends it, whatever happens.
+
+    `address` is (host, port) of the API, `usage` what the process uses.
+    """
+
+    def __init__(self, context, key="rsa", grant_scope="url", cache_bytes=_CACHE_BYTES):
+        self._folder = tempfile.TemporaryDirectory(dir=context.folder)
+        self._settings = _SETTINGS.format(
+            base_url=BASE_URL,
+            grant_scope=grant_scope,
+            cache_bytes=cache_bytes,
+            key_pair_id=KEY_PAIR_ID,
+            key_file=KEYS[key],
+            api_key=API_KEY,
+        )
+        self._log = deque(maxlen=20)
+        self._serving = threading.Event()
+        self.address = None
+
+    def __enter__(self):
+        file = f"{self._folder.name}/signet.toml"
+        with open(file, "w", encoding="utf-8") as settings:
+            settings.write(self._settings)
+        self._process = subprocess.Popen(
+            [SIGNET, "serve", "--config", file], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env={}
+        )
+        try:
+            # It is read to its end, so that the process never waits for a reader.
+            threading.Thread(target=self._read_log, daemon=True).start()
+            if not self._serving.wait(_PATIENCE) or self.address is None:
+                raise RuntimeError("signet serve doesn't start:\n" + "".join(self._log))
+        except BaseException:
+            self._end()
+            raise
+        self.usage = Usage(self._process.pid)
+        return self
+
+    def __exit__(self, *_):
+        self._end()
+
+    def _end(self):
+        self._process.terminate()
+        try:
+            self._process.wait(_PATIENCE)
+        except BaseException:  # too slow, or Ctrl-C again
+            self._process.kill()
+            self._process.wait()
+            raise
+        finally:
+            self._folder.cleanup()
+
+    def _read_log(self):
+        for line in self._process.stderr:
+            text = line.decode(errors="replace")
+            self._log.append(text)
+            if '"signet is serving"' in text:
+                host, _, port = json.loads(text)["api"].removeprefix("http://").rpartition(":")
+                self.address = (host, int(port))
+                self._serving.set()
+        self._serving.set()  # it has ended: nothing to wait for

@@ -1,0 +1,129 @@
+"""Documents: warm ones against serde_json, cold ones against what is in use today.
+
+1. Warm: the benches' binary times the whole path of a document whose links are cached, the scan alone, and
+   serde_json on the same bytes, in one process and in turns.
+2. Cold: a document that nobody has seen, through a running server, before and after `yardsticks/node_walk.mjs`
+   signs one. Both use all cores; the time is that of one document.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+
+from lib import links
+from lib.content import document, links_of, new_document
+from lib.context import ROOT
+from lib.http import Connection
+from lib.node import NodeWalk
+from lib.process import Spent
+from lib.report import Row
+from lib.server import Server
+
+# The gate of each way to sign, and how many times faster than Node it should be.
+_COLD = [
+    {"name": "document_cold_rsa_url", "key": "rsa", "grant_scope": "url", "limit": 6, "aim": 7.5},
+    {"name": "document_cold_rsa_asset", "key": "rsa", "grant_scope": "asset", "limit": 20, "aim": 28},
+    {"name": "document_cold_ecdsa", "key": "ecdsa", "grant_scope": "url", "limit": 30, "aim": 50},
+]
+# Documents that a server signs before and after Node's walk: their median counts.
+_DOCUMENTS = 3
+
+
+def measure(context):
+    return _warm(context) + _cold(context)
+
+
+def _warm(context):
+    context.say("warm: building the benches where they have changed")
+    rsa, ecdsa = [], []
+    for number in range(context.rounds(7, 3)):
+        run = _benches()
+        rsa.append(run["rsa"])
+        ecdsa.append(run["ecdsa"]["warm_ratio"])
+        context.say(f"warm {number + 1}: RSA {rsa[-1]['warm_ratio']:.3f}, ECDSA {ecdsa[-1]:.3f}")
+    if rsa[0]["input"] != len(document()):
+        raise ValueError("lib/content.py makes another document than benches/fixture.rs")
+
+    def row(name, value, better, unit="", note="", **bounds):
+        return Row(name, [value(run) for run in rsa], better, unit, note=note, **bounds)
+
+    megabytes, trip = rsa[0]["input"] / 1e6, "of serde_json's Value round trip"
+    return [
+        row("document_warm_ratio", lambda run: run["warm_ratio"], "lower", note=f"{trip}, RSA", limit=0.4, aim=0.25),
+        Row("document_warm_ecdsa", ecdsa, "lower", note=trip),
+        row("document_scan", lambda run: megabytes / run["scan"], "higher", "MB/s", "on one core", aim=1500),
+        row("document_scan_ratio", lambda run: run["scan"] / run["validate"], "lower", note="of serde_json validating"),
+        row("serde_json_validates", lambda run: megabytes / run["validate"], "higher", "MB/s"),
+    ]
+
+
+def _benches():
+    cargo = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--quiet", "--bench", "main", "--", "--ratios"]
+    done = subprocess.run(cargo, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def _cold(context):
+    """Each round times all of them within seconds, so that a noisy minute hits all; ratios are of a round."""
+    rounds = []
+    with NodeWalk(context) as node:
+        context.say("cold: warming the Node script up")
+        for key in ("object", "text"):
+            given = new_document()
+            answer, _, threads = node.sign(given, key)
+            links.verify(links_of(given, answer), "rsa")
+        for number in range(context.rounds(5, 2)):
+            rounds.append(_cold_round(context, node))
+            told = ", ".join(f"{name} {spent.seconds:.3f} s" for name, spent in rounds[-1].items())
+            context.say(f"cold {number + 1}: {told}")
+
+    def row(name, value, better, unit="", note="", **bounds):
+        return Row(name, [value(one) for one in rounds], better, unit, note=note, **bounds)
+
+    rows = []
+    for way in _COLD:
+        name, bounds = way["name"], {"limit": way["limit"], "aim": way["aim"]}
+        faster = lambda one: one["node"].seconds / one[name].seconds
+        cheaper = lambda one: one["node"].cpu_seconds / one[name].cpu_seconds
+        rows += [
+            row(name, faster, "higher", "×", f"times faster than Node on {threads} threads", **bounds),
+            row(f"{name}_cpu", cheaper, "higher", "×", "the same of processor time"),
+            row(f"{name}_seconds", lambda one: one[name].seconds, "lower", "s"),
+        ]
+    url, parsed = _COLD[0]["name"], "node, key parsed"
+    return rows + [
+        row(f"{url}_cores", lambda one: one[url].cpu_seconds / one[url].seconds, "higher", "", "that Signet kept busy"),
+        row(
+            f"{url}_parsed_key", lambda one: one[parsed].seconds / one[url].seconds, "higher", "×",
+            "times faster, if the script parsed its key once",
+        ),
+        row("node_walk_seconds", lambda one: one["node"].seconds, "lower", "s"),
+    ]
+
+
+def _cold_round(context, node):
+    """What each spent on one document: Signet before and after Node, whose walk takes long."""
+    before = [_signet(context, way["key"], way["grant_scope"]) for way in _COLD]
+    spent = {
+        "node": node.sign(new_document())[1],
+        "node, key parsed": node.sign(new_document(), "object")[1],
+    }
+    after = [_signet(context, way["key"], way["grant_scope"]) for way in reversed(_COLD)]
+    for way, *both in zip(_COLD, before, reversed(after)):
+        spent[way["name"]] = Spent(*map(statistics.mean, zip(*both)))
+    return spent
+
+
+def _signet(context, key, grant_scope):
+    """What a fresh, warmed process spends on a document that it has not seen: the median of some."""
+    spent = []
+    with Server(context, key, grant_scope) as server, Connection(server) as connection:
+        connection.sign(new_document())
+        for _ in range(_DOCUMENTS):
+            given, before = new_document(), server.usage.cpu_seconds()
+            answer, seconds = connection.sign(given)
+            spent.append(Spent(seconds, server.usage.cpu_seconds() - before))
+            made = links_of(given, answer)
+        links.verify(made, key)
+    return Spent(*(statistics.median(column) for column in zip(*spent)))
