@@ -36,8 +36,8 @@ pub(super) struct Roles<'r> {
 
 struct Entry<'r> {
     name: &'r [u8],
-    /// Of short names, the name as a number.
-    word: u128,
+    /// The beginning of the name as a number; of short names, all of it.
+    word: u64,
     role: Role,
     /// The next entry of the same slot, plus one; 0 for none.
     next: u8,
@@ -71,27 +71,26 @@ impl<'r> Roles<'r> {
 
     /// The parts of the member of this (decoded) name.
     pub(super) fn of(&self, name: &[u8]) -> Role {
-        let word = word(name);
-        self.find(word, |entry| entry.name == name)
+        self.find(word(name), name.len(), |entry| entry.name == name)
     }
 
     /// The parts of the member whose name, without escapes, is `input[start..end]`.
     #[inline(always)]
     pub(super) fn at(&self, input: &[u8], start: usize, end: usize) -> Role {
-        match input.get(start..).and_then(<[u8]>::first_chunk::<SHORT>) {
-            // What comes after the name is shifted out. No name holds a 0: numbers differ where names do.
-            Some(chunk) if start < end && end - start <= SHORT => {
-                let spare = 8 * (SHORT - (end - start)) as u32;
-                let word = u128::from_le_bytes(*chunk) << spare >> spare;
-                self.find(word, |entry| entry.word == word && entry.name.len() == end - start)
+        let length = end.wrapping_sub(start);
+        match input.get(start..).and_then(<[u8]>::first_chunk) {
+            Some(chunk) if (1..=SHORT).contains(&length) => {
+                // What comes after the name is cut off. The number and the length are the name.
+                let word = u64::from_le_bytes(*chunk) & (u64::MAX >> (8 * (SHORT - length)));
+                self.find(word, length, |entry| entry.word == word && entry.name.len() == length)
             }
             _ => self.of(input.get(start..end).unwrap_or_default()),
         }
     }
 
     #[inline(always)]
-    fn find(&self, word: u128, is: impl Fn(&Entry<'_>) -> bool) -> Role {
-        let mut index = self.slots[slot(word)];
+    fn find(&self, word: u64, length: usize, is: impl Fn(&Entry<'_>) -> bool) -> Role {
+        let mut index = self.slots[slot(word, length)];
         while let Some(entry) = usize::from(index).checked_sub(1).and_then(|at| self.entries.get(at)) {
             if is(entry) {
                 return entry.role;
@@ -108,27 +107,26 @@ impl<'r> Roles<'r> {
             entry.role |= role;
         } else if let Ok(index) = u8::try_from(self.entries.len() + 1) {
             let word = word(name);
-            let next = std::mem::replace(&mut self.slots[slot(word)], index);
+            let next = std::mem::replace(&mut self.slots[slot(word, name.len())], index);
             self.entries.push(Entry { name, word, role, next });
         }
     }
 }
 
 /// Names up to this length are compared as numbers.
-const SHORT: usize = 16;
+const SHORT: usize = 8;
 
 /// The beginning of a name as a number.
-fn word(name: &[u8]) -> u128 {
+fn word(name: &[u8]) -> u64 {
     let mut bytes = [0; SHORT];
     let length = name.len().min(SHORT);
     bytes[..length].copy_from_slice(&name[..length]);
-    u128::from_le_bytes(bytes)
+    u64::from_le_bytes(bytes)
 }
 
 #[inline(always)]
-fn slot(word: u128) -> usize {
-    let mixed = (word as u64 ^ (word >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 56) as usize
+fn slot(word: u64, length: usize) -> usize {
+    ((word ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
 }
 
 #[cfg(test)]
