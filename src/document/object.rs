@@ -129,8 +129,9 @@ impl Object {
             && self.is_descriptor(key, input, kinds)
         {
             // The key and the output are the descriptor's: nothing in them is a site of its own.
-            for covered in [Some(key), self.output].into_iter().flatten() {
-                self.drop_found(covered, found);
+            self.drop_found(key, found);
+            if let Some(output) = self.output {
+                self.drop_found(output, found);
             }
             found.push(Found::Descriptor(Descriptor {
                 start: self.start,

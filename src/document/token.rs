@@ -61,12 +61,11 @@ pub(super) fn string(bytes: &[u8], at: usize) -> Result<(usize, Escapes), Fault>
     string_rest(bytes, end)
 }
 
-/// The rest of a string, from its first escape or fault on.
+/// The rest of a string, from its first escape or fault on, which stands at `at`.
 #[inline(never)]
 fn string_rest(bytes: &[u8], mut at: usize) -> Result<(usize, Escapes), Fault> {
     let mut escapes = Escapes::default();
     loop {
-        at = plain(bytes, at);
         match bytes.get(at) {
             Some(b'"') => return Ok((at, escapes)),
             Some(b'\\') => {
@@ -96,6 +95,7 @@ fn string_rest(bytes: &[u8], mut at: usize) -> Result<(usize, Escapes), Fault> {
             Some(_) => return Err(Fault::expected(at, CONTROL)),
             None => return Err(Fault::expected(at, UNCLOSED)),
         }
+        at = plain(bytes, at);
     }
 }
 

@@ -65,7 +65,7 @@ impl<'a, 'r> Walk<'a, 'r> {
             let mut end = match first {
                 b'"' => {
                     let (end, escapes) = string(bytes, at + 1)?;
-                    self.text(Span::new(at + 1, end), escapes, role);
+                    self.text(bytes, Span::new(at + 1, end), escapes, role);
                     if role != 0 {
                         self.member(role, Value::String { escapes: escapes.any }, Span::new(at, end + 1));
                     }
@@ -77,7 +77,7 @@ impl<'a, 'r> Walk<'a, 'r> {
                     inside = Inside::Object;
                     (at, first) = next(bytes, at + 1);
                     if first != b'}' {
-                        (at, first, role) = self.name(at, first, "a member name or `}`")?;
+                        (at, first, role) = self.name(bytes, at, first, "a member name or `}`")?;
                         continue;
                     }
                     at
@@ -106,7 +106,7 @@ impl<'a, 'r> Walk<'a, 'r> {
                 match (first, inside) {
                     (b',', Inside::Object) => {
                         (at, first) = next(bytes, at + 1);
-                        (at, first, role) = self.name(at, first, "a member name after `,`")?;
+                        (at, first, role) = self.name(bytes, at, first, "a member name after `,`")?;
                         break;
                     }
                     (b',', Inside::Array) => {
@@ -132,8 +132,13 @@ impl<'a, 'r> Walk<'a, 'r> {
     /// Reads a member's name, which begins with `first`, and its colon: where its value begins, and with
     /// what, and the part it plays.
     #[inline(always)]
-    fn name(&mut self, at: usize, first: u8, expected: &'static str) -> Result<(usize, u8, Role), Fault> {
-        let bytes = self.input.as_bytes();
+    fn name(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        first: u8,
+        expected: &'static str,
+    ) -> Result<(usize, u8, Role), Fault> {
         if first != b'"' {
             return Err(Fault::expected(at, expected));
         }
@@ -203,8 +208,7 @@ impl<'a, 'r> Walk<'a, 'r> {
 
     /// Takes note of a string that needs a closer look.
     #[inline(always)]
-    fn text(&mut self, span: Span, escapes: Escapes, role: Role) {
-        let bytes = self.input.as_bytes();
+    fn text(&mut self, bytes: &[u8], span: Span, escapes: Escapes, role: Role) {
         if escapes.ascii
             || role & roles::BARE_KEY != 0
             || self.needles.reach(bytes, span)
