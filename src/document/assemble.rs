@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::answer::Want;
+use super::answer::{Derivatives, Want};
 use super::error::ScanError;
 use super::found::{Descriptor, Found, Span, Text};
 use super::literal::{Decoded, decode};
@@ -17,6 +17,9 @@ pub(super) struct Assembly<'a, 'r> {
     input: &'a str,
     rules: &'r Rules,
     links: usize,
+    /// The derivatives of the last descriptor, as they are written and as they are: the next one's are
+    /// mostly the same.
+    derivatives: ([Option<&'a [u8]>; 2], Result<Option<Derivatives>, ()>),
     pub sites: Vec<Site>,
     pub wants: Vec<Want<'a>>,
     pub edits: Vec<Edit>,
@@ -34,6 +37,7 @@ impl<'a, 'r> Assembly<'a, 'r> {
             input,
             rules,
             links: 0,
+            derivatives: ([None; 2], Ok(None)),
             sites: Vec::with_capacity(found.len()),
             wants: Vec::with_capacity(found.len()),
             edits: Vec::with_capacity(found.len()),
@@ -62,12 +66,14 @@ impl<'a, 'r> Assembly<'a, 'r> {
 
     fn descriptor(&mut self, found: Descriptor) -> Result<(), ScanError> {
         let bytes = self.input.as_bytes();
-        let derivatives = descriptor::derivatives(
-            found.derivatives.map(|span| span.of(bytes)),
-            found.format.map(|span| span.of(bytes)),
-        );
+        let source = [found.derivatives, found.format].map(|span| span.map(|span| span.of(bytes)));
+        if source != self.derivatives.0 {
+            self.derivatives = (source, descriptor::derivatives(source[0], source[1]));
+        }
+        let derivatives = self.derivatives.1;
+        let key = found.key.text(self.input);
         let want = Want::File {
-            key: decode(found.key.text(self.input)),
+            key: if found.escapes { decode(key) } else { key.into() },
             derivatives: derivatives.unwrap_or_default(),
         };
         let inserted = found.output.start == found.output.end;

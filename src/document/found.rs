@@ -67,6 +67,8 @@ pub(super) struct Text {
 pub(super) struct Descriptor {
     pub start: u32,
     pub key: Span,
+    /// The key holds escapes.
+    pub escapes: bool,
     /// The name, where it is a string.
     pub name: Option<Span>,
     /// Values of any type.

@@ -10,22 +10,18 @@ const REFERENCE: Role = roles::ID | roles::URL | roles::EXPIRES;
 /// An object that is open. Where a name comes twice, the last member is kept.
 pub(super) struct Object {
     start: u32,
-    members: u32,
-    /// How much was found before it was opened,
+    /// How much was found, and how many names were read, before it was opened.
     found: u32,
-    /// and before the member that is being read.
-    found_before: u32,
+    names: u32,
     /// The parts of all members so far; of those of a reference only strings count.
     seen: Role,
+    /// Whether `key` holds escapes.
+    key_escapes: bool,
     key: Option<Span>,
-    /// Where in what was found `key` is, plus one; 0 where it isn't.
-    key_found: u32,
     id: Option<Span>,
     name: Option<Span>,
     kind: Option<Span>,
     output: Option<Span>,
-    /// What was found in `output`.
-    output_found: (u32, u32),
     derivatives: Option<Span>,
     format: Option<Span>,
 }
@@ -33,50 +29,41 @@ pub(super) struct Object {
 /// What kind of value a member has.
 #[derive(Clone, Copy)]
 pub(super) enum Value<'o> {
-    String,
+    String { escapes: bool },
     Object(&'o Object),
     Other,
 }
 
 impl Object {
     #[inline(always)]
-    pub(super) fn new(start: usize, found: usize) -> Self {
+    pub(super) fn new(start: usize, found: usize, names: u32) -> Self {
         Self {
             start: start as u32,
-            members: 0,
             found: found as u32,
-            found_before: 0,
+            names,
             seen: 0,
+            key_escapes: false,
             key: None,
-            key_found: 0,
             id: None,
             name: None,
             kind: None,
             output: None,
-            output_found: (0, 0),
             derivatives: None,
             format: None,
         }
     }
 
-    /// Takes note of a member's name, and of how much had been found before.
-    #[inline(always)]
-    pub(super) fn name(&mut self, found: usize) {
-        self.members += 1;
-        self.found_before = found as u32;
-    }
-
-    /// Takes note of a member that plays a part, and of how much has been found up to its end.
+    /// Takes note of a member that plays a part.
     #[inline]
-    pub(super) fn member(&mut self, role: Role, value: Value<'_>, span: Span, found: usize) {
+    pub(super) fn member(&mut self, role: Role, value: Value<'_>, span: Span) {
         self.seen |= role & (roles::COMPANION | roles::STRONG);
         let string = match value {
-            Value::String => Some(span.inner()),
+            Value::String { .. } => Some(span.inner()),
             Value::Object(_) | Value::Other => None,
         };
         if role & roles::KEY != 0 {
             self.key = string;
-            self.key_found = if found as u32 > self.found_before { found as u32 } else { 0 };
+            self.key_escapes = matches!(value, Value::String { escapes: true });
         }
         if role & roles::NAME != 0 {
             self.name = string;
@@ -86,11 +73,11 @@ impl Object {
         }
         const RARE: Role = roles::DERIVATIVES | roles::FORMAT | roles::META | roles::OUTPUT | REFERENCE;
         if role & RARE != 0 {
-            self.rare_member(role, value, span, found);
+            self.rare_member(role, value, span);
         }
     }
 
-    fn rare_member(&mut self, role: Role, value: Value<'_>, span: Span, found: usize) {
+    fn rare_member(&mut self, role: Role, value: Value<'_>, span: Span) {
         if role & roles::DERIVATIVES != 0 {
             self.derivatives = Some(span);
         }
@@ -100,14 +87,13 @@ impl Object {
         if role & roles::META != 0 {
             (self.derivatives, self.format) = match value {
                 Value::Object(meta) => (meta.derivatives, meta.format),
-                Value::String | Value::Other => (None, None),
+                Value::String { .. } | Value::Other => (None, None),
             };
         }
         if role & roles::OUTPUT != 0 {
             self.output = Some(span);
-            self.output_found = (self.found_before, found as u32);
         }
-        if role & REFERENCE != 0 && matches!(value, Value::String) {
+        if role & REFERENCE != 0 && matches!(value, Value::String { .. }) {
             self.seen |= role & REFERENCE;
             if role & roles::ID != 0 {
                 self.id = Some(span.inner());
@@ -121,41 +107,55 @@ impl Object {
         self.key.is_some() || self.id.is_some()
     }
 
-    /// Adds the object, where it is a site, and drops what it covers. Its last value ends at `last`.
+    /// Adds the object, where it is a site, and drops what it covers. Its last value ends at `last`, and
+    /// `names` have been read.
     pub(super) fn finish(
         &self,
         input: &str,
         last: usize,
         end: usize,
+        names: u32,
         kinds: &[String],
         found: &mut Vec<Found>,
     ) {
         if let Some(id) = self.id
-            && self.members == 3
             && self.seen & REFERENCE == REFERENCE
+            && names - self.names == 3
             && asset::is_id(literal::decode_bytes(id.of(input.as_bytes())).as_ref())
         {
             found.truncate(self.found as usize);
             found.push(Found::Reference { object: Span { start: self.start, end: end as u32 }, id });
-        } else if let Some(span) = self.key
-            && self.is_descriptor(span, input, kinds)
+        } else if let Some(key) = self.key
+            && self.is_descriptor(key, input, kinds)
         {
             // The key and the output are the descriptor's: nothing in them is a site of its own.
-            let output = self.output_found.0..self.output_found.1;
-            let key = self.key_found.saturating_sub(1)..self.key_found;
-            let (first, second) = if key.start < output.start { (key, output) } else { (output, key) };
-            for covered in [second, first].into_iter().filter(|covered| !covered.is_empty()) {
-                found.drain(covered.start as usize..covered.end as usize);
+            self.drop_found(key, found);
+            if let Some(output) = self.output {
+                self.drop_found(output, found);
             }
             found.push(Found::Descriptor(Descriptor {
                 start: self.start,
-                key: span,
+                key,
+                escapes: self.key_escapes,
                 name: self.name,
                 derivatives: self.derivatives,
                 format: self.format,
                 output: self.output.unwrap_or(Span::new(last, last)),
             }));
         }
+    }
+
+    /// Drops what was found in the value of a member. Members stand one after the other, so whatever was
+    /// found in this one begins between what was found in those before and in those after it.
+    #[inline(always)]
+    fn drop_found(&self, value: Span, found: &mut Vec<Found>) {
+        let first = self.found as usize;
+        let Some(own) = found.get(first..).filter(|own| !own.is_empty()) else {
+            return;
+        };
+        let start = own.partition_point(|found| found.start() + 1 < value.start);
+        let end = own.partition_point(|found| found.start() < value.end);
+        found.drain(first + start..first + end);
     }
 
     fn is_descriptor(&self, key: Span, input: &str, kinds: &[String]) -> bool {
@@ -166,6 +166,11 @@ impl Object {
             let kind = |kind: Span| descriptor::is_media_kind(&literal::decode(kind.text(input)), kinds);
             self.seen & roles::STRONG != 0 || self.kind.is_some_and(kind)
         };
-        descriptor::is_key(literal::decode_bytes(key.of(input.as_bytes())).as_ref(), strong)
+        let key = key.of(input.as_bytes());
+        if self.key_escapes {
+            descriptor::is_key(literal::decode_bytes(key).as_ref(), strong)
+        } else {
+            descriptor::is_key(key, strong)
+        }
     }
 }

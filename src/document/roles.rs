@@ -39,8 +39,8 @@ pub(super) struct Roles<'r> {
 
 struct Entry<'r> {
     name: &'r [u8],
-    /// Of short names, the name as a number.
-    word: u128,
+    /// What short names are compared by.
+    words: Words,
     role: Role,
     /// The next entry of the same slot, plus one; 0 for none.
     next: u8,
@@ -74,27 +74,25 @@ impl<'r> Roles<'r> {
 
     /// The parts of the member of this (decoded) name.
     pub(super) fn of(&self, name: &[u8]) -> Role {
-        let word = word(name);
-        self.find(word, |entry| entry.name == name)
+        self.find(Words::of(name), name.len(), |entry| entry.name == name)
     }
 
     /// The parts of the member whose name, without escapes, is `input[start..end]`.
     #[inline(always)]
     pub(super) fn at(&self, input: &[u8], start: usize, end: usize) -> Role {
-        match input.get(start..).and_then(<[u8]>::first_chunk::<SHORT>) {
-            // What comes after the name is shifted out. No name holds a 0: numbers differ where names do.
-            Some(chunk) if start < end && end - start <= SHORT => {
-                let spare = 8 * (SHORT - (end - start)) as u32;
-                let word = u128::from_le_bytes(*chunk) << spare >> spare;
-                self.find(word, |entry| entry.word == word && entry.name.len() == end - start)
+        let length = end.wrapping_sub(start);
+        match Words::at(input, start, length) {
+            // The words and the length of a short name are the name.
+            Some(words) => {
+                self.find(words, length, |entry| entry.words == words && entry.name.len() == length)
             }
-            _ => self.of(input.get(start..end).unwrap_or_default()),
+            None => self.of(input.get(start..end).unwrap_or_default()),
         }
     }
 
     #[inline(always)]
-    fn find(&self, word: u128, is: impl Fn(&Entry<'_>) -> bool) -> Role {
-        let mut index = self.slots[slot(word)];
+    fn find(&self, words: Words, length: usize, is: impl Fn(&Entry<'_>) -> bool) -> Role {
+        let mut index = self.slots[words.slot(length)];
         while let Some(entry) = usize::from(index).checked_sub(1).and_then(|at| self.entries.get(at)) {
             if is(entry) {
                 return entry.role;
@@ -107,31 +105,46 @@ impl<'r> Roles<'r> {
     /// Adds parts to a name. Names beyond [`MOST_NAMES`] have none: [`Profile::check`] refuses them.
     fn add(&mut self, name: &'r str, role: Role) {
         let name = name.as_bytes();
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.name == name) {
+        let words = Words::of(name);
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.words == words && entry.name == name)
+        {
             entry.role |= role;
         } else if let Ok(index) = u8::try_from(self.entries.len() + 1) {
-            let word = word(name);
-            let next = std::mem::replace(&mut self.slots[slot(word)], index);
-            self.entries.push(Entry { name, word, role, next });
+            let next = std::mem::replace(&mut self.slots[words.slot(name.len())], index);
+            self.entries.push(Entry { name, words, role, next });
         }
     }
 }
 
-/// Names up to this length are compared as numbers.
-const SHORT: usize = 16;
+/// The first eight bytes of a name, and the last eight where there are more, as numbers.
+#[derive(Clone, Copy, PartialEq)]
+struct Words(u64, u64);
 
-/// The beginning of a name as a number.
-fn word(name: &[u8]) -> u128 {
-    let mut bytes = [0; SHORT];
-    let length = name.len().min(SHORT);
-    bytes[..length].copy_from_slice(&name[..length]);
-    u128::from_le_bytes(bytes)
-}
+impl Words {
+    const BYTES: usize = 8;
 
-#[inline(always)]
-fn slot(word: u128) -> usize {
-    let mixed = (word as u64 ^ (word >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> 56) as usize
+    fn of(name: &[u8]) -> Self {
+        let word = |part: &[u8]| part.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let last = if name.len() > Self::BYTES { word(&name[name.len() - Self::BYTES..]) } else { 0 };
+        Self(word(&name[..name.len().min(Self::BYTES)]), last)
+    }
+
+    /// The same for a name of 1 to 16 bytes in the input.
+    #[inline(always)]
+    fn at(input: &[u8], start: usize, length: usize) -> Option<Self> {
+        let word = |at: usize| Some(u64::from_le_bytes(*input.get(at..)?.first_chunk()?));
+        match length {
+            // What comes after the name is cut off.
+            1..=8 => Some(Self(word(start)? & (u64::MAX >> (8 * (Self::BYTES - length))), 0)),
+            9..=16 => Some(Self(word(start)?, word(start + length - Self::BYTES)?)),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn slot(self, length: usize) -> usize {
+        ((self.0 ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize
+    }
 }
 
 #[cfg(test)]

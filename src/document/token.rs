@@ -28,16 +28,27 @@ pub(super) fn byte(bytes: &[u8], at: usize) -> u8 {
 /// The offset of the next byte that is no white space.
 #[inline(always)]
 pub(super) fn skip_space(bytes: &[u8], at: usize) -> usize {
+    next(bytes, at).0
+}
+
+/// The next byte that is no white space, after its offset; 0 past the end.
+#[inline(always)]
+pub(super) fn next(bytes: &[u8], at: usize) -> (usize, u8) {
     // Most documents have none: one comparison says so.
-    if byte(bytes, at) > b' ' { at } else { skip_some_space(bytes, at) }
+    match byte(bytes, at) {
+        byte if byte > b' ' => (at, byte),
+        _ => next_after_space(bytes, at),
+    }
 }
 
 #[inline]
-fn skip_some_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(byte(bytes, at), b' ' | b'\n' | b'\r' | b'\t') {
-        at += 1;
+fn next_after_space(bytes: &[u8], mut at: usize) -> (usize, u8) {
+    loop {
+        match byte(bytes, at) {
+            b' ' | b'\n' | b'\r' | b'\t' => at += 1,
+            byte => return (at, byte),
+        }
     }
-    at
 }
 
 /// Reads a string whose content begins at `at`: the offset of its closing quote.
@@ -50,12 +61,11 @@ pub(super) fn string(bytes: &[u8], at: usize) -> Result<(usize, Escapes), Fault>
     string_rest(bytes, end)
 }
 
-/// The rest of a string, from its first escape or fault on.
+/// The rest of a string, from its first escape or fault on, which stands at `at`.
 #[inline(never)]
 fn string_rest(bytes: &[u8], mut at: usize) -> Result<(usize, Escapes), Fault> {
     let mut escapes = Escapes::default();
     loop {
-        at = plain(bytes, at);
         match bytes.get(at) {
             Some(b'"') => return Ok((at, escapes)),
             Some(b'\\') => {
@@ -85,6 +95,7 @@ fn string_rest(bytes: &[u8], mut at: usize) -> Result<(usize, Escapes), Fault> {
             Some(_) => return Err(Fault::expected(at, CONTROL)),
             None => return Err(Fault::expected(at, UNCLOSED)),
         }
+        at = plain(bytes, at);
     }
 }
 
@@ -101,30 +112,30 @@ pub(super) fn unit(bytes: &[u8], at: usize) -> Result<u32, Fault> {
 /// The offset of the first quote, backslash or control character: eight bytes at a time.
 #[inline(always)]
 fn plain(bytes: &[u8], mut at: usize) -> usize {
-    const LOWEST: u64 = 0x0101_0101_0101_0101;
-    const HIGHEST: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let Some((chunks, tail)) = bytes.get(at..).map(<[u8]>::as_chunks) else {
+        return at;
+    };
+    for chunk in chunks {
         let word = u64::from_le_bytes(*chunk);
-        let quote = word ^ (LOWEST * b'"' as u64);
-        let slash = word ^ (LOWEST * b'\\' as u64);
-        // A byte's highest bit is set where it was 0, or, for the third, below 32. A borrow can
-        // set a bit too many only above a right one, and the lowest is the one that counts.
-        let found = (quote.wrapping_sub(LOWEST) & !quote)
-            | (slash.wrapping_sub(LOWEST) & !slash)
-            | (word.wrapping_sub(LOWEST * 32) & !word);
-        let found = found & HIGHEST;
+        // A byte's highest bit is set where it was too small. A quote is 32 with another bit, and control
+        // characters stay below 32 with it. A borrow can set a bit too many only above a right one, and
+        // the lowest is the one that counts.
+        let low = (word ^ (EACH * 0x02)).wrapping_sub(EACH * 33);
+        let slash = (word ^ (EACH * b'\\' as u64)).wrapping_sub(EACH);
+        let found = (low | slash) & !word & (EACH * 0x80);
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
-    while let Some(byte) = bytes.get(at) {
-        if matches!(byte, b'"' | b'\\' | 0..=31) {
-            break;
-        }
-        at += 1;
-    }
-    at
+    at + plain_tail(tail)
+}
+
+/// [`plain`] for the end of the input.
+#[inline(never)]
+fn plain_tail(tail: &[u8]) -> usize {
+    tail.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=31)).unwrap_or(tail.len())
 }
 
 /// Reads a number, `true`, `false` or `null`: the offset after it.

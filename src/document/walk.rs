@@ -5,7 +5,7 @@ use super::found::{Found, Span, Text};
 use super::needles::Needles;
 use super::object::{Object, Value};
 use super::roles::{self, Role, Roles};
-use super::token::{Escapes, byte, scalar, skip_space, string};
+use super::token::{Escapes, next, scalar, string};
 use super::{asset, literal};
 
 /// A pass over a document.
@@ -20,14 +20,25 @@ pub(super) struct Walk<'a, 'r> {
     open: Vec<Open>,
     /// and what is known of the objects among them.
     objects: Vec<Object>,
+    /// How many member names have been read.
+    names: u32,
     found: Vec<Found>,
+}
+
+/// What a value stands in.
+#[derive(Clone, Copy)]
+enum Inside {
+    Nothing,
+    Array,
+    Object,
 }
 
 /// An array or object that is open.
 struct Open {
     start: u32,
-    object: bool,
-    /// The part that it plays itself in the object around it.
+    /// What it stands in itself,
+    around: Inside,
+    /// and the part that it plays there.
     role: Role,
 }
 
@@ -40,45 +51,46 @@ impl<'a, 'r> Walk<'a, 'r> {
         depth: usize,
     ) -> Self {
         let (open, objects) = (Vec::with_capacity(32), Vec::with_capacity(32));
-        Self { input, roles, kinds, needles, depth, open, objects, found: Vec::new() }
+        Self { input, roles, kinds, needles, depth, open, objects, names: 0, found: Vec::new() }
     }
 
     /// What may be a site, in the order of where each ends.
     pub(super) fn run(mut self) -> Result<Vec<Found>, Fault> {
         let bytes = self.input.as_bytes();
-        let mut at = skip_space(bytes, 0);
-        // The part of the value that begins at `at`, and whether it is an object's.
+        // Where a value begins, and its first byte; the part that it plays, and what it stands in.
+        let (mut at, mut first) = next(bytes, 0);
         let mut role = 0;
-        let mut object = false;
+        let mut inside = Inside::Nothing;
         loop {
-            let mut end = match byte(bytes, at) {
+            let mut end = match first {
                 b'"' => {
                     let (end, escapes) = string(bytes, at + 1)?;
-                    self.text(Span::new(at + 1, end), escapes, role);
+                    self.text(bytes, Span::new(at + 1, end), escapes, role);
                     if role != 0 {
-                        self.member(role, Value::String, Span::new(at, end + 1));
+                        self.member(role, Value::String { escapes: escapes.any }, Span::new(at, end + 1));
                     }
                     end + 1
                 }
-                start @ (b'{' | b'[') => {
-                    if self.open.len() >= self.depth {
-                        return Err(Fault { offset: at, what: What::Depth(self.depth) });
-                    }
-                    object = start == b'{';
-                    self.open.push(Open { start: at as u32, object, role });
-                    let inner = skip_space(bytes, at + 1);
-                    role = 0;
-                    if object {
-                        self.objects.push(Object::new(at, self.found.len()));
-                        if byte(bytes, inner) != b'}' {
-                            (at, role) = self.name(inner, "a member name or `}`")?;
-                            continue;
-                        }
-                    } else if byte(bytes, inner) != b']' {
-                        at = inner;
+                b'{' => {
+                    self.open(at, inside, role)?;
+                    self.objects.push(Object::new(at, self.found.len(), self.names));
+                    inside = Inside::Object;
+                    (at, first) = next(bytes, at + 1);
+                    if first != b'}' {
+                        (at, first, role) = self.name(bytes, at, first, "a member name or `}`")?;
                         continue;
                     }
-                    inner
+                    at
+                }
+                b'[' => {
+                    self.open(at, inside, role)?;
+                    inside = Inside::Array;
+                    role = 0;
+                    (at, first) = next(bytes, at + 1);
+                    if first != b']' {
+                        continue;
+                    }
+                    at
                 }
                 _ => {
                     let end = scalar(bytes, at)?;
@@ -90,53 +102,56 @@ impl<'a, 'r> Walk<'a, 'r> {
             };
             // After a value: the next one, or the end of the container, which is a value too.
             loop {
-                at = skip_space(bytes, end);
-                if self.open.is_empty() {
-                    return match bytes.get(at) {
-                        Some(_) => Err(Fault::expected(at, "the end of the input after the value")),
-                        None => Ok(self.found),
-                    };
-                }
-                match (byte(bytes, at), object) {
-                    (b',', true) => {
-                        (at, role) = self.name(skip_space(bytes, at + 1), "a member name after `,`")?;
+                (at, first) = next(bytes, end);
+                match (first, inside) {
+                    (b',', Inside::Object) => {
+                        (at, first) = next(bytes, at + 1);
+                        (at, first, role) = self.name(bytes, at, first, "a member name after `,`")?;
                         break;
                     }
-                    (b',', false) => {
-                        at = skip_space(bytes, at + 1);
-                        break;
-                    }
-                    (b'}', true) | (b']', false) => {
-                        self.close(end, at + 1);
-                        end = at + 1;
-                        object = self.open.last().is_some_and(|open| open.object);
+                    (b',', Inside::Array) => {
+                        (at, first) = next(bytes, at + 1);
                         role = 0;
+                        break;
                     }
-                    (_, true) => return Err(Fault::expected(at, "`,` or `}`")),
-                    (_, false) => return Err(Fault::expected(at, "`,` or `]`")),
+                    (b'}', Inside::Object) | (b']', Inside::Array) => {
+                        inside = self.close(inside, end, at + 1);
+                        end = at + 1;
+                    }
+                    (_, Inside::Object) => return Err(Fault::expected(at, "`,` or `}`")),
+                    (_, Inside::Array) => return Err(Fault::expected(at, "`,` or `]`")),
+                    (_, Inside::Nothing) if at < bytes.len() => {
+                        return Err(Fault::expected(at, "the end of the input after the value"));
+                    }
+                    (_, Inside::Nothing) => return Ok(self.found),
                 }
             }
         }
     }
 
-    /// Reads a member's name and colon: where its value begins, and the part it plays.
+    /// Reads a member's name, which begins with `first`, and its colon: where its value begins, and with
+    /// what, and the part it plays.
     #[inline(always)]
-    fn name(&mut self, at: usize, expected: &'static str) -> Result<(usize, Role), Fault> {
-        let bytes = self.input.as_bytes();
-        if byte(bytes, at) != b'"' {
+    fn name(
+        &mut self,
+        bytes: &[u8],
+        at: usize,
+        first: u8,
+        expected: &'static str,
+    ) -> Result<(usize, u8, Role), Fault> {
+        if first != b'"' {
             return Err(Fault::expected(at, expected));
         }
         let (end, escapes) = string(bytes, at + 1)?;
         let role =
             if escapes.any { self.escaped_role(at + 1, end) } else { self.roles.at(bytes, at + 1, end) };
-        if let Some(object) = self.objects.last_mut() {
-            object.name(self.found.len());
-        }
-        let colon = skip_space(bytes, end + 1);
-        if byte(bytes, colon) != b':' {
+        self.names += 1;
+        let (colon, after) = next(bytes, end + 1);
+        if after != b':' {
             return Err(Fault::expected(colon, "`:` after the member name"));
         }
-        Ok((skip_space(bytes, colon + 1), role))
+        let (value, first) = next(bytes, colon + 1);
+        Ok((value, first, role))
     }
 
     #[cold]
@@ -149,41 +164,51 @@ impl<'a, 'r> Walk<'a, 'r> {
     #[inline(always)]
     fn member(&mut self, role: Role, value: Value<'_>, span: Span) {
         if let Some(object) = self.objects.last_mut() {
-            object.member(role, value, span, self.found.len());
+            object.member(role, value, span);
         }
     }
 
-    /// Closes the innermost array or object, whose last value ends at `last`, and itself at `end`.
+    /// Opens an array or object.
     #[inline(always)]
-    fn close(&mut self, last: usize, end: usize) {
-        let Some(Open { start, object, role }) = self.open.pop() else {
-            return;
+    fn open(&mut self, at: usize, around: Inside, role: Role) -> Result<(), Fault> {
+        if self.open.len() >= self.depth {
+            return Err(Fault { offset: at, what: What::Depth(self.depth) });
+        }
+        self.open.push(Open { start: at as u32, around, role });
+        Ok(())
+    }
+
+    /// Closes the innermost array or object, whose last value ends at `last`, and itself at `end`: what it
+    /// stands in.
+    #[inline(always)]
+    fn close(&mut self, inside: Inside, last: usize, end: usize) -> Inside {
+        let Some(Open { start, around, role }) = self.open.pop() else {
+            return Inside::Nothing;
         };
         let span = Span { start, end: end as u32 };
-        if !object {
+        if !matches!(inside, Inside::Object) {
             if role != 0 {
                 self.member(role, Value::Other, span);
             }
-            return;
+            return around;
         }
-        let Some((object, around)) = self.objects.split_last_mut() else {
-            return;
-        };
-        if object.may_be_site() {
-            object.finish(self.input, last, end, self.kinds, &mut self.found);
+        if let Some((object, parents)) = self.objects.split_last_mut() {
+            if object.may_be_site() {
+                object.finish(self.input, last, end, self.names, self.kinds, &mut self.found);
+            }
+            if role != 0
+                && let Some(parent) = parents.last_mut()
+            {
+                parent.member(role, Value::Object(object), span);
+            }
+            self.objects.pop();
         }
-        if role != 0
-            && let Some(parent) = around.last_mut()
-        {
-            parent.member(role, Value::Object(object), span, self.found.len());
-        }
-        self.objects.pop();
+        around
     }
 
     /// Takes note of a string that needs a closer look.
     #[inline(always)]
-    fn text(&mut self, span: Span, escapes: Escapes, role: Role) {
-        let bytes = self.input.as_bytes();
+    fn text(&mut self, bytes: &[u8], span: Span, escapes: Escapes, role: Role) {
         if escapes.ascii
             || role & roles::BARE_KEY != 0
             || self.needles.reach(bytes, span)
