@@ -152,3 +152,34 @@ fn answers(scan: &Scan<'_>) -> Vec<Answer> {
     });
     links.collect()
 }
+
+/// Three descriptors: a document of 1 KB, where what is made once for each scan counts.
+#[divan::bench]
+fn scans_small(bencher: Bencher<'_, '_>) {
+    let document = document();
+    let text = std::str::from_utf8(&document).unwrap();
+    let (end, _) = text.match_indices(",{\"_id\"").nth(2).unwrap();
+    scans_text(bencher, &format!("{}]}}", &text[..end]));
+}
+
+/// Long strings with quotes, line breaks and characters that are escaped, and no media.
+#[divan::bench]
+fn scans_escapes(bencher: Bencher<'_, '_>) {
+    let text = "\"\\\"Tea\\\" is served \\u2013 as ever,\\nand a path\\\\to it.\",\"Prose that says what there is to \
+                say about boats, harbours and tea in plain words.\\nThen: Gr\\u00f6\\u00dfe, \\ud83d\\ude00.\",";
+    scans_text(bencher, &format!("[{}0]", text.repeat(2_000)));
+}
+
+/// Articles in HTML with a picture each, indented.
+#[divan::bench]
+fn scans_html(bencher: Bencher<'_, '_>) {
+    let text = "  {\n    \"body\": \"<p>Tea is served – as ever, \\\"hot\\\" and in small cups, by people who have \
+                done nothing else since the harbour was built.</p>\\n<img src=\\\"https://media.example.com/a.jpg\\\" \
+                alt=\\\"boats\\\">\",\n    \"published\": true,\n    \"views\": 37\n  },\n";
+    scans_text(bencher, &format!("[\n{}  0\n]\n", text.repeat(1_000)));
+}
+
+fn scans_text(bencher: Bencher<'_, '_>, text: &str) {
+    let rules = rules();
+    bencher.counter(BytesCount::of_str(text)).bench(|| scan(text.as_bytes(), &rules).unwrap().wants().len());
+}

@@ -17,9 +17,10 @@ pub(super) struct Assembly<'a, 'r> {
     input: &'a str,
     rules: &'r Rules,
     links: usize,
-    /// The derivatives of the last descriptor, as they are written and as they are: the next one's are
-    /// mostly the same.
-    derivatives: ([Option<&'a [u8]>; 2], Result<Option<Derivatives>, ()>),
+    /// The derivatives of the last descriptor, and how they and their format are written: the next one's
+    /// are mostly the same.
+    derivatives: Result<Option<Derivatives>, ()>,
+    written: [Option<&'a [u8]>; 2],
     pub sites: Vec<Site>,
     pub wants: Vec<Want<'a>>,
     pub edits: Vec<Edit>,
@@ -37,7 +38,8 @@ impl<'a, 'r> Assembly<'a, 'r> {
             input,
             rules,
             links: 0,
-            derivatives: ([None; 2], Ok(None)),
+            derivatives: Ok(None),
+            written: [None; 2],
             sites: Vec::with_capacity(found.len()),
             wants: Vec::with_capacity(found.len()),
             edits: Vec::with_capacity(found.len()),
@@ -66,11 +68,12 @@ impl<'a, 'r> Assembly<'a, 'r> {
 
     fn descriptor(&mut self, found: Descriptor) -> Result<(), ScanError> {
         let bytes = self.input.as_bytes();
-        let source = [found.derivatives, found.format].map(|span| span.map(|span| span.of(bytes)));
-        if source != self.derivatives.0 {
-            self.derivatives = (source, descriptor::derivatives(source[0], source[1]));
+        let written = [found.derivatives, found.format].map(|span| span.map(|span| span.of(bytes)));
+        if written != self.written {
+            self.written = written;
+            self.derivatives = descriptor::derivatives(written[0], written[1]);
         }
-        let derivatives = self.derivatives.1;
+        let derivatives = self.derivatives;
         let key = found.key.text(self.input);
         let want = Want::File {
             key: if found.escapes { decode(key) } else { key.into() },
