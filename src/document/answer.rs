@@ -68,7 +68,9 @@ impl Derivatives {
         if count == self.widths.len() || place > 0 && self.widths[place - 1] == width {
             return false;
         }
-        self.widths.copy_within(place..count, place + 1);
+        if place < count {
+            self.widths.copy_within(place..count, place + 1);
+        }
         self.widths[place] = width;
         self.count += 1;
         true
