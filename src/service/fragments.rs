@@ -8,15 +8,18 @@
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
-use moka::sync::Cache;
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::key_ring::RingKey;
 use super::layout::Place;
 use crate::document::{Derivatives, Links};
 
-/// What one entry takes beside its text, in bytes, as measured on moka 0.12.
-const ENTRY_OVERHEAD: usize = 350;
+/// What one entry takes beside its text, in bytes.
+const ENTRY_OVERHEAD: usize = 250;
+/// About as long as most entries are: what the cache makes room for at its start.
+const ENTRY_BYTES: u64 = 2_500;
 
 /// Ready links.
 #[derive(Debug, Clone)]
@@ -46,7 +49,7 @@ pub struct FragmentDigest(u128);
 
 /// The fragments of all documents.
 pub struct FragmentCache {
-    fragments: Cache<FragmentDigest, Fragment, BuildHasherDefault<DigestHasher>>,
+    fragments: Cache<FragmentDigest, Fragment, Weight, BuildHasherDefault<DigestHasher>>,
     secret: [u8; 16],
 }
 
@@ -54,11 +57,9 @@ impl FragmentCache {
     /// A cache of at most `max_bytes`. `secret` keeps strangers from choosing colliding digests.
     #[must_use]
     pub fn new(max_bytes: u64, secret: [u8; 16]) -> Self {
-        let weight = |_: &FragmentDigest, fragment: &Fragment| {
-            u32::try_from(fragment.links.bytes().saturating_add(ENTRY_OVERHEAD)).unwrap_or(u32::MAX)
-        };
-        let builder = Cache::builder().max_capacity(max_bytes).weigher(weight);
-        Self { fragments: builder.build_with_hasher(BuildHasherDefault::default()), secret }
+        let items = usize::try_from(max_bytes / ENTRY_BYTES).unwrap_or(usize::MAX).clamp(16, MOST_ROOM);
+        let (hasher, lifecycle) = (BuildHasherDefault::default(), DefaultLifecycle::default());
+        Self { fragments: Cache::with(items, max_bytes, Weight, hasher, lifecycle), secret }
     }
 
     /// What is there of a place now, signed by a key.
@@ -71,6 +72,19 @@ impl FragmentCache {
             hasher.write_u8(0xff);
         }
         Ready { cache: self, hasher, now }
+    }
+}
+
+/// Entries that the cache makes room for at its start, whatever it may grow to.
+const MOST_ROOM: usize = 65_536;
+
+/// Entries weigh what they take, in bytes.
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<FragmentDigest, Fragment> for Weight {
+    fn weight(&self, _: &FragmentDigest, fragment: &Fragment) -> u64 {
+        (fragment.links.bytes() + ENTRY_OVERHEAD) as u64
     }
 }
 

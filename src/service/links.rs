@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
+use futures_util::stream::FuturesUnordered;
 
 use super::file_links::{Draft, GrantDraft, SignedBy};
 pub use super::file_links::{FileLinks, FileTarget, Link};
@@ -146,36 +147,59 @@ impl LinkService {
         let Some(key) = inner.ring.active(now) else {
             return targets.iter().map(|target| inner.failed(target, LinkError::NoKey, now)).collect();
         };
-        let mut made = Vec::with_capacity(targets.len());
-        let mut jobs = Jobs::new(&key);
-        for (index, target) in targets.into_iter().enumerate() {
-            let draft = match Draft::new(target, &inner.settings, now, &key, &inner.cache) {
+        let most = inner.pool.threads().get() * JOBS_A_THREAD;
+        let mut made: Vec<Option<FileOutcome>> = targets.iter().map(|_| None).collect();
+        let mut targets = targets.into_iter().enumerate();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while under_way.len() < most
+                && let Some(job) = self.next_job(&mut targets, &mut made, now, &key)?
+            {
+                under_way.push(self.sign(job, now, &key));
+            }
+            let Some(outcomes) = under_way.try_next().await? else { break };
+            for (index, outcome) in outcomes {
+                put(&mut made, index, outcome);
+            }
+        }
+        made.into_iter().map(|outcome| outcome.ok_or(LinkError::NoKey)).collect()
+    }
+
+    /// The next files that have to be signed: as many as make a job. What is cached on the way to
+    /// them is answered at once.
+    fn next_job(
+        &self,
+        targets: &mut impl Iterator<Item = (usize, FileTarget)>,
+        made: &mut [Option<FileOutcome>],
+        now: u64,
+        key: &Arc<RingKey>,
+    ) -> Result<Option<Job>, LinkError> {
+        let inner = &self.inner;
+        let size = usize::try_from(JOB_MICROS / key.private.cost_micros().max(1)).unwrap_or(1);
+        let size = size.clamp(1, SignatureBudget::MOST_AT_ONCE);
+        let mut job: Option<Job> = None;
+        while job.as_ref().is_none_or(|job| job.missing < size)
+            && let Some((index, target)) = targets.next()
+        {
+            let lane = target.lane();
+            let draft = match Draft::new(target, &inner.settings, now, key, &inner.cache) {
                 Ok(draft) => draft,
                 Err((target, error)) => {
-                    made.push(Some(inner.failed(&target, error, now)?));
+                    put(made, index, inner.failed(&target, error, now)?);
                     continue;
                 }
             };
             inner.meter.links(LinkSource::Cache, draft.grants.len() - draft.missing());
-            inner.sign_ahead(&draft, now, &key);
+            inner.sign_ahead(&draft, now, key);
             if draft.missing() == 0 {
-                made.push(Some(inner.finish(&draft, now, &key)?));
+                put(made, index, inner.finish(&draft, now, key)?);
             } else {
-                made.push(None);
-                jobs.add(index, draft);
+                let job = job.get_or_insert_with(|| Job { lane, missing: 0, drafts: Vec::new() });
+                job.missing += draft.missing();
+                job.drafts.push((index, draft));
             }
         }
-        let under_way = inner.pool.threads().get() + 1;
-        let mut results = stream::iter(jobs.finished().into_iter().map(|job| self.sign(job, now, &key)))
-            .buffer_unordered(under_way);
-        while let Some(outcomes) = results.try_next().await? {
-            for (index, outcome) in outcomes {
-                if let Some(place) = made.get_mut(index) {
-                    *place = Some(outcome);
-                }
-            }
-        }
-        made.into_iter().map(|outcome| outcome.ok_or(LinkError::NoKey)).collect()
+        Ok(job)
     }
 
     /// The links of a place that are ready. `None` while no key is active.
@@ -241,40 +265,18 @@ impl LinkService {
     }
 }
 
-/// Cuts files into jobs of about a millisecond, each of one tenant.
-struct Jobs {
-    /// Signatures a job.
-    size: usize,
-    jobs: Vec<Job>,
+fn put(made: &mut [Option<FileOutcome>], index: usize, outcome: FileOutcome) {
+    if let Some(place) = made.get_mut(index) {
+        *place = Some(outcome);
+    }
 }
 
+/// What is signed at a stretch: about a millisecond's worth. All files of a call are of one tenant.
 struct Job {
     lane: Lane,
     missing: usize,
     /// Files by their place in the answer.
     drafts: Vec<(usize, Draft)>,
-}
-
-impl Jobs {
-    fn new(key: &RingKey) -> Self {
-        let size = usize::try_from(JOB_MICROS / key.private.cost_micros().max(1)).unwrap_or(1);
-        Self { size: size.clamp(1, SignatureBudget::MOST_AT_ONCE), jobs: Vec::new() }
-    }
-
-    fn add(&mut self, index: usize, draft: Draft) {
-        let (lane, missing) = (draft.target.lane(), draft.missing());
-        match self.jobs.last_mut() {
-            Some(job) if job.lane == lane && job.missing + missing <= self.size => {
-                job.missing += missing;
-                job.drafts.push((index, draft));
-            }
-            _ => self.jobs.push(Job { lane, missing, drafts: vec![(index, draft)] }),
-        }
-    }
-
-    fn finished(self) -> Vec<Job> {
-        self.jobs
-    }
 }
 
 impl Inner {
@@ -380,3 +382,5 @@ pub enum LinkError {
 
 /// What a job may take on a signing thread: others wait for it.
 const JOB_MICROS: u64 = 1_000;
+/// Jobs of one request that are under way for each signing thread, so that none waits for the request.
+const JOBS_A_THREAD: usize = 4;
