@@ -1,5 +1,8 @@
 //! What one link is made of.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
 use divan::{Bencher, black_box};
 use signet::cloudfront::{
     Grant, HashAlgorithm, NonceMode, Policy, PrivateKey, Resource, SignableUrl, Window,
@@ -10,6 +13,31 @@ use super::fixture::{ECDSA, RSA, key};
 
 const URL: &str = "https://media.example.com/vivreal-demo/groupObjects/68bfac783bc7c024975c90cb/1757391992521/logo.png.640.jpg";
 const NOW: u64 = 1_800_000_000;
+
+/// Seconds that the 8,200 signatures of a cold document take on all cores with nothing else done, as JSON:
+/// what no way of signing it can beat. `loadtest/` reads it.
+pub fn print_signatures() {
+    let threads = std::thread::available_parallelism().unwrap().get();
+    let keys = [("rsa", RSA), ("ecdsa", ECDSA)].map(|(name, pem)| {
+        let key = PrivateKey::from_pem(pem, NonceMode::Random).unwrap();
+        let (hash, next) = (key.default_hash(), AtomicUsize::new(0));
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    while let index @ ..SIGNATURES = next.fetch_add(1, Ordering::Relaxed) {
+                        key.sign(black_box(format!("{URL}{index}").as_bytes()), hash).unwrap();
+                    }
+                });
+            }
+        });
+        format!("\"{name}\":{}", start.elapsed().as_secs_f64())
+    });
+    println!("{{{}}}", keys.join(","));
+}
+
+/// A link for each of 2,050 files and its three derivatives.
+const SIGNATURES: usize = 8_200;
 
 #[divan::bench]
 fn window() -> u64 {

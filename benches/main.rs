@@ -1,6 +1,7 @@
 //! What signing costs, step by step: `cargo bench`. Every number of a run is of the same machine in the same
 //! minute, so compare them with each other: the first lines say how a warm document compares with
-//! serde_json's round trip of the same bytes. `cargo bench --bench main -- --ratios` says only that, as JSON.
+//! serde_json's round trip of the same bytes. `cargo bench --bench main -- --ratios` says only that, as JSON;
+//! `--signatures` says how long the signatures of a cold document take with nothing else done.
 //!
 //! - [`documents`]: scan, splice, and the whole path of a document whose links are cached.
 //! - [`links`]: windows, cache keys, grants, signatures.
@@ -16,6 +17,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     if std::env::args().any(|argument| argument == "--ratios") {
         return documents::print_json();
+    }
+    if std::env::args().any(|argument| argument == "--signatures") {
+        return links::print_signatures();
     }
     documents::print_ratio();
     divan::main();

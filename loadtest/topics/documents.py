@@ -38,7 +38,7 @@ def _warm(context):
     context.say("warm: building the benches where they have changed")
     rsa, ecdsa = [], []
     for number in range(context.rounds(7, 3)):
-        run = _benches()
+        run = _benches("--ratios")
         rsa.append(run["rsa"])
         ecdsa.append(run["ecdsa"]["warm_ratio"])
         context.say(f"warm {number + 1}: RSA {rsa[-1]['warm_ratio']:.3f}, ECDSA {ecdsa[-1]:.3f}")
@@ -58,8 +58,8 @@ def _warm(context):
     ]
 
 
-def _benches():
-    cargo = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--quiet", "--bench", "main", "--", "--ratios"]
+def _benches(what):
+    cargo = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--quiet", "--bench", "main", "--", what]
     done = subprocess.run(cargo, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 
@@ -75,7 +75,8 @@ def _cold(context):
             links.verify(links_of(given, answer), "rsa")
         for number in range(context.rounds(5, 2)):
             rounds.append(_cold_round(context, node))
-            told = ", ".join(f"{name} {spent.seconds:.3f} s" for name, spent in rounds[-1].items())
+            spent = [(name, spent) for name, spent in rounds[-1].items() if isinstance(spent, Spent)]
+            told = ", ".join(f"{name} {spent.seconds:.3f} s" for name, spent in spent)
             context.say(f"cold {number + 1}: {told}")
 
     def row(name, value, better, unit="", note="", **bounds):
@@ -91,6 +92,9 @@ def _cold(context):
             row(f"{name}_cpu", cheaper, "higher", "×", "the same of processor time"),
             row(f"{name}_seconds", lambda one: one[name].seconds, "lower", "s"),
         ]
+        if way["grant_scope"] == "url":
+            share = lambda one, key=way["key"]: one["signatures"][key] / one[name].seconds
+            rows.append(row(f"{name}_share", share, "higher", note="of its time the signatures alone would take"))
     url, parsed = _COLD[0]["name"], "node, key parsed"
     return rows + [
         row(f"{url}_cores", lambda one: one[url].cpu_seconds / one[url].seconds, "higher", "", "that Signet kept busy"),
@@ -109,6 +113,7 @@ def _cold_round(context, node):
         "node": node.sign(new_document())[1],
         "node, key parsed": node.sign(new_document(), "object")[1],
     }
+    spent["signatures"] = _benches("--signatures")
     after = [_signet(context, way["key"], way["grant_scope"]) for way in reversed(_COLD)]
     for way, *both in zip(_COLD, before, reversed(after)):
         spent[way["name"]] = Spent(*map(statistics.mean, zip(*both)))
