@@ -53,8 +53,9 @@ impl UploadPolicy {
     /// # Errors
     /// The first member that is wrong, and what it should be.
     pub fn check(&self, request: UploadRequest) -> Result<NewUpload, InvalidField> {
-        let filename = Filename::clean(&request.filename)
-            .ok_or_else(|| InvalidField::new("/filename", "needs at least one character other than dots"))?;
+        let filename = Filename::clean(&request.filename).ok_or_else(|| {
+            InvalidField::new("/filename", "needs a character that is seen, other than dots and spaces")
+        })?;
         let content_type = ContentType::parse(&request.content_type)
             .ok_or_else(|| InvalidField::new("/contentType", "must be type/subtype, without parameters"))?;
         if !self.content_types.contains(&content_type) {

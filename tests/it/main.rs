@@ -35,5 +35,6 @@ mod secrets;
 mod support;
 mod tamper;
 mod upload;
+mod upload_rules;
 mod warm;
 mod windows;
