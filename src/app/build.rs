@@ -9,7 +9,7 @@ use super::StartError;
 use super::profiles::{check_known, profiles};
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
-use crate::media::{ContentType, Tenant, UploadPolicy};
+use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
 use crate::service::Services;
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::{Authenticator, api_key_digest};
@@ -240,7 +240,16 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
         })
     };
     let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
-    Ok(UploadPolicy { content_types, max_bytes: settings.uploads.max_bytes })
+    let by_type = settings.uploads.max_bytes_by_type.iter();
+    let limits = by_type.into_iter().try_fold(
+        SizeLimits::new(settings.uploads.max_bytes),
+        |limits, (name, bytes)| {
+            limits
+                .with(name, *bytes)
+                .map_err(|error| StartError::setting(format!("uploads.max_bytes_by_type.{name:?}"), error))
+        },
+    )?;
+    Ok(UploadPolicy { content_types, limits })
 }
 
 fn token_verifier(

@@ -3,7 +3,7 @@
 //! 1. [`AssetId`], [`TenantId`]: names, parsed once at the border.
 //! 2. [`ObjectKey`]: where a file lies under its tenant's root, and the rules that keep it there.
 //! 3. [`Asset`]: a stored file and its states (PENDING → READY, REJECTED or EXPIRED).
-//! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload.
+//! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload; [`SizeLimits`]: how large.
 //! 5. [`Tenant`]: who owns assets.
 //! 6. [`Derivatives`]: smaller copies of a picture.
 
@@ -15,6 +15,7 @@ mod filename;
 mod id;
 mod metadata;
 mod object_key;
+mod size_limits;
 mod tenant;
 mod timestamp;
 mod upload;
@@ -27,6 +28,7 @@ pub use filename::Filename;
 pub use id::{AssetId, InvalidId, TenantId};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
+pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;
 pub use upload::{InvalidField, NewUpload, UploadPolicy, UploadRequest};

@@ -88,7 +88,7 @@ catalogue! {
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The media type isn't supported",
     /// The body's content encoding isn't known. Member `supported`.
     UnsupportedEncoding = UNSUPPORTED_MEDIA_TYPE "unsupported-encoding" "The content encoding isn't supported",
-    /// A member is missing, unknown or wrong. Member `pointer` (RFC 6901).
+    /// A member is missing, unknown or wrong. Members `pointer` (RFC 6901), `limit` where it passed one.
     InvalidField = UNPROCESSABLE_ENTITY "invalid-field" "A member is wrong",
     /// Too many items in one call. Members `limit`, `found`.
     TooManyItems = UNPROCESSABLE_ENTITY "too-many-items" "There are too many items",

@@ -82,7 +82,11 @@ impl From<ResolveError> for Problem {
 
 impl From<InvalidField> for Problem {
     fn from(error: InvalidField) -> Self {
-        Self::new(Kind::InvalidField, error.detail).with("pointer", error.pointer)
+        let problem = Self::new(Kind::InvalidField, error.detail).with("pointer", error.pointer);
+        match error.limit {
+            Some(limit) => problem.with("limit", limit),
+            None => problem,
+        }
     }
 }
 

@@ -127,7 +127,7 @@ fn limit(params: &mut Params) -> Result<usize, Problem> {
 /// The cursor is a member of the query here, not of a body.
 fn cursor_problem(error: AssetError) -> Problem {
     match error {
-        AssetError::Field(InvalidField { pointer, detail }) if pointer == "/cursor" => {
+        AssetError::Field(InvalidField { pointer, detail, .. }) if pointer == "/cursor" => {
             Problem::new(Kind::InvalidQuery, detail).with("parameter", "cursor")
         }
         error => error.into(),
