@@ -5,7 +5,8 @@
 //! 3. [`Asset`]: a stored file and its states (PENDING → READY, REJECTED or EXPIRED).
 //! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload; [`SizeLimits`]: how large.
 //! 5. [`Tenant`]: who owns assets.
-//! 6. [`Derivatives`]: smaller copies of a picture.
+//! 6. [`contradiction`]: whether a file is what it was declared to be.
+//! 7. [`Derivatives`]: smaller copies of a picture.
 
 mod asset;
 mod checksum;
@@ -13,6 +14,7 @@ mod content_type;
 mod derivatives;
 mod filename;
 mod id;
+mod magic;
 mod metadata;
 mod object_key;
 mod size_limits;
@@ -26,6 +28,7 @@ pub use content_type::ContentType;
 pub use derivatives::Derivatives;
 pub use filename::Filename;
 pub use id::{AssetId, InvalidId, TenantId};
+pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
 pub use size_limits::{InvalidLimit, SizeLimits};

@@ -11,10 +11,10 @@ use super::links::LinkError;
 use super::ports::{
     AssetStore, ByteRange, Clock, ObjectLocation, ObjectStore, Presigned, StoreError, UploadTerms,
 };
-use crate::media::{Asset, AssetId, InvalidField, Rejection, Status, UploadPolicy, UploadRequest};
+use crate::media::{
+    Asset, AssetId, HEAD_BYTES, InvalidField, Rejection, Status, UploadPolicy, UploadRequest,
+};
 
-/// How much of a picture is read for its width and height, in bytes.
-const HEADER_BYTES: u64 = 64 * 1024;
 /// How often a change is tried again because somebody else was faster.
 pub(super) const ATTEMPTS: usize = 16;
 
@@ -99,7 +99,12 @@ impl Uploads {
                 Status::Ready => return Ok(self.views.view(&caller.tenant, asset).await?),
                 Status::Expired => return Err(FinalizeError::Expired),
                 Status::Rejected => return Err(self.reject(&location, asset).await?),
-                Status::Pending => self.inspect(&location, asset).await?,
+                Status::Pending => match self.inspect(&location, asset).await? {
+                    Some(changed) => changed,
+                    // Somebody faster may have rejected the asset and removed its object.
+                    None if self.is_pending(caller, id).await? => return Err(FinalizeError::NotUploaded),
+                    None => continue,
+                },
             };
             // Whoever was faster decided; the next round gives its answer.
             self.assets.update(&changed).await?;
@@ -107,19 +112,29 @@ impl Uploads {
         Err(FinalizeError::Store(StoreError::unavailable("the asset is being changed by others")))
     }
 
-    /// The asset after a look at the object.
-    async fn inspect(&self, location: &ObjectLocation, asset: Asset) -> Result<Asset, FinalizeError> {
-        let stored = self.objects.head(location).await?.ok_or(FinalizeError::NotUploaded)?;
+    /// The asset after a look at the object; `None` where there is no object.
+    async fn inspect(&self, location: &ObjectLocation, asset: Asset) -> Result<Option<Asset>, FinalizeError> {
+        let Some(stored) = self.objects.head(location).await? else { return Ok(None) };
         let now = self.clock.now();
         let changed = match asset.mismatch(&stored) {
             Some(rejection) => asset.rejected(rejection, now),
             None => {
-                let dimensions =
-                    if asset.content_type.is_image() { self.dimensions(location).await? } else { None };
-                asset.ready(dimensions, now)
+                let Some(head) = self.head(location).await? else { return Ok(None) };
+                match asset.masquerade(&head) {
+                    Some(rejection) => asset.rejected(rejection, now),
+                    None => {
+                        let dimensions = asset.content_type.is_image().then(|| dimensions(&head)).flatten();
+                        asset.ready(dimensions, now)
+                    }
+                }
             }
         };
-        changed.map_err(|_| FinalizeError::Expired)
+        changed.map(Some).map_err(|_| FinalizeError::Expired)
+    }
+
+    async fn is_pending(&self, caller: &Caller, id: AssetId) -> Result<bool, StoreError> {
+        let asset = self.assets.find(&caller.tenant.id, id).await?;
+        Ok(asset.is_some_and(|asset| asset.status == Status::Pending && asset.deleted_at.is_none()))
     }
 
     /// The object of a rejected asset goes, also where an earlier call was cut off before it went.
@@ -129,13 +144,19 @@ impl Uploads {
         Ok(FinalizeError::Rejected(asset.rejection.unwrap_or_else(unknown)))
     }
 
-    async fn dimensions(&self, location: &ObjectLocation) -> Result<Option<(u32, u32)>, StoreError> {
-        let range = Some(ByteRange::FromTo(0, HEADER_BYTES - 1));
+    /// The first bytes of the object: enough for its type, and for a picture's width and height.
+    async fn head(&self, location: &ObjectLocation) -> Result<Option<Vec<u8>>, StoreError> {
+        let range = Some(ByteRange::FromTo(0, HEAD_BYTES - 1));
         let Some(object) = self.objects.get(location, range).await? else { return Ok(None) };
         let parts: Vec<Bytes> = object.bytes.try_collect().await.map_err(StoreError::unavailable)?;
-        let Ok(size) = imagesize::blob_size(&parts.concat()) else { return Ok(None) };
-        Ok(u32::try_from(size.width).ok().zip(u32::try_from(size.height).ok()))
+        Ok(Some(parts.concat()))
     }
+}
+
+/// Width and height of a picture, where its header names both.
+fn dimensions(head: &[u8]) -> Option<(u32, u32)> {
+    let size = imagesize::blob_size(head).ok()?;
+    u32::try_from(size.width).ok().zip(u32::try_from(size.height).ok())
 }
 
 /// Why there is no ticket.

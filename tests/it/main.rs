@@ -35,6 +35,7 @@ mod secrets;
 mod support;
 mod tamper;
 mod upload;
+mod upload_content;
 mod upload_rules;
 mod warm;
 mod windows;
