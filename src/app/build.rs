@@ -72,6 +72,8 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
     let path = settings.store.path.clone();
     let opened = tokio::task::spawn_blocking(move || Embedded::open(&path)).await;
     let embedded = opened.map_err(|error| StartError::system("opening the store", error))??;
+    let forgotten = embedded.forget_calls(SystemClock.now()).await;
+    forgotten.map_err(|error| StartError::system("tidying the store", error))?;
     let secret = async |name| {
         let secret = embedded.secret(name).await;
         secret.map_err(|error| StartError::system("reading a secret of the store", error))

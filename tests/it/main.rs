@@ -36,6 +36,7 @@ mod support;
 mod tamper;
 mod upload;
 mod upload_content;
+mod upload_repeats;
 mod upload_rules;
 mod warm;
 mod windows;

@@ -7,8 +7,11 @@ use crate::support::http::get_as;
 use crate::support::upload::{finalize, put, ready, ticket};
 use crate::support::{Node, fresh_dev, shared_dev};
 
-/// A small file of each type that is taken by default, and its width and height where it is a picture.
-fn files() -> Vec<(&'static str, Bytes, Option<(u32, u32)>)> {
+/// Its type, its bytes, and its width and height where it is a picture.
+type File = (&'static str, Bytes, Option<(u32, u32)>);
+
+/// A small file of each type that is taken by default.
+fn files() -> Vec<File> {
     let jpeg = include_bytes!("../../src/app/dev/seed/stage.jpg");
     let size = imagesize::blob_size(jpeg).unwrap();
     let jpeg_size = (u32::try_from(size.width).unwrap(), u32::try_from(size.height).unwrap());

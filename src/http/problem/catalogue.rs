@@ -58,6 +58,8 @@ catalogue! {
     CutOffBody = BAD_REQUEST "cut-off-body" "The body ended early",
     /// A query parameter is unknown, doubled or wrong. Member `parameter`.
     InvalidQuery = BAD_REQUEST "invalid-query" "A query parameter is wrong",
+    /// A request header is doubled or wrong. Member `header`.
+    InvalidHeader = BAD_REQUEST "invalid-header" "A request header is wrong",
     /// No credentials were given.
     CredentialsMissing = UNAUTHORIZED "credentials-missing" "Credentials are needed",
     /// The API key or token isn't accepted.
@@ -90,6 +92,8 @@ catalogue! {
     UnsupportedEncoding = UNSUPPORTED_MEDIA_TYPE "unsupported-encoding" "The content encoding isn't supported",
     /// A member is missing, unknown or wrong. Members `pointer` (RFC 6901), `limit` where it passed one.
     InvalidField = UNPROCESSABLE_ENTITY "invalid-field" "A member is wrong",
+    /// The idempotency key was used for a call that asked for something else.
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY "idempotency-mismatch" "The key belongs to another request",
     /// Too many items in one call. Members `limit`, `found`.
     TooManyItems = UNPROCESSABLE_ENTITY "too-many-items" "There are too many items",
     /// The document is nested too deep. Members `limit`, `offset`.

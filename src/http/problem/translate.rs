@@ -123,6 +123,10 @@ impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::Field(error) => error.into(),
+            UploadError::OtherCall => Self::new(
+                Kind::IdempotencyMismatch,
+                "the Idempotency-Key was used for a call with another body; use a new key for a new call",
+            ),
             UploadError::Store(error) => error.into(),
         }
     }
