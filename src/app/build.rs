@@ -154,6 +154,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             views,
             Arc::clone(&clock),
             Cursors::new(&stores.cursor_secret),
+            u64::from(settings.uploads.retention_days) * 86_400,
         ),
     };
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));

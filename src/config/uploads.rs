@@ -18,6 +18,8 @@ pub struct UploadSettings {
     pub max_bytes_by_type: BTreeMap<String, u64>,
     /// How long a ticket is good, in seconds. Default 900.
     pub ticket_seconds: u64,
+    /// How long a deleted asset can be restored, in days. Default 30.
+    pub retention_days: u32,
 }
 
 impl Default for UploadSettings {
@@ -42,6 +44,7 @@ impl Default for UploadSettings {
             max_bytes: 100 * 1024 * 1024,
             max_bytes_by_type: BTreeMap::new(),
             ticket_seconds: 900,
+            retention_days: 30,
         }
     }
 }

@@ -150,6 +150,13 @@ impl Asset {
         self.touched(now)
     }
 
+    /// The asset without the mark of its deletion.
+    #[must_use]
+    pub fn restored(mut self, now: Timestamp) -> Self {
+        self.deleted_at = None;
+        self.touched(now)
+    }
+
     /// The asset after a change, one revision on.
     #[must_use]
     pub fn touched(mut self, now: Timestamp) -> Self {

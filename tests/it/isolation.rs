@@ -263,6 +263,7 @@ async fn a_frozen_tenant_is_refused_everywhere_and_the_others_are_not() {
             ("GET", &asset),
             ("PATCH", &asset),
             ("DELETE", &asset),
+            ("POST", &format!("{asset}/restore")),
             ("POST", "/media/v1/links"),
             ("POST", "/media/v1/documents"),
             ("POST", "/media/v1/cookies"),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
 mod agreement;
+mod asset_changes;
 mod assets;
 mod bad_input;
 mod bad_start;

@@ -84,6 +84,12 @@ catalogue! {
     StatusConflict = CONFLICT "status-conflict" "The asset's state doesn't allow this",
     /// Others are changing the asset at the same time.
     ConcurrentChange = CONFLICT "concurrent-change" "The asset is being changed by others",
+    /// The asset can't be restored: it isn't deleted.
+    NotDeleted = CONFLICT "not-deleted" "The asset isn't deleted",
+    /// The asset was deleted too long ago to be restored. Member `deletedAt`.
+    RestoreExpired = GONE "restore-expired" "The asset can't be restored any more",
+    /// The asset isn't what `If-Match` says any more.
+    PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "The asset has been changed",
     /// The body, or a line of it, is too large. Member `limit` (bytes).
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large",
     /// The body's type isn't taken here. Member `supported`.

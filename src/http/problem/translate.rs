@@ -153,6 +153,15 @@ impl From<FinalizeError> for Problem {
 impl From<AssetError> for Problem {
     fn from(error: AssetError) -> Self {
         match error {
+            AssetError::Stale => Self::new(
+                Kind::PreconditionFailed,
+                "the asset isn't the one that If-Match names any more; read it again, then change it",
+            ),
+            AssetError::NotDeleted => Self::new(Kind::NotDeleted, "only a deleted asset can be restored"),
+            AssetError::Gone { deleted_at } => {
+                Self::new(Kind::RestoreExpired, "the asset was deleted too long ago to be restored")
+                    .with("deletedAt", deleted_at.to_rfc3339())
+            }
             AssetError::NotFound => Self::asset_not_found(),
             AssetError::Field(error) => error.into(),
             AssetError::Status(error) => error.into(),
