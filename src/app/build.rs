@@ -9,7 +9,7 @@ use super::StartError;
 use super::profiles::{check_known, profiles};
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
-use crate::media::{ContentType, Tenant, UploadPolicy};
+use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
 use crate::service::Services;
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::{Authenticator, api_key_digest};
@@ -72,6 +72,8 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
     let path = settings.store.path.clone();
     let opened = tokio::task::spawn_blocking(move || Embedded::open(&path)).await;
     let embedded = opened.map_err(|error| StartError::system("opening the store", error))??;
+    let forgotten = embedded.forget_calls(SystemClock.now()).await;
+    forgotten.map_err(|error| StartError::system("tidying the store", error))?;
     let secret = async |name| {
         let secret = embedded.secret(name).await;
         secret.map_err(|error| StartError::system("reading a secret of the store", error))
@@ -152,6 +154,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             views,
             Arc::clone(&clock),
             Cursors::new(&stores.cursor_secret),
+            u64::from(settings.uploads.retention_days) * 86_400,
         ),
     };
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
@@ -240,7 +243,16 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
         })
     };
     let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
-    Ok(UploadPolicy { content_types, max_bytes: settings.uploads.max_bytes })
+    let by_type = settings.uploads.max_bytes_by_type.iter();
+    let limits = by_type.into_iter().try_fold(
+        SizeLimits::new(settings.uploads.max_bytes),
+        |limits, (name, bytes)| {
+            limits
+                .with(name, *bytes)
+                .map_err(|error| StartError::setting(format!("uploads.max_bytes_by_type.{name:?}"), error))
+        },
+    )?;
+    Ok(UploadPolicy { content_types, limits })
 }
 
 fn token_verifier(

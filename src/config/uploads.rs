@@ -1,5 +1,7 @@
 //! What may be uploaded.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// `[uploads]`
@@ -11,8 +13,13 @@ pub struct UploadSettings {
     pub content_types: Vec<String>,
     /// The largest file, in bytes. Default 100 MiB.
     pub max_bytes: u64,
+    /// The largest file of a type, in bytes, instead of `max_bytes`: `"image/*" = 26214400`. An
+    /// exact type wins over `type/*`. Default none.
+    pub max_bytes_by_type: BTreeMap<String, u64>,
     /// How long a ticket is good, in seconds. Default 900.
     pub ticket_seconds: u64,
+    /// How long a deleted asset can be restored, in days. Default 30.
+    pub retention_days: u32,
 }
 
 impl Default for UploadSettings {
@@ -35,7 +42,9 @@ impl Default for UploadSettings {
         Self {
             content_types: types.map(str::to_owned).to_vec(),
             max_bytes: 100 * 1024 * 1024,
+            max_bytes_by_type: BTreeMap::new(),
             ticket_seconds: 900,
+            retention_days: 30,
         }
     }
 }

@@ -47,11 +47,16 @@ impl Caching {
 pub(super) fn json(status: StatusCode, body: &impl Serialize, caching: Caching) -> Result<Response, Problem> {
     let bytes = serde_json::to_vec(body)
         .map_err(|error| Problem::new(Kind::Internal, "the answer can't be written").caused_by(&error))?;
+    Ok(json_bytes(status, bytes, caching))
+}
+
+/// An answer of JSON that is written already.
+pub(super) fn json_bytes(status: StatusCode, bytes: Vec<u8>, caching: Caching) -> Response {
     let mut response = Response::new(Body::from(bytes));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     caching.apply(response.headers_mut());
-    Ok(response)
+    response
 }
 
 /// A time in seconds since the Unix epoch as RFC 3339.

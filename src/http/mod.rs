@@ -14,6 +14,7 @@
 mod admin;
 mod answer;
 mod body;
+mod conditions;
 mod drain;
 mod edge;
 mod extract;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AssetId, Checksum, ContentType, Derivatives, Filename, Metadata, NewUpload, ObjectKey, TenantId,
-    Timestamp,
+    Timestamp, contradiction,
 };
 
 /// The durable handle of one stored file.
@@ -104,6 +104,16 @@ impl Asset {
             })
     }
 
+    /// What the first bytes of the file show that isn't what was promised; `None` where nothing does.
+    #[must_use]
+    pub fn masquerade(&self, head: &[u8]) -> Option<Rejection> {
+        contradiction(&self.content_type, head).map(|found| Rejection {
+            what: "content".to_owned(),
+            expected: self.content_type.to_string(),
+            found: found.to_owned(),
+        })
+    }
+
     /// PENDING → READY.
     ///
     /// # Errors
@@ -137,6 +147,13 @@ impl Asset {
     #[must_use]
     pub fn deleted(mut self, now: Timestamp) -> Self {
         self.deleted_at = Some(now);
+        self.touched(now)
+    }
+
+    /// The asset without the mark of its deletion.
+    #[must_use]
+    pub fn restored(mut self, now: Timestamp) -> Self {
+        self.deleted_at = None;
         self.touched(now)
     }
 
@@ -224,7 +241,8 @@ pub struct Stored {
 /// What was expected of an upload and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// Which property differs: `sizeBytes`, `contentType` or `checksum`.
+    /// Which property differs: `sizeBytes`, `contentType` or `checksum`; or `content`, where the file
+    /// shows another type than it was stored with.
     pub what: String,
     /// What the ticket was for.
     pub expected: String,

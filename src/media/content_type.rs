@@ -27,10 +27,16 @@ impl ContentType {
         &self.0
     }
 
+    /// What stands before the slash, for example `image`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.0.split('/').next().unwrap_or_default()
+    }
+
     /// Whether this is a picture.
     #[must_use]
     pub fn is_image(&self) -> bool {
-        self.0.starts_with("image/")
+        self.kind() == "image"
     }
 }
 

@@ -3,9 +3,10 @@
 //! 1. [`AssetId`], [`TenantId`]: names, parsed once at the border.
 //! 2. [`ObjectKey`]: where a file lies under its tenant's root, and the rules that keep it there.
 //! 3. [`Asset`]: a stored file and its states (PENDING → READY, REJECTED or EXPIRED).
-//! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload.
+//! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload; [`SizeLimits`]: how large.
 //! 5. [`Tenant`]: who owns assets.
-//! 6. [`Derivatives`]: smaller copies of a picture.
+//! 6. [`contradiction`]: whether a file is what it was declared to be.
+//! 7. [`Derivatives`]: smaller copies of a picture.
 
 mod asset;
 mod checksum;
@@ -13,8 +14,11 @@ mod content_type;
 mod derivatives;
 mod filename;
 mod id;
+mod idempotency_key;
+mod magic;
 mod metadata;
 mod object_key;
+mod size_limits;
 mod tenant;
 mod timestamp;
 mod upload;
@@ -25,8 +29,11 @@ pub use content_type::ContentType;
 pub use derivatives::Derivatives;
 pub use filename::Filename;
 pub use id::{AssetId, InvalidId, TenantId};
+pub use idempotency_key::IdempotencyKey;
+pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
+pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;
 pub use upload::{InvalidField, NewUpload, UploadPolicy, UploadRequest};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Checksum, ContentType, Filename, Metadata, Visibility};
+use super::{Checksum, ContentType, Filename, Metadata, SizeLimits, Visibility};
 
 /// A request for an upload ticket, as the client wrote it.
 #[derive(Debug, Clone, Default)]
@@ -43,8 +43,8 @@ pub struct NewUpload {
 pub struct UploadPolicy {
     /// Types that are taken.
     pub content_types: Vec<ContentType>,
-    /// The largest file, in bytes.
-    pub max_bytes: u64,
+    /// How large they may be.
+    pub limits: SizeLimits,
 }
 
 impl UploadPolicy {
@@ -53,8 +53,9 @@ impl UploadPolicy {
     /// # Errors
     /// The first member that is wrong, and what it should be.
     pub fn check(&self, request: UploadRequest) -> Result<NewUpload, InvalidField> {
-        let filename = Filename::clean(&request.filename)
-            .ok_or_else(|| InvalidField::new("/filename", "needs at least one character other than dots"))?;
+        let filename = Filename::clean(&request.filename).ok_or_else(|| {
+            InvalidField::new("/filename", "needs a character that is seen, other than dots and spaces")
+        })?;
         let content_type = ContentType::parse(&request.content_type)
             .ok_or_else(|| InvalidField::new("/contentType", "must be type/subtype, without parameters"))?;
         if !self.content_types.contains(&content_type) {
@@ -62,9 +63,10 @@ impl UploadPolicy {
             let detail = format!("{content_type} isn't allowed; allowed are {}", allowed.join(", "));
             return Err(InvalidField::new("/contentType", detail));
         }
-        if request.size_bytes == 0 || request.size_bytes > self.max_bytes {
-            let detail = format!("must be 1 to {} bytes", self.max_bytes);
-            return Err(InvalidField::new("/sizeBytes", detail));
+        let limit = self.limits.of(&content_type);
+        if !(1..=limit).contains(&request.size_bytes) {
+            let detail = format!("must be 1 to {limit} bytes for {content_type}");
+            return Err(InvalidField::new("/sizeBytes", detail).with_limit(limit));
         }
         let checksum = request.checksum.map(|text| {
             Checksum::parse(&text).ok_or_else(|| {
@@ -92,13 +94,22 @@ pub struct InvalidField {
     pub pointer: String,
     /// What it should be.
     pub detail: String,
+    /// The largest value that it may have, where it is too large or too small.
+    pub limit: Option<u64>,
 }
 
 impl InvalidField {
     /// A wrong member.
     #[must_use]
     pub fn new(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), detail: detail.into() }
+        Self { pointer: pointer.into(), detail: detail.into(), limit: None }
+    }
+
+    /// The same with the limit that was passed.
+    #[must_use]
+    pub fn with_limit(mut self, limit: u64) -> Self {
+        self.limit = Some(limit);
+        self
     }
 }
 
@@ -107,7 +118,8 @@ mod tests {
     use super::*;
 
     fn policy() -> UploadPolicy {
-        UploadPolicy { content_types: vec![ContentType::parse("image/png").unwrap()], max_bytes: 100 }
+        let content_types = vec![ContentType::parse("image/png").unwrap()];
+        UploadPolicy { content_types, limits: SizeLimits::new(100) }
     }
 
     fn request() -> UploadRequest {
@@ -139,7 +151,9 @@ mod tests {
         for (spoil, pointer) in cases {
             let mut bad = request();
             spoil(&mut bad);
-            assert_eq!(policy().check(bad).unwrap_err().pointer, pointer);
+            let error = policy().check(bad).unwrap_err();
+            assert_eq!(error.pointer, pointer);
+            assert_eq!(error.limit, (pointer == "/sizeBytes").then_some(100));
         }
     }
 }

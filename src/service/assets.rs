@@ -10,7 +10,9 @@ use super::layout::{Layout, Place};
 use super::links::{FileTarget, Link, LinkError, LinkService};
 use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update, Usage};
 use super::uploads::ATTEMPTS;
-use crate::media::{Asset, AssetId, InvalidField, ObjectKey, Status, StatusConflict, Tenant, Visibility};
+use crate::media::{
+    Asset, AssetId, InvalidField, ObjectKey, Status, StatusConflict, Tenant, Timestamp, Visibility,
+};
 
 /// An asset as its tenant sees it.
 #[derive(Debug, Clone)]
@@ -82,6 +84,7 @@ pub struct Assets {
     views: Views,
     clock: Arc<dyn Clock>,
     cursors: Cursors,
+    retention_seconds: u64,
 }
 
 /// A page of a list.
@@ -102,13 +105,31 @@ pub struct AssetPatch {
     pub metadata: Option<Map<String, Value>>,
 }
 
+/// Which revision of an asset a change was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Whichever it has.
+    Any,
+    /// One of these.
+    Revisions(Vec<u64>),
+}
+
+impl Expected {
+    fn check(&self, asset: &Asset) -> Result<(), AssetError> {
+        match self {
+            Self::Revisions(revisions) if !revisions.contains(&asset.revision) => Err(AssetError::Stale),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Assets {
     /// The longest page.
     pub const MAX_PAGE: usize = 200;
     /// The page where nothing is said.
     pub const DEFAULT_PAGE: usize = 50;
 
-    /// Joins the parts.
+    /// Joins the parts. A deleted asset can be restored for `retention_seconds`.
     #[must_use]
     pub fn new(
         store: Arc<dyn AssetStore>,
@@ -116,8 +137,9 @@ impl Assets {
         views: Views,
         clock: Arc<dyn Clock>,
         cursors: Cursors,
+        retention_seconds: u64,
     ) -> Self {
-        Self { store, objects, views, clock, cursors }
+        Self { store, objects, views, clock, cursors, retention_seconds }
     }
 
     /// A page of the tenant's assets, newest first.
@@ -160,11 +182,13 @@ impl Assets {
         &self,
         caller: &Caller,
         id: AssetId,
+        expected: &Expected,
         patch: AssetPatch,
     ) -> Result<AssetView, AssetError> {
         let place = self.views.place(&caller.tenant);
         for _ in 0..ATTEMPTS {
             let before = self.read(caller, id).await?;
+            expected.check(&before)?;
             let mut after = before.clone().touched(self.clock.now());
             if let Some(change) = &patch.metadata {
                 let metadata = before.metadata.patched(change.clone());
@@ -194,11 +218,32 @@ impl Assets {
     ///
     /// # Errors
     /// Where it isn't there, or the store can't answer.
-    pub async fn delete(&self, caller: &Caller, id: AssetId) -> Result<(), AssetError> {
+    pub async fn delete(&self, caller: &Caller, id: AssetId, expected: &Expected) -> Result<(), AssetError> {
         for _ in 0..ATTEMPTS {
             let asset = self.read(caller, id).await?;
+            expected.check(&asset)?;
             if self.store.update(&asset.deleted(self.clock.now())).await? == Update::Done {
                 return Ok(());
+            }
+        }
+        Err(AssetError::Contended)
+    }
+
+    /// Brings a deleted asset back, as it was, within the days that deleted ones are kept.
+    ///
+    /// # Errors
+    /// Where it isn't there, isn't deleted or was deleted too long ago, or a store can't answer.
+    pub async fn restore(&self, caller: &Caller, id: AssetId) -> Result<AssetView, AssetError> {
+        for _ in 0..ATTEMPTS {
+            let asset = self.store.find(&caller.tenant.id, id).await?.ok_or(AssetError::NotFound)?;
+            let deleted_at = asset.deleted_at.ok_or(AssetError::NotDeleted)?;
+            let now = self.clock.now();
+            if now >= deleted_at.plus_seconds(self.retention_seconds) {
+                return Err(AssetError::Gone { deleted_at });
+            }
+            let restored = asset.restored(now);
+            if self.store.update(&restored).await? == Update::Done {
+                return Ok(self.views.view(&caller.tenant, restored).await?);
             }
         }
         Err(AssetError::Contended)
@@ -262,6 +307,18 @@ pub enum AssetError {
     /// Its state doesn't allow the change.
     #[error(transparent)]
     Status(#[from] StatusConflict),
+    /// It has been changed since its caller read it.
+    #[error("the asset has been changed meanwhile")]
+    Stale,
+    /// It isn't deleted.
+    #[error("the asset isn't deleted")]
+    NotDeleted,
+    /// It was deleted too long ago.
+    #[error("the asset was deleted too long ago")]
+    Gone {
+        /// When.
+        deleted_at: Timestamp,
+    },
     /// Others keep changing it.
     #[error("the asset is being changed by others")]
     Contended,

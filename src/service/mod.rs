@@ -37,7 +37,7 @@ pub mod signature_budget;
 pub mod signing_pool;
 pub mod uploads;
 
-pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Views};
+pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Expected, Views};
 pub use auth::{AuthError, Authenticator, Caller};
 pub use batch::{BatchItem, BatchLinks, BatchRequest, Subject};
 pub use cookies::{CookieError, CookieGrant, FolderCookies};

@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use serde_json::json;
 
 use super::assets::{AssetView, Views};
 use super::auth::Caller;
+use super::layout::Place;
 use super::links::LinkError;
 use super::ports::{
-    AssetStore, ByteRange, Clock, ObjectLocation, ObjectStore, Presigned, StoreError, UploadTerms,
+    AssetStore, ByteRange, Clock, Inserted, NamedCall, ObjectLocation, ObjectStore, Presigned, StoreError,
+    UploadTerms,
 };
-use crate::media::{Asset, AssetId, InvalidField, Rejection, Status, UploadPolicy, UploadRequest};
+use crate::media::{
+    Asset, AssetId, HEAD_BYTES, IdempotencyKey, InvalidField, Rejection, Status, Timestamp, UploadPolicy,
+    UploadRequest,
+};
 
-/// How much of a picture is read for its width and height, in bytes.
-const HEADER_BYTES: u64 = 64 * 1024;
 /// How often a change is tried again because somebody else was faster.
 pub(super) const ATTEMPTS: usize = 16;
 
@@ -55,34 +60,62 @@ impl Uploads {
         Self { assets, objects, views, clock, policy, ticket_seconds }
     }
 
-    /// A ticket for one file.
+    /// A ticket for one file. A call with a key gives the ticket of the first call with that key, for
+    /// as long as that ticket lives: the same asset, the same request to send.
     ///
     /// # Errors
-    /// Where the file isn't allowed, or a store can't answer.
-    pub async fn ticket(&self, caller: &Caller, request: UploadRequest) -> Result<Ticket, UploadError> {
+    /// Where the file isn't allowed, the key's first call asked for something else, or a store can't
+    /// answer.
+    pub async fn ticket(
+        &self,
+        caller: &Caller,
+        request: UploadRequest,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Ticket, UploadError> {
+        let now = self.clock.now();
+        let expires_at = Timestamp::from_seconds(now.seconds()).plus_seconds(self.ticket_seconds);
+        let call = key.map(|key| Ok::<_, StoreError>((fingerprint(&request)?, key))).transpose()?;
+        let call = call.map(|(fingerprint, key)| NamedCall { key, fingerprint, expires_at });
         let upload = self.policy.check(request)?;
-        let (id, now) = (AssetId::generate(), self.clock.now());
-        let place = self.views.place(&caller.tenant);
+        let (id, place) = (AssetId::generate(), self.views.place(&caller.tenant));
         let key = place
             .asset_key(&caller.tenant, id, &upload.filename, upload.visibility)
             .map_err(|error| InvalidField::new("/filename", error.to_string()))?;
-        let terms = UploadTerms {
-            content_type: upload.content_type.clone(),
-            size_bytes: upload.size_bytes,
-            checksum: upload.checksum.clone(),
-        };
-        let location = place.location(&key);
-        let presigned = self.objects.presign_put(&location, &terms, now, self.ticket_seconds).await?;
         let asset = Asset::pending(id, caller.tenant.id.clone(), key, upload, now, self.ticket_seconds);
-        if !self.assets.insert(&asset).await? {
-            return Err(StoreError::corrupt("a fresh id is taken").into());
+        let ticket = self.ticket_of(&place, &asset, now).await?;
+        let inserted = match &call {
+            Some(call) => self.assets.insert_once(&asset, call, now).await?,
+            None if self.assets.insert(&asset).await? => Inserted::New,
+            None => Inserted::Taken,
+        };
+        match inserted {
+            Inserted::New => Ok(ticket),
+            Inserted::Taken => Err(StoreError::corrupt("a fresh id is taken").into()),
+            Inserted::Before { asset, fingerprint } => {
+                if call.is_none_or(|call| call.fingerprint != fingerprint) {
+                    return Err(UploadError::OtherCall);
+                }
+                let first = self.assets.find(&caller.tenant.id, asset).await?;
+                let first = first.ok_or_else(|| StoreError::corrupt("the asset of a call isn't there"))?;
+                Ok(self.ticket_of(&place, &first, now).await?)
+            }
         }
-        Ok(Ticket {
-            asset_id: id,
-            presigned,
-            storage_key: location.key,
-            expires_in_seconds: self.ticket_seconds,
-        })
+    }
+
+    /// The ticket of an asset, the same whenever it is made: it begins when the asset did.
+    async fn ticket_of(&self, place: &Place, asset: &Asset, now: Timestamp) -> Result<Ticket, StoreError> {
+        let terms = UploadTerms {
+            content_type: asset.content_type.clone(),
+            size_bytes: asset.size_bytes,
+            checksum: asset.checksum.clone(),
+        };
+        let location = place.location(&asset.key);
+        let begins = asset.created_at;
+        let lives = asset.ticket_expires_at.seconds().saturating_sub(begins.seconds());
+        let presigned = self.objects.presign_put(&location, &terms, begins, lives).await?;
+        let passed = now.seconds().saturating_sub(begins.seconds());
+        let expires_in_seconds = lives.saturating_sub(passed);
+        Ok(Ticket { asset_id: asset.id, presigned, storage_key: location.key, expires_in_seconds })
     }
 
     /// Looks at what was uploaded and makes the asset READY, or REJECTED for good. Safe to repeat
@@ -99,7 +132,12 @@ impl Uploads {
                 Status::Ready => return Ok(self.views.view(&caller.tenant, asset).await?),
                 Status::Expired => return Err(FinalizeError::Expired),
                 Status::Rejected => return Err(self.reject(&location, asset).await?),
-                Status::Pending => self.inspect(&location, asset).await?,
+                Status::Pending => match self.inspect(&location, asset).await? {
+                    Some(changed) => changed,
+                    // Somebody faster may have rejected the asset and removed its object.
+                    None if self.is_pending(caller, id).await? => return Err(FinalizeError::NotUploaded),
+                    None => continue,
+                },
             };
             // Whoever was faster decided; the next round gives its answer.
             self.assets.update(&changed).await?;
@@ -107,19 +145,29 @@ impl Uploads {
         Err(FinalizeError::Store(StoreError::unavailable("the asset is being changed by others")))
     }
 
-    /// The asset after a look at the object.
-    async fn inspect(&self, location: &ObjectLocation, asset: Asset) -> Result<Asset, FinalizeError> {
-        let stored = self.objects.head(location).await?.ok_or(FinalizeError::NotUploaded)?;
+    /// The asset after a look at the object; `None` where there is no object.
+    async fn inspect(&self, location: &ObjectLocation, asset: Asset) -> Result<Option<Asset>, FinalizeError> {
+        let Some(stored) = self.objects.head(location).await? else { return Ok(None) };
         let now = self.clock.now();
         let changed = match asset.mismatch(&stored) {
             Some(rejection) => asset.rejected(rejection, now),
             None => {
-                let dimensions =
-                    if asset.content_type.is_image() { self.dimensions(location).await? } else { None };
-                asset.ready(dimensions, now)
+                let Some(head) = self.head(location).await? else { return Ok(None) };
+                match asset.masquerade(&head) {
+                    Some(rejection) => asset.rejected(rejection, now),
+                    None => {
+                        let dimensions = asset.content_type.is_image().then(|| dimensions(&head)).flatten();
+                        asset.ready(dimensions, now)
+                    }
+                }
             }
         };
-        changed.map_err(|_| FinalizeError::Expired)
+        changed.map(Some).map_err(|_| FinalizeError::Expired)
+    }
+
+    async fn is_pending(&self, caller: &Caller, id: AssetId) -> Result<bool, StoreError> {
+        let asset = self.assets.find(&caller.tenant.id, id).await?;
+        Ok(asset.is_some_and(|asset| asset.status == Status::Pending && asset.deleted_at.is_none()))
     }
 
     /// The object of a rejected asset goes, also where an earlier call was cut off before it went.
@@ -129,13 +177,34 @@ impl Uploads {
         Ok(FinalizeError::Rejected(asset.rejection.unwrap_or_else(unknown)))
     }
 
-    async fn dimensions(&self, location: &ObjectLocation) -> Result<Option<(u32, u32)>, StoreError> {
-        let range = Some(ByteRange::FromTo(0, HEADER_BYTES - 1));
+    /// The first bytes of the object: enough for its type, and for a picture's width and height.
+    async fn head(&self, location: &ObjectLocation) -> Result<Option<Vec<u8>>, StoreError> {
+        let range = Some(ByteRange::FromTo(0, HEAD_BYTES - 1));
         let Some(object) = self.objects.get(location, range).await? else { return Ok(None) };
         let parts: Vec<Bytes> = object.bytes.try_collect().await.map_err(StoreError::unavailable)?;
-        let Ok(size) = imagesize::blob_size(&parts.concat()) else { return Ok(None) };
-        Ok(u32::try_from(size.width).ok().zip(u32::try_from(size.height).ok()))
+        Ok(Some(parts.concat()))
     }
+}
+
+/// SHA-256 of what a request asks for, in whatever order its members come.
+fn fingerprint(request: &UploadRequest) -> Result<[u8; 32], StoreError> {
+    let mut members = json!([
+        request.filename,
+        request.content_type,
+        request.size_bytes,
+        request.visibility,
+        request.checksum,
+        request.metadata,
+    ]);
+    members.sort_all_objects();
+    let text = serde_json::to_vec(&members).map_err(StoreError::corrupt)?;
+    digest(&SHA256, &text).as_ref().try_into().map_err(StoreError::corrupt)
+}
+
+/// Width and height of a picture, where its header names both.
+fn dimensions(head: &[u8]) -> Option<(u32, u32)> {
+    let size = imagesize::blob_size(head).ok()?;
+    u32::try_from(size.width).ok().zip(u32::try_from(size.height).ok())
 }
 
 /// Why there is no ticket.
@@ -144,6 +213,9 @@ pub enum UploadError {
     /// The request has a member that is wrong.
     #[error(transparent)]
     Field(#[from] InvalidField),
+    /// The key belongs to a call that asked for something else.
+    #[error("the idempotency key was used for another request")]
+    OtherCall,
     /// A store can't answer.
     #[error(transparent)]
     Store(#[from] StoreError),

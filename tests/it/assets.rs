@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::support::http::{get, get_as, patch, post, send};
-use crate::support::upload::{finalize, put, ready, ticket};
+use crate::support::upload::{finalize, picture, put, ready, ticket};
 use crate::support::{Node, fresh_dev, shared_dev};
 
 fn id(asset: &Value) -> &str {
@@ -35,7 +34,7 @@ async fn delete(node: &Node, id: &str) -> u16 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_is_filtered_newest_first_and_within_its_limit() {
     let (_folder, node) = fresh_dev();
-    let bytes = Bytes::from_static(b"0123456789");
+    let bytes = picture(10, 0);
     let seeded = ids(&list(&node, "").await).len();
     let mut made = Vec::new();
     for visibility in ["PUBLIC", "PRIVATE", "PUBLIC"] {
@@ -113,7 +112,7 @@ async fn pages_show_each_asset_once_while_others_come_and_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_is_merged_and_nothing_else_moves() {
     let (_folder, node) = fresh_dev();
-    let bytes = Bytes::from_static(b"0123456789");
+    let bytes = picture(10, 0);
     let more = json!({"visibility": "PUBLIC", "metadata": {"alt": "a", "crop": {"x": 1, "y": 2}}});
     let asset = ready(&node.api, &node.api_key, "a.jpg", &bytes, more).await;
     let path = format!("{}/media/v1/assets/{}", node.api, id(&asset));
@@ -169,7 +168,7 @@ async fn a_change_of_visibility_moves_the_file_and_its_derivatives() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_deleted_is_gone_and_no_longer_counted() {
     let (_folder, node) = fresh_dev();
-    let bytes = Bytes::from(vec![1; 1234]);
+    let bytes = picture(1234, 1);
     let usage = async || get_as(&format!("{}/media/v1/usage", node.api), &node.api_key).await.json();
     let before = usage().await;
     let more = json!({"visibility": "PUBLIC"});
@@ -179,7 +178,7 @@ async fn what_is_deleted_is_gone_and_no_longer_counted() {
     let (count, size) = counted(&before);
     assert_eq!(counted(&usage().await), (count + 1, size + 1234), "a ticket doesn't count");
 
-    assert_eq!(put(&pending, Bytes::from_static(b"0123456789")).await.status, 200);
+    assert_eq!(put(&pending, picture(10, 0)).await.status, 200);
     for asset in [&asset, &pending] {
         let id = id(asset);
         let path = format!("{}/media/v1/assets/{id}", node.api);

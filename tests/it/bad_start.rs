@@ -56,6 +56,11 @@ fn settings_that_can_not_be_are_refused() {
         (format!("[signing]\nttl_seconds = -1\n{good}"), "ttl_seconds"),
         (format!("[signing]\nttl_seconds = \"long\"\n{good}"), "ttl_seconds"),
         (format!("[delivery]\nprivate_ttl = 1\n{good}"), "delivery.private_ttl"),
+        (
+            format!("[uploads.max_bytes_by_type]\n\"image\" = 5\n{good}"),
+            "uploads.max_bytes_by_type.\"image\": needs a type/subtype",
+        ),
+        (format!("[uploads.max_bytes_by_type]\n\"image/*\" = 0\n{good}"), "at least 1 byte"),
         (format!("[signing]\nttl = 300\n{good}"), "unknown field `ttl`"),
         (format!("[singing]\n{good}"), "singing"),
         ("[signing\n".to_owned(), "line 4"),

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::Node;
 use crate::support::http::{Answer, get, get_as, parse, post};
-use crate::support::upload::{finalize, put, ready, ticket};
+use crate::support::upload::{finalize, picture, put, ready, ticket};
 
 const ROUNDS: u64 = 6;
 const UPLOADERS: u64 = 4;
@@ -25,7 +25,8 @@ fn content(seed: u64) -> Bytes {
         state ^= state << 17;
         u8::try_from(state >> 56).unwrap()
     };
-    std::iter::repeat_with(next).take(20_000 + usize::try_from(seed % 5).unwrap() * 40_000).collect()
+    let noise = std::iter::repeat_with(next).take(20_000 + usize::try_from(seed % 5).unwrap() * 40_000);
+    picture(4, 0).into_iter().chain(noise).collect()
 }
 
 /// Uploads until the node is gone; notes each asset once its finalize is answered.
@@ -159,7 +160,8 @@ async fn sigterm_lets_uploads_and_downloads_under_way_end() {
     let mut node = Node::dev(&folder.path().join("data"), &[]);
     let (api, key) = (node.api.clone(), node.api_key.clone());
     // More than what the sockets between the two hold.
-    let large: Bytes = (0..24_000_000_u32).map(|index| u8::try_from(index % 251).unwrap()).collect();
+    let filler = (0..24_000_000_u32).map(|index| u8::try_from(index % 251).unwrap());
+    let large: Bytes = picture(4, 0).into_iter().chain(filler).collect();
     let asset = ready(&api, &key, "large.jpg", &large, json!({"visibility": "PUBLIC"})).await;
     let link = asset["url"].as_str().unwrap();
     let head = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", target(link, &node.edge), &node.edge[7..]);

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::support::Node;
 use crate::support::http::{get, get_as, patch, post, raw_request, send};
 use crate::support::settings::{ANNA, BEN, two_tenants};
-use crate::support::upload::{finalize, put, ready, ticket};
+use crate::support::upload::{finalize, picture, put, ready, ticket};
 
 /// A bucket a tenant, and one bucket for all.
 const LAYOUTS: [&str; 2] = ["", "path = \"{tenant}\"\nbucket = \"media\""];
@@ -28,7 +28,7 @@ impl House {
     async fn new(layout: &'static str) -> Self {
         let folder = TempDir::new().unwrap();
         let node = Node::serve(folder.path(), &two_tenants(folder.path(), layout, "vectors/rsa", false), &[]);
-        let bytes = Bytes::from(vec![7; 1000]);
+        let bytes = picture(1000, 7);
         let anna = |visibility: &str| json!({"visibility": visibility, "metadata": {"alt": "mine"}});
         let public = ready(&node.api, ANNA.2, "a.jpg", &bytes, anna("PUBLIC")).await;
         let private = ready(&node.api, &ANNA.token(folder.path()), "b.jpg", &bytes, anna("PRIVATE")).await;
@@ -263,6 +263,7 @@ async fn a_frozen_tenant_is_refused_everywhere_and_the_others_are_not() {
             ("GET", &asset),
             ("PATCH", &asset),
             ("DELETE", &asset),
+            ("POST", &format!("{asset}/restore")),
             ("POST", "/media/v1/links"),
             ("POST", "/media/v1/documents"),
             ("POST", "/media/v1/cookies"),

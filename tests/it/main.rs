@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
 mod agreement;
+mod asset_changes;
 mod assets;
 mod bad_input;
 mod bad_start;
@@ -35,5 +36,8 @@ mod secrets;
 mod support;
 mod tamper;
 mod upload;
+mod upload_content;
+mod upload_repeats;
+mod upload_rules;
 mod warm;
 mod windows;

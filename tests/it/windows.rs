@@ -93,7 +93,7 @@ async fn a_permalink_is_cached_for_less_than_its_link_lives() {
     let folder = TempDir::new().unwrap();
     let settings = two_tenants(folder.path(), "", "vectors/rsa", false);
     let node = Node::serve(folder.path(), &settings, &[("SIGNET__SIGNING__TTL_SECONDS", "60")]);
-    let bytes = bytes::Bytes::from_static(b"0123456789");
+    let bytes = crate::support::upload::picture(10, 0);
     let more = json!({"visibility": "PUBLIC"});
     let asset = crate::support::upload::ready(&node.api, ANNA.2, "a.jpg", &bytes, more).await;
     let public = verify::public_key(file("vectors/rsa-public"));

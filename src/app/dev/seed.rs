@@ -112,7 +112,7 @@ impl Garden<'_> {
             metadata,
         };
         let uploads = &self.node.services.uploads;
-        let ticket = uploads.ticket(&self.caller, request).await?;
+        let ticket = uploads.ticket(&self.caller, request, None).await?;
         self.put(&ticket.presigned, picture.bytes).await?;
         let view = uploads.finalize(&self.caller, ticket.asset_id).await?;
         self.derivatives(picture, &view.asset.key).await?;

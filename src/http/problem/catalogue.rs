@@ -58,6 +58,8 @@ catalogue! {
     CutOffBody = BAD_REQUEST "cut-off-body" "The body ended early",
     /// A query parameter is unknown, doubled or wrong. Member `parameter`.
     InvalidQuery = BAD_REQUEST "invalid-query" "A query parameter is wrong",
+    /// A request header is doubled or wrong. Member `header`.
+    InvalidHeader = BAD_REQUEST "invalid-header" "A request header is wrong",
     /// No credentials were given.
     CredentialsMissing = UNAUTHORIZED "credentials-missing" "Credentials are needed",
     /// The API key or token isn't accepted.
@@ -82,14 +84,22 @@ catalogue! {
     StatusConflict = CONFLICT "status-conflict" "The asset's state doesn't allow this",
     /// Others are changing the asset at the same time.
     ConcurrentChange = CONFLICT "concurrent-change" "The asset is being changed by others",
+    /// The asset can't be restored: it isn't deleted.
+    NotDeleted = CONFLICT "not-deleted" "The asset isn't deleted",
+    /// The asset was deleted too long ago to be restored. Member `deletedAt`.
+    RestoreExpired = GONE "restore-expired" "The asset can't be restored any more",
+    /// The asset isn't what `If-Match` says any more.
+    PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "The asset has been changed",
     /// The body, or a line of it, is too large. Member `limit` (bytes).
     BodyTooLarge = PAYLOAD_TOO_LARGE "body-too-large" "The body is too large",
     /// The body's type isn't taken here. Member `supported`.
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "The media type isn't supported",
     /// The body's content encoding isn't known. Member `supported`.
     UnsupportedEncoding = UNSUPPORTED_MEDIA_TYPE "unsupported-encoding" "The content encoding isn't supported",
-    /// A member is missing, unknown or wrong. Member `pointer` (RFC 6901).
+    /// A member is missing, unknown or wrong. Members `pointer` (RFC 6901), `limit` where it passed one.
     InvalidField = UNPROCESSABLE_ENTITY "invalid-field" "A member is wrong",
+    /// The idempotency key was used for a call that asked for something else.
+    IdempotencyMismatch = UNPROCESSABLE_ENTITY "idempotency-mismatch" "The key belongs to another request",
     /// Too many items in one call. Members `limit`, `found`.
     TooManyItems = UNPROCESSABLE_ENTITY "too-many-items" "There are too many items",
     /// The document is nested too deep. Members `limit`, `offset`.

@@ -82,7 +82,11 @@ impl From<ResolveError> for Problem {
 
 impl From<InvalidField> for Problem {
     fn from(error: InvalidField) -> Self {
-        Self::new(Kind::InvalidField, error.detail).with("pointer", error.pointer)
+        let problem = Self::new(Kind::InvalidField, error.detail).with("pointer", error.pointer);
+        match error.limit {
+            Some(limit) => problem.with("limit", limit),
+            None => problem,
+        }
     }
 }
 
@@ -119,6 +123,10 @@ impl From<UploadError> for Problem {
     fn from(error: UploadError) -> Self {
         match error {
             UploadError::Field(error) => error.into(),
+            UploadError::OtherCall => Self::new(
+                Kind::IdempotencyMismatch,
+                "the Idempotency-Key was used for a call with another body; use a new key for a new call",
+            ),
             UploadError::Store(error) => error.into(),
         }
     }
@@ -145,6 +153,15 @@ impl From<FinalizeError> for Problem {
 impl From<AssetError> for Problem {
     fn from(error: AssetError) -> Self {
         match error {
+            AssetError::Stale => Self::new(
+                Kind::PreconditionFailed,
+                "the asset isn't the one that If-Match names any more; read it again, then change it",
+            ),
+            AssetError::NotDeleted => Self::new(Kind::NotDeleted, "only a deleted asset can be restored"),
+            AssetError::Gone { deleted_at } => {
+                Self::new(Kind::RestoreExpired, "the asset was deleted too long ago to be restored")
+                    .with("deletedAt", deleted_at.to_rfc3339())
+            }
             AssetError::NotFound => Self::asset_not_found(),
             AssetError::Field(error) => error.into(),
             AssetError::Status(error) => error.into(),

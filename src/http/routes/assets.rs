@@ -1,16 +1,19 @@
-//! GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`, GET `/media/v1/usage`.
+//! GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`,
+//! POST `/media/v1/assets/{id}/restore`, GET `/media/v1/usage`.
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use futures_util::TryFutureExt;
 use hyper::StatusCode;
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::asset_body::AssetBody;
 use crate::http::Api;
-use crate::http::answer::{Caching, json};
+use crate::http::answer::{self, Caching, json};
+use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
@@ -44,10 +47,26 @@ pub(super) async fn find(
     caller: Caller,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
     let view = api.in_time(api.services.assets.find(&caller, id)).await?;
-    json(StatusCode::OK, &AssetBody::from(&view), Caching::of_links(max_age(&view).into_iter()))
+    let tagged = asset(&view, Caching::of_links(max_age(&view).into_iter()))?;
+    let tag = tagged.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
+    let known = tag.is_some_and(|tag| conditions::none_match_names(&headers, tag));
+    Ok(if known { not_modified(tagged) } else { tagged })
+}
+
+/// Brings a deleted asset back. A body isn't needed and isn't read.
+pub(super) async fn restore(
+    State(api): State<Api>,
+    caller: Caller,
+    PathId(id): PathId,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    Params::of(query.as_deref())?.finish()?;
+    let view = api.in_time(api.services.assets.restore(&caller, id)).await?;
+    asset(&view, Caching::No)
 }
 
 /// Changes metadata (as a JSON merge patch) and visibility.
@@ -56,12 +75,14 @@ pub(super) async fn patch(
     caller: Caller,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     Json(body): Json<PatchBody>,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
     let patch = AssetPatch { visibility: body.visibility, metadata: body.metadata };
-    let view = api.in_time(api.services.assets.patch(&caller, id, patch)).await?;
-    json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
+    let expected = conditions::if_match(&headers, id);
+    let view = api.in_time(api.services.assets.patch(&caller, id, &expected, patch)).await?;
+    asset(&view, Caching::No)
 }
 
 /// Deletes softly: 204, and 404 from then on.
@@ -70,9 +91,11 @@ pub(super) async fn delete(
     caller: Caller,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    api.in_time(api.services.assets.delete(&caller, id)).await?;
+    let expected = conditions::if_match(&headers, id);
+    api.in_time(api.services.assets.delete(&caller, id, &expected)).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Caching::No.apply(response.headers_mut());
@@ -88,6 +111,27 @@ pub(super) async fn usage(
     Params::of(query.as_deref())?.finish()?;
     let usage = api.in_time(api.services.assets.usage(&caller)).await?;
     json(StatusCode::OK, &UsageBody { count: usage.count, bytes: usage.bytes }, Caching::No)
+}
+
+/// An answer with one asset and its tag.
+fn asset(view: &AssetView, caching: Caching) -> Result<Response, Problem> {
+    let wrong = |error: &dyn std::error::Error| {
+        Problem::new(Kind::Internal, "the answer can't be written").caused_by(error)
+    };
+    let body = serde_json::to_vec(&AssetBody::from(view)).map_err(|error| wrong(&error))?;
+    let tag =
+        HeaderValue::try_from(conditions::entity_tag(&view.asset, &body)).map_err(|error| wrong(&error))?;
+    let mut response = answer::json_bytes(StatusCode::OK, body, caching);
+    response.headers_mut().insert(ETAG, tag);
+    Ok(response)
+}
+
+/// The same without its body: tag and caching stay.
+fn not_modified(mut response: Response) -> Response {
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    *response.body_mut() = Body::empty();
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
 }
 
 fn filter(params: &mut Params) -> Result<AssetFilter, Problem> {
@@ -127,7 +171,7 @@ fn limit(params: &mut Params) -> Result<usize, Problem> {
 /// The cursor is a member of the query here, not of a body.
 fn cursor_problem(error: AssetError) -> Problem {
     match error {
-        AssetError::Field(InvalidField { pointer, detail }) if pointer == "/cursor" => {
+        AssetError::Field(InvalidField { pointer, detail, .. }) if pointer == "/cursor" => {
             Problem::new(Kind::InvalidQuery, detail).with("parameter", "cursor")
         }
         error => error.into(),

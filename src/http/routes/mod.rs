@@ -7,7 +7,7 @@
 //! | POST `/media/v1/documents` | `documents`, and `ndjson` |
 //! | POST `/media/v1/cookies` | `cookies` |
 //! | POST `/media/v1/uploads`, POST `/media/v1/uploads/{id}/finalize` | `uploads` |
-//! | GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`, GET `/media/v1/usage` | `assets` |
+//! | GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`, POST `/media/v1/assets/{id}/restore`, GET `/media/v1/usage` | `assets` |
 
 mod asset_body;
 mod assets;
@@ -34,5 +34,6 @@ pub(super) fn all() -> Router<Api> {
         .route("/media/v1/uploads/{id}/finalize", post(uploads::finalize))
         .route("/media/v1/assets", get(assets::list))
         .route("/media/v1/assets/{id}", get(assets::find).patch(assets::patch).delete(assets::delete))
+        .route("/media/v1/assets/{id}/restore", post(assets::restore))
         .route("/media/v1/usage", get(assets::usage))
 }

@@ -3,27 +3,32 @@
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use hyper::StatusCode;
+use hyper::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::asset_body::AssetBody;
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
+use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::media::{AssetId, UploadRequest, Visibility};
 use crate::service::Caller;
 
-/// A ticket: 201 with where and how to send the bytes.
+/// A ticket: 201 with where and how to send the bytes. The same ticket again, where `Idempotency-Key`
+/// says that it is the same call.
 pub(super) async fn ticket(
     State(api): State<Api>,
     caller: Caller,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     Json(body): Json<UploadBody>,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let ticket = api.in_time(api.services.uploads.ticket(&caller, body.into())).await?;
+    let key = conditions::idempotency_key(&headers)?;
+    let ticket = api.in_time(api.services.uploads.ticket(&caller, body.into(), key)).await?;
     let headers = ticket.presigned.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
     let body = TicketBody {
         asset_id: ticket.asset_id,

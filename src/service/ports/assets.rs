@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::media::{Asset, AssetId, ContentType, Status, TenantId, Timestamp, Visibility};
+use crate::media::{Asset, AssetId, ContentType, IdempotencyKey, Status, TenantId, Timestamp, Visibility};
 
 /// What is known of assets. Everything but [`AssetStore::find_anywhere`] and [`AssetStore::existing`]
 /// is scoped by tenant: an
@@ -14,6 +14,18 @@ use crate::media::{Asset, AssetId, ContentType, Status, TenantId, Timestamp, Vis
 pub trait AssetStore: Send + Sync + 'static {
     /// Puts a new asset in. `false` where its id is taken (by any tenant): nothing is changed.
     async fn insert(&self, asset: &Asset) -> Result<bool, StoreError>;
+
+    /// Puts a new asset in for a call that has a name. Where the tenant has made a call of that name
+    /// whose time isn't over at `now`, nothing is changed, and the answer says what that call was. Of
+    /// calls at the same time, one is the first.
+    ///
+    /// A call whose time is over is as good as never made, and forgotten some time later.
+    async fn insert_once(
+        &self,
+        asset: &Asset,
+        call: &NamedCall,
+        now: Timestamp,
+    ) -> Result<Inserted, StoreError>;
 
     /// One asset, deleted or not.
     async fn find(&self, tenant: &TenantId, id: AssetId) -> Result<Option<Asset>, StoreError>;
@@ -42,6 +54,33 @@ pub trait AssetStore: Send + Sync + 'static {
 
     /// Count and bytes of a tenant's READY assets that aren't deleted.
     async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError>;
+}
+
+/// A call that its client may repeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedCall {
+    /// Its name, unique within the asset's tenant.
+    pub key: IdempotencyKey,
+    /// SHA-256 of what it asks for.
+    pub fingerprint: [u8; 32],
+    /// When its name may be used anew.
+    pub expires_at: Timestamp,
+}
+
+/// What became of an insertion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// The asset is in.
+    New,
+    /// The asset's id is taken.
+    Taken,
+    /// The call was made before.
+    Before {
+        /// The asset that it made.
+        asset: AssetId,
+        /// What it asked for.
+        fingerprint: [u8; 32],
+    },
 }
 
 /// What became of an update.

@@ -17,7 +17,7 @@ mod secrets;
 mod tenants;
 mod tokens;
 
-pub use assets::{AssetFilter, AssetStore, ListPosition, Update, Usage};
+pub use assets::{AssetFilter, AssetStore, Inserted, ListPosition, NamedCall, Update, Usage};
 pub use clock::{Clock, SystemClock};
 pub use meter::{LinkSource, Meter, NoMeter};
 pub use objects::{

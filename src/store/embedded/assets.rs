@@ -4,28 +4,46 @@ use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::Embedded;
+use super::calls::{self, CallRecord};
 use super::tables::{self, ASSET_PLACES, ASSETS, USAGE};
-use crate::media::{Asset, AssetId, TenantId};
-use crate::service::ports::{AssetFilter, AssetStore, ListPosition, StoreError, Update, Usage};
+use crate::media::{Asset, AssetId, TenantId, Timestamp};
+use crate::service::ports::{
+    AssetFilter, AssetStore, Inserted, ListPosition, NamedCall, StoreError, Update, Usage,
+};
 
 #[async_trait]
 impl AssetStore for Embedded {
     async fn insert(&self, asset: &Asset) -> Result<bool, StoreError> {
         let (asset, value) = (asset.clone(), tables::encode(asset)?);
+        self.0.writer.write(move |transaction| insert(transaction, &asset, &value)).await
+    }
+
+    async fn insert_once(
+        &self,
+        asset: &Asset,
+        call: &NamedCall,
+        now: Timestamp,
+    ) -> Result<Inserted, StoreError> {
+        let (asset, value) = (asset.clone(), tables::encode(asset)?);
+        let (place, record) = (calls::place(&asset, call), CallRecord::new(&asset, call));
+        let call_value = tables::encode(&record)?;
         self.0
             .writer
             .write(move |transaction| {
-                let mut places = transaction.open_table(ASSET_PLACES)?;
-                if places.get(asset.id.to_bytes())?.is_some() {
-                    return Ok(false);
+                match calls::find(transaction, &place, now)? {
+                    Err(unreadable) => return Ok(Err(unreadable)),
+                    Ok(Some(CallRecord { asset, fingerprint, .. })) => {
+                        return Ok(Ok(Inserted::Before { asset, fingerprint }));
+                    }
+                    Ok(None) => {}
                 }
-                let place = tables::place(&asset);
-                places.insert(asset.id.to_bytes(), place.as_slice())?;
-                transaction.open_table(ASSETS)?.insert(place.as_slice(), value.as_slice())?;
-                count(transaction, None, &asset)?;
-                Ok(true)
+                if !insert(transaction, &asset, &value)? {
+                    return Ok(Ok(Inserted::Taken));
+                }
+                calls::remember(transaction, &place, &record, &call_value, now)?;
+                Ok(Ok(Inserted::New))
             })
-            .await
+            .await?
     }
 
     async fn find(&self, tenant: &TenantId, id: AssetId) -> Result<Option<Asset>, StoreError> {
@@ -107,6 +125,19 @@ impl AssetStore for Embedded {
             Ok(Usage { count, bytes })
         })
     }
+}
+
+/// `false` where the id is taken.
+fn insert(transaction: &WriteTransaction, asset: &Asset, value: &[u8]) -> Result<bool, redb::Error> {
+    let mut places = transaction.open_table(ASSET_PLACES)?;
+    if places.get(asset.id.to_bytes())?.is_some() {
+        return Ok(false);
+    }
+    let place = tables::place(asset);
+    places.insert(asset.id.to_bytes(), place.as_slice())?;
+    transaction.open_table(ASSETS)?.insert(place.as_slice(), value)?;
+    count(transaction, None, asset)?;
+    Ok(true)
 }
 
 fn find_many(

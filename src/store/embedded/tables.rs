@@ -7,6 +7,8 @@
 //! | `usage` | tenant | count and bytes of what is READY and not deleted |
 //! | `tenants` | id | tenant as JSON |
 //! | `api_keys` | digest | tenant |
+//! | `calls` | tenant, 0, idempotency key | call as JSON |
+//! | `call_ends` | when a call's time is over, big-endian, and its key in `calls` | nothing |
 //! | `secrets` | name | 32 bytes |
 //!
 //! A list, newest first, is a walk backwards through the places of a tenant. No tenant's id holds a
@@ -24,6 +26,8 @@ pub const ASSET_PLACES: TableDefinition<[u8; 16], &[u8]> = TableDefinition::new(
 pub const USAGE: TableDefinition<&str, (u64, u64)> = TableDefinition::new("usage");
 pub const TENANTS: TableDefinition<&str, &[u8]> = TableDefinition::new("tenants");
 pub const API_KEYS: TableDefinition<[u8; 32], &str> = TableDefinition::new("api_keys");
+pub const CALLS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("calls");
+pub const CALL_ENDS: TableDefinition<&[u8], ()> = TableDefinition::new("call_ends");
 pub const SECRETS: TableDefinition<&str, [u8; 32]> = TableDefinition::new("secrets");
 
 /// Makes the tables that aren't there, so that reading never finds one missing.
@@ -34,6 +38,8 @@ pub fn create(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(USAGE)?;
     transaction.open_table(TENANTS)?;
     transaction.open_table(API_KEYS)?;
+    transaction.open_table(CALLS)?;
+    transaction.open_table(CALL_ENDS)?;
     transaction.open_table(SECRETS)?;
     transaction.commit()?;
     Ok(())

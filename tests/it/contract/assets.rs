@@ -24,7 +24,8 @@ pub async fn all(store: Store) {
     ids_are_known_whoever_has_them(store.clone()).await;
     a_list_is_newest_first_and_filtered(store.clone()).await;
     pages_hold_while_others_insert_and_delete(store.clone()).await;
-    usage_is_exact_after_a_storm(store).await;
+    usage_is_exact_after_a_storm(store.clone()).await;
+    super::calls::all(store).await;
 }
 
 async fn what_is_inserted_is_found_as_it_was(store: Store) {

@@ -37,3 +37,9 @@ pub async fn put(ticket: &Value, bytes: Bytes) -> Answer {
 pub async fn finalize(api: &str, credentials: &str, id: &str) -> Answer {
     post(&format!("{api}/media/v1/uploads/{id}/finalize"), credentials, "").await
 }
+
+/// Bytes that begin as a JPEG does, and go on with a filler.
+pub fn picture(length: usize, filler: u8) -> Bytes {
+    let start = [0xff, 0xd8, 0xff, 0xe0];
+    start.into_iter().chain(std::iter::repeat(filler)).take(length).collect()
+}
