@@ -255,6 +255,7 @@ fn token_verifier(
             issuer: auth.issuer.clone(),
             audience: auth.audience.clone(),
             leeway_seconds: auth.leeway_seconds,
+            require_scopes: auth.require_scopes,
         },
         Arc::clone(clock),
     )

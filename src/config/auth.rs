@@ -16,10 +16,13 @@ pub struct AuthSettings {
     pub audience: Option<String>,
     /// How far the issuer's clock may be off, in seconds. Default 30.
     pub leeway_seconds: u64,
+    /// Whether a token without a `scope` or `scp` claim may do nothing. Default false: it may do everything,
+    /// as its issuer has no scopes.
+    pub require_scopes: bool,
 }
 
 impl Default for AuthSettings {
     fn default() -> Self {
-        Self { jwks_file: None, issuer: None, audience: None, leeway_seconds: 30 }
+        Self { jwks_file: None, issuer: None, audience: None, leeway_seconds: 30, require_scopes: false }
     }
 }

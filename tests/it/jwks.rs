@@ -12,6 +12,7 @@ use rsa::pkcs1::EncodeRsaPrivateKey;
 use rsa::traits::PublicKeyParts;
 use serde_json::{Value, json};
 use signet::media::Timestamp;
+use signet::service::Scopes;
 use signet::service::ports::{Clock, TokenError, TokenVerifier};
 use signet::store::jwks::{Issuer, IssuerError, Jwks, JwksError, JwksSettings};
 use tempfile::tempdir;
@@ -93,6 +94,48 @@ async fn issuer_and_audience_are_checked_only_where_they_are_configured() {
     let jwks = Jwks::from_file(&keys.path(), JwksSettings::default(), Arc::new(Hand(AtomicU64::new(NOW))));
     let token = keys.ec_token(json!({ "iss": "somebody", "aud": "anybody" }));
     assert!(jwks.unwrap().verify(&token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_may_do_what_its_scopes_say() {
+    let keys = Keys::new();
+    let jwks = keys.verifier();
+    let strict = Jwks::from_file(
+        &keys.path(),
+        JwksSettings { require_scopes: true, ..JwksSettings::default() },
+        Arc::new(Hand(AtomicU64::new(NOW))),
+    );
+    let strict = strict.unwrap();
+    let sign = Scopes::of(["media:sign"]);
+    let read_and_sign = Scopes::of(["media:read", "media:sign"]);
+    for (claims, scopes) in [
+        (json!({ "scope": "media:sign" }), sign),
+        (json!({ "scp": "media:sign" }), sign),
+        (json!({ "scope": ["media:sign", "openid"] }), sign),
+        (json!({ "scp": ["media:sign", "media:read"] }), read_and_sign),
+        (json!({ "scope": "openid media:read", "scp": ["media:sign"] }), read_and_sign),
+        (json!({ "scope": "openid profile" }), Scopes::NONE),
+        (json!({ "scope": "", "scp": [] }), Scopes::NONE),
+        (json!({ "scope": ["media:read media:sign"] }), Scopes::NONE),
+    ] {
+        for jwks in [&jwks, &strict] {
+            let said = jwks.verify(&keys.ec_token(claims.clone())).await.unwrap();
+            assert_eq!(said.scopes, scopes, "{claims}");
+        }
+    }
+    let silent = keys.ec_token(json!({}));
+    assert_eq!(jwks.verify(&silent).await.unwrap().scopes, Scopes::ALL);
+    assert_eq!(strict.verify(&silent).await.unwrap().scopes, Scopes::NONE);
+    // The claim is there, and names nothing.
+    let header = Header { kid: Some(keys.ec_id.clone()), ..Header::new(Algorithm::ES256) };
+    let mut null = claims(json!({}));
+    null["scope"] = Value::Null;
+    let null = jsonwebtoken::encode(&header, &null, &keys.ec).unwrap();
+    assert_eq!(jwks.verify(&null).await.unwrap().scopes, Scopes::NONE);
+    for wrong in [json!({ "scope": 7 }), json!({ "scp": { "media:read": true } }), json!({ "scp": [1] })] {
+        let outcome = jwks.verify(&keys.ec_token(wrong.clone())).await;
+        assert!(matches!(outcome, Err(TokenError::Invalid)), "{wrong}");
+    }
 }
 
 #[tokio::test]
@@ -287,6 +330,7 @@ fn verifier(path: &Path, clock: Arc<Hand>) -> Jwks {
         issuer: Some(Issuer::ISSUER.into()),
         audience: Some(Issuer::AUDIENCE.into()),
         leeway_seconds: 10,
+        require_scopes: false,
     };
     Jwks::from_file(path, settings, clock).unwrap()
 }

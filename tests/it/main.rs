@@ -31,6 +31,7 @@ mod layers;
 mod link_service;
 mod readme;
 mod rotation;
+mod scopes;
 mod secrets;
 mod support;
 mod tamper;

@@ -11,18 +11,19 @@ use serde_json::{Map, Value};
 use super::asset_body::AssetBody;
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
+use crate::http::caller::{May, Read, Write};
 use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
 use crate::media::{ContentType, InvalidField, Status, Visibility};
 use crate::service::ports::AssetFilter;
-use crate::service::{AssetError, AssetPatch, AssetView, Assets, Caller};
+use crate::service::{AssetError, AssetPatch, AssetView, Assets};
 
 /// A page of the caller's assets, newest first.
 /// `?visibility=&contentType=&status=&limit=&cursor=`
 pub(super) async fn list(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut params = Params::of(query.as_deref())?;
@@ -41,7 +42,7 @@ pub(super) async fn list(
 /// One asset with its link.
 pub(super) async fn find(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Read>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -53,7 +54,7 @@ pub(super) async fn find(
 /// Changes metadata (as a JSON merge patch) and visibility.
 pub(super) async fn patch(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Write>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
     Json(body): Json<PatchBody>,
@@ -67,7 +68,7 @@ pub(super) async fn patch(
 /// Deletes softly: 204, and 404 from then on.
 pub(super) async fn delete(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Write>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -82,7 +83,7 @@ pub(super) async fn delete(
 /// Count and bytes of the caller's assets.
 pub(super) async fn usage(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;

@@ -52,6 +52,8 @@ pub struct JwksSettings {
     pub audience: Option<String>,
     /// How far the issuer's clock may differ, in seconds; 0 unless set.
     pub leeway_seconds: u64,
+    /// Whether a token without a claim of scopes has none; it has all unless set.
+    pub require_scopes: bool,
 }
 
 /// Checks tokens against a file of public keys.
