@@ -7,6 +7,7 @@ use rand::RngExt;
 
 use super::StartError;
 use super::profiles::{check_known, profiles};
+use super::tokens;
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
 use crate::media::{ContentType, Tenant, UploadPolicy};
@@ -23,15 +24,12 @@ use crate::service::layout::{Layout, Place, Template};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
-use crate::service::ports::{
-    AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, TokenVerifier,
-};
+use crate::service::ports::{AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore};
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
 use crate::service::uploads::Uploads;
 use crate::store::embedded::{Embedded, Files};
-use crate::store::jwks::{Jwks, JwksSettings};
 use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::metrics::Metrics;
 
@@ -122,7 +120,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let lookup = Lookup::new(Arc::clone(&stores.assets));
     let views = Views::new(Arc::clone(&layout), links.clone());
     let services = Services {
-        auth: Authenticator::new(Arc::clone(&stores.tenants), token_verifier(settings, &clock)?),
+        auth: Authenticator::new(Arc::clone(&stores.tenants), tokens::verifier(settings, &clock)?),
         resolver: Resolver::new(
             Arc::clone(&stores.assets),
             Arc::clone(&stores.tenants),
@@ -241,26 +239,6 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
     };
     let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
     Ok(UploadPolicy { content_types, max_bytes: settings.uploads.max_bytes })
-}
-
-fn token_verifier(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<Arc<dyn TokenVerifier>>, StartError> {
-    let auth = &settings.auth;
-    let Some(file) = &auth.jwks_file else { return Ok(None) };
-    let jwks = Jwks::from_file(
-        file,
-        JwksSettings {
-            issuer: auth.issuer.clone(),
-            audience: auth.audience.clone(),
-            leeway_seconds: auth.leeway_seconds,
-            require_scopes: auth.require_scopes,
-        },
-        Arc::clone(clock),
-    )
-    .map_err(|error| StartError::setting("auth.jwks_file", error))?;
-    Ok(Some(Arc::new(jwks)))
 }
 
 /// The tenants of the settings.

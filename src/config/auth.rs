@@ -4,12 +4,17 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::Secret;
+
 /// `[auth]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuthSettings {
-    /// A file with the issuer's public keys (JWKS). Without it only API keys are accepted.
+    /// A file with the issuer's public keys (JWKS). Without keys only API keys are accepted.
     pub jwks_file: Option<PathBuf>,
+    /// The secret that the issuer shares with Signet, at least 32 bytes: with it, tokens that are signed by
+    /// HS256 are accepted too. Without it none is.
+    pub hs256_secret: Option<Secret>,
     /// The `iss` that tokens must have. Default: any.
     pub issuer: Option<String>,
     /// The `aud` that tokens must have. Default: any.
@@ -23,6 +28,13 @@ pub struct AuthSettings {
 
 impl Default for AuthSettings {
     fn default() -> Self {
-        Self { jwks_file: None, issuer: None, audience: None, leeway_seconds: 30, require_scopes: false }
+        Self {
+            jwks_file: None,
+            hs256_secret: None,
+            issuer: None,
+            audience: None,
+            leeway_seconds: 30,
+            require_scopes: false,
+        }
     }
 }

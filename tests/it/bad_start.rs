@@ -65,6 +65,7 @@ fn settings_that_can_not_be_are_refused() {
         (format!("[cdn]\npath = \"{{type}}\"\n{good}"), "cdn.path"),
         (format!("[uploads]\ncontent_types = [\"png\"]\n{good}"), "content_types"),
         (format!("[auth]\njwks_file = \"nowhere.json\"\n{good}"), "auth.jwks_file"),
+        (format!("[auth]\nhs256_secret = \"{}\"\n{good}", "x".repeat(31)), "auth.hs256_secret: must have"),
         (format!("{good}{}", tenant("t x", "x", secret)), "tenants[0].id"),
         (format!("{good}{}", tenant("t_x", "X/y", secret)), "tenants[0].key"),
         (format!("{good}{}", tenant("t_x", "x", "short")), "16 characters"),

@@ -27,6 +27,7 @@ mod edge;
 mod embedded;
 mod isolation;
 mod jwks;
+mod jwks_secret;
 mod layers;
 mod link_service;
 mod readme;

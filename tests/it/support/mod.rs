@@ -7,6 +7,7 @@
 //! - [`settings`]: `signet serve` with two tenants.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`stage`]: a picture at the edge, and whether links to it are refused.
+//! - [`tokens`]: keys of an issuer, and tokens that they sign.
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
@@ -16,6 +17,7 @@ pub mod rotate;
 pub mod settings;
 pub mod splices;
 pub mod stage;
+pub mod tokens;
 pub mod upload;
 pub mod vault;
 pub mod verify;
