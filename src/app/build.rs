@@ -30,6 +30,7 @@ use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
 use crate::service::uploads::Uploads;
 use crate::store::embedded::{Embedded, Files};
+use crate::store::jwks::RemoteKeys;
 use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::metrics::Metrics;
 
@@ -57,6 +58,8 @@ pub struct Node {
     pub gate: Option<Arc<dyn ObjectGate>>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The keys of the tokens' issuer, where they are to be fetched while the node serves.
+    pub token_keys: Option<Arc<RemoteKeys>>,
     /// What is counted of the key ring.
     pub key_metrics: KeyMetrics,
     layout: Arc<Layout>,
@@ -119,8 +122,9 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
     let lookup = Lookup::new(Arc::clone(&stores.assets));
     let views = Views::new(Arc::clone(&layout), links.clone());
+    let tokens = tokens::verifier(settings, &clock, &meter)?;
     let services = Services {
-        auth: Authenticator::new(Arc::clone(&stores.tenants), tokens::verifier(settings, &clock)?),
+        auth: Authenticator::new(Arc::clone(&stores.tenants), tokens.verifier),
         resolver: Resolver::new(
             Arc::clone(&stores.assets),
             Arc::clone(&stores.tenants),
@@ -153,7 +157,15 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         ),
     };
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
-    Ok(Node { services: Arc::new(services), edge, gate: stores.gate, metrics, key_metrics, layout })
+    Ok(Node {
+        services: Arc::new(services),
+        edge,
+        gate: stores.gate,
+        metrics,
+        token_keys: tokens.remote,
+        key_metrics,
+        layout,
+    })
 }
 
 /// The link service of the settings.

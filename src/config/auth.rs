@@ -12,6 +12,11 @@ use super::Secret;
 pub struct AuthSettings {
     /// A file with the issuer's public keys (JWKS). Without keys only API keys are accepted.
     pub jwks_file: Option<PathBuf>,
+    /// The URL of those keys instead of a file: `https`, or `http` on this machine.
+    pub jwks_url: Option<String>,
+    /// How often they are fetched, in seconds: at least 30. Default 300. Where a token names another key, they
+    /// are fetched at once, but at most every 30 s.
+    pub jwks_refresh_seconds: u64,
     /// The secret that the issuer shares with Signet, at least 32 bytes: with it, tokens that are signed by
     /// HS256 are accepted too. Without it none is.
     pub hs256_secret: Option<Secret>,
@@ -30,6 +35,8 @@ impl Default for AuthSettings {
     fn default() -> Self {
         Self {
             jwks_file: None,
+            jwks_url: None,
+            jwks_refresh_seconds: 300,
             hs256_secret: None,
             issuer: None,
             audience: None,

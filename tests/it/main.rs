@@ -28,6 +28,7 @@ mod embedded;
 mod isolation;
 mod jwks;
 mod jwks_secret;
+mod jwks_url;
 mod layers;
 mod link_service;
 mod readme;

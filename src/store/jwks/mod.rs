@@ -1,8 +1,9 @@
 //! Bearer tokens, checked against the issuer's keys.
 //!
 //! 1. [`Jwks`]: the port [`TokenVerifier`].
-//! 2. [`FileKeys`]: public keys (a JWK set, RFC 7517) from a file. `keys`: which of them are taken, and for
-//!    which algorithm each. [`SharedSecret`]: the key of an issuer that signs by HMAC.
+//! 2. [`FileKeys`], [`RemoteKeys`]: public keys (a JWK set, RFC 7517) from a file, or from the issuer's URL.
+//!    `keys`: which of them are taken, and for which algorithm each. [`KeyFetch`]: how a URL is asked.
+//!    [`SharedSecret`]: the key of an issuer that signs by HMAC.
 //! 3. `claims`: what a well-signed token must say.
 //! 4. [`Issuer`]: makes tokens, for development alone.
 //!
@@ -17,9 +18,11 @@
 //! - `tenantId` names a tenant.
 
 mod claims;
+mod fetch;
 mod file;
 mod issuer;
 mod keys;
+mod remote;
 mod secret;
 
 use std::path::Path;
@@ -33,8 +36,10 @@ use self::claims::TokenClaims;
 use crate::media::Timestamp;
 use crate::service::ports::{Claims, Clock, TokenError, TokenVerifier};
 
+pub use fetch::{FetchError, HttpFetch, JwksUrl, KeyFetch};
 pub use file::{FileKeys, JwksError};
 pub use issuer::{Issuer, IssuerError};
+pub use remote::RemoteKeys;
 pub use secret::{SharedSecret, ShortSecret};
 
 /// The longest token, in bytes.
@@ -62,6 +67,8 @@ pub enum PublicKeys {
     Nowhere,
     /// In a file.
     File(FileKeys),
+    /// At a URL.
+    Remote(Arc<RemoteKeys>),
 }
 
 /// Checks tokens.
@@ -101,6 +108,7 @@ impl Jwks {
         let keys = match &self.public {
             PublicKeys::Nowhere => return Err(TokenError::Invalid),
             PublicKeys::File(file) => file.current(now),
+            PublicKeys::Remote(remote) => remote.for_token(header.kid.as_deref()).await?,
         };
         let key = keys.select(header.kid.as_deref(), header.alg).ok_or(TokenError::Invalid)?;
         decode(token, key.algorithm, &key.key)

@@ -2,6 +2,7 @@
 //!
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
+//! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
 //! - [`program`]: commands that end.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`settings`]: `signet serve` with two tenants.
@@ -12,6 +13,7 @@
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
+pub mod issuer;
 pub mod program;
 pub mod rotate;
 pub mod settings;
