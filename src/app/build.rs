@@ -28,6 +28,7 @@ use crate::service::ports::{AssetStore, Clock, Meter, ObjectGate, ObjectStore, S
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
+use crate::service::tenant_cache::CachedTenants;
 use crate::service::uploads::Uploads;
 use crate::store::embedded::{Embedded, Files};
 use crate::store::jwks::RemoteKeys;
@@ -123,14 +124,10 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let lookup = Lookup::new(Arc::clone(&stores.assets));
     let views = Views::new(Arc::clone(&layout), links.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
+    let tenants: Arc<dyn TenantStore> = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
     let services = Services {
-        auth: Authenticator::new(Arc::clone(&stores.tenants), tokens.verifier),
-        resolver: Resolver::new(
-            Arc::clone(&stores.assets),
-            Arc::clone(&stores.tenants),
-            Arc::clone(&layout),
-            links.clone(),
-        ),
+        auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
+        resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
         batch: BatchLinks::new(lookup.clone(), Arc::clone(&layout), links.clone()),
         documents: Documents::new(
             profiles(settings, layout.origins())?,

@@ -37,6 +37,7 @@ mod scopes;
 mod secrets;
 mod support;
 mod tamper;
+mod tenant_cache;
 mod upload;
 mod warm;
 mod windows;
