@@ -7,6 +7,7 @@ use rand::RngExt;
 
 use super::StartError;
 use super::profiles::{check_known, profiles};
+use super::tokens;
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
 use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
@@ -23,15 +24,14 @@ use crate::service::layout::{Layout, Place, Template};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
-use crate::service::ports::{
-    AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, TokenVerifier,
-};
+use crate::service::ports::{AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore};
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
+use crate::service::tenant_cache::CachedTenants;
 use crate::service::uploads::Uploads;
 use crate::store::embedded::{Embedded, Files};
-use crate::store::jwks::{Jwks, JwksSettings};
+use crate::store::jwks::RemoteKeys;
 use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::metrics::Metrics;
 
@@ -59,6 +59,8 @@ pub struct Node {
     pub gate: Option<Arc<dyn ObjectGate>>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The keys of the tokens' issuer, where they are to be fetched while the node serves.
+    pub token_keys: Option<Arc<RemoteKeys>>,
     /// What is counted of the key ring.
     pub key_metrics: KeyMetrics,
     layout: Arc<Layout>,
@@ -123,14 +125,11 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
     let lookup = Lookup::new(Arc::clone(&stores.assets));
     let views = Views::new(Arc::clone(&layout), links.clone());
+    let tokens = tokens::verifier(settings, &clock, &meter)?;
+    let tenants: Arc<dyn TenantStore> = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
     let services = Services {
-        auth: Authenticator::new(Arc::clone(&stores.tenants), token_verifier(settings, &clock)?),
-        resolver: Resolver::new(
-            Arc::clone(&stores.assets),
-            Arc::clone(&stores.tenants),
-            Arc::clone(&layout),
-            links.clone(),
-        ),
+        auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
+        resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
         batch: BatchLinks::new(lookup.clone(), Arc::clone(&layout), links.clone()),
         documents: Documents::new(
             profiles(settings, layout.origins())?,
@@ -158,7 +157,15 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         ),
     };
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
-    Ok(Node { services: Arc::new(services), edge, gate: stores.gate, metrics, key_metrics, layout })
+    Ok(Node {
+        services: Arc::new(services),
+        edge,
+        gate: stores.gate,
+        metrics,
+        token_keys: tokens.remote,
+        key_metrics,
+        layout,
+    })
 }
 
 /// The link service of the settings.
@@ -253,25 +260,6 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
         },
     )?;
     Ok(UploadPolicy { content_types, limits })
-}
-
-fn token_verifier(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> Result<Option<Arc<dyn TokenVerifier>>, StartError> {
-    let auth = &settings.auth;
-    let Some(file) = &auth.jwks_file else { return Ok(None) };
-    let jwks = Jwks::from_file(
-        file,
-        JwksSettings {
-            issuer: auth.issuer.clone(),
-            audience: auth.audience.clone(),
-            leeway_seconds: auth.leeway_seconds,
-        },
-        Arc::clone(clock),
-    )
-    .map_err(|error| StartError::setting("auth.jwks_file", error))?;
-    Ok(Some(Arc::new(jwks)))
 }
 
 /// The tenants of the settings.

@@ -2,7 +2,7 @@
 //!
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
-//!    [`profiles`]: what counts as media in documents.
+//!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`.
@@ -16,6 +16,7 @@ pub mod offline;
 pub mod profiles;
 pub mod run;
 pub mod serve;
+pub mod tokens;
 
 use crate::config::ConfigError;
 use crate::store::embedded::OpenError;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::StartError;
 use super::build::Node;
 use super::listen::Bound;
+use super::tokens::keep_fresh;
 use crate::config::Settings;
 use crate::http::{
     AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, RequestMeter, Server, ServerLimits, admin,
@@ -71,6 +72,8 @@ pub async fn run(
     let admin = Server::new(listeners.admin.listener, admin, limits);
     let admin = tokio::spawn(admin.run(stopped(quitting)));
 
+    let every = Duration::from_secs(settings.auth.jwks_refresh_seconds);
+    let fetching = node.token_keys.map(|keys| tokio::spawn(keep_fresh(keys, every)));
     readiness.set(true);
     up();
     tokio::select! {
@@ -81,6 +84,9 @@ pub async fn run(
     readiness.set(false);
     let _ = stop.send(true);
     while servers.join_next().await.is_some() {}
+    if let Some(fetching) = fetching {
+        fetching.abort();
+    }
     let _ = quit.send(true);
     admin.await.map_err(|error| StartError::system("stopping the admin listener", error))
 }

@@ -1,8 +1,7 @@
-//! What handlers are given: who calls, which asset, and a JSON body that was read strictly.
+//! What handlers are given: which asset, and a JSON body that was read strictly. Who calls: `caller`.
 
 use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Path, Request};
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use hyper::http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
@@ -14,37 +13,6 @@ use super::limits::HttpLimits;
 use super::media_type::MediaType;
 use super::problem::{Kind, Problem};
 use crate::media::AssetId;
-use crate::service::{AuthError, Caller};
-
-impl FromRequestParts<Api> for Caller {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        api.in_time(api.services.auth.authenticate(authorization(&parts.headers)?)).await
-    }
-}
-
-impl OptionalFromRequestParts<Api> for Caller {
-    type Rejection = Problem;
-
-    /// `None` where there are no credentials; wrong ones are refused all the same, so that their
-    /// owner hears of it.
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Option<Self>, Problem> {
-        if !parts.headers.contains_key(AUTHORIZATION) {
-            return Ok(None);
-        }
-        <Self as FromRequestParts<Api>>::from_request_parts(parts, api).await.map(Some)
-    }
-}
-
-fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| AuthError::Invalid.into()),
-        _ => Err(AuthError::Invalid.into()),
-    }
-}
 
 /// The asset's id in the path. What can't be an id names no asset: 404, as for one that isn't there.
 pub(super) struct PathId(pub(super) AssetId);

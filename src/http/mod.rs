@@ -8,12 +8,13 @@
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
 //! A request's way in: `server` (accept, limits of connections) → `observe` (request id, span,
-//! meter) → `drain` (refused bodies) → panics caught → routes → `extract`, `params`, `body`,
+//! meter) → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`,
 //! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
 
 mod admin;
 mod answer;
 mod body;
+mod caller;
 mod conditions;
 mod drain;
 mod edge;

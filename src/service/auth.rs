@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::ports::{StoreError, TenantStore, TokenError, TokenVerifier};
+use super::scope::{InsufficientScope, Scope, Scopes};
 use crate::media::{ApiKeyDigest, Tenant};
 
 /// The longest `Authorization` value that is looked at, in bytes.
@@ -18,6 +19,18 @@ const MAX_CREDENTIALS: usize = 8 * 1024;
 pub struct Caller {
     /// The tenant, which isn't frozen.
     pub tenant: Arc<Tenant>,
+    /// What it may do: everything with an API key, with a token what that says.
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// Checks that it may do something.
+    ///
+    /// # Errors
+    /// The scope that it lacks.
+    pub fn require(&self, scope: Scope) -> Result<(), InsufficientScope> {
+        if self.scopes.has(scope) { Ok(()) } else { Err(InsufficientScope { required: scope }) }
+    }
 }
 
 /// Turns credentials into a [`Caller`].
@@ -43,21 +56,21 @@ impl Authenticator {
         if credentials.len() > MAX_CREDENTIALS {
             return Err(AuthError::Invalid);
         }
-        let tenant = match bearer(credentials) {
+        let (tenant, scopes) = match bearer(credentials) {
             Some(token) => self.by_token(token).await?,
-            None => self.tenants.find_by_api_key(&api_key_digest(credentials)).await?,
+            None => (self.tenants.find_by_api_key(&api_key_digest(credentials)).await?, Scopes::ALL),
         };
         let tenant = tenant.ok_or(AuthError::Invalid)?;
         if tenant.frozen {
             return Err(AuthError::Frozen);
         }
-        Ok(Caller { tenant: Arc::new(tenant) })
+        Ok(Caller { tenant: Arc::new(tenant), scopes })
     }
 
-    async fn by_token(&self, token: &str) -> Result<Option<Tenant>, AuthError> {
+    async fn by_token(&self, token: &str) -> Result<(Option<Tenant>, Scopes), AuthError> {
         let verifier = self.tokens.as_ref().ok_or(AuthError::Invalid)?;
         let claims = verifier.verify(token).await.map_err(AuthError::Token)?;
-        Ok(self.tenants.find(&claims.tenant).await?)
+        Ok((self.tenants.find(&claims.tenant).await?, claims.scopes))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The use cases, and the ports that they need.
 //!
-//! 1. [`auth`]: who calls.
+//! 1. [`auth`]: who calls. [`scope`]: what they may do. [`tenant_cache`]: who is known, also while the store
+//!    is down.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
 //!    a resource to a signed link. [`fragments`]: links that are ready.
@@ -33,8 +34,10 @@ pub mod lookup;
 pub mod ports;
 pub mod profiles;
 pub mod resolve;
+pub mod scope;
 pub mod signature_budget;
 pub mod signing_pool;
+pub mod tenant_cache;
 pub mod uploads;
 
 pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Expected, Views};
@@ -48,6 +51,7 @@ pub use links::{FileTarget, Link, LinkError, LinkService};
 pub use lookup::Lookup;
 pub use profiles::Profiles;
 pub use resolve::{ResolveError, Resolved, Resolver};
+pub use scope::{InsufficientScope, Scope, Scopes};
 pub use uploads::{FinalizeError, Ticket, UploadError, Uploads};
 
 /// The use cases that the API offers.

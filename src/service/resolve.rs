@@ -6,6 +6,7 @@ use super::auth::Caller;
 use super::layout::Layout;
 use super::links::{FileTarget, Link, LinkError, LinkService};
 use super::ports::{AssetStore, StoreError, TenantStore};
+use super::scope::{InsufficientScope, Scope};
 use crate::media::{Asset, AssetId, Visibility};
 
 /// Resolves ids.
@@ -43,7 +44,7 @@ impl Resolver {
     ///
     /// # Errors
     /// [`ResolveError::NotFound`] alike where it isn't there, isn't READY, is deleted, or is
-    /// PRIVATE and the caller isn't its tenant.
+    /// PRIVATE and the caller isn't its tenant. A PRIVATE one needs either of the scopes to read and to sign.
     pub async fn resolve(
         &self,
         id: AssetId,
@@ -55,6 +56,12 @@ impl Resolver {
         let own = caller.is_some_and(|caller| caller.tenant.id == asset.tenant);
         if asset.visibility == Visibility::Private && !own {
             return Err(ResolveError::NotFound);
+        }
+        if asset.visibility == Visibility::Private
+            && let Some(caller) = caller
+            && !caller.scopes.has(Scope::Sign)
+        {
+            caller.require(Scope::Read)?;
         }
         let tenant = self.tenants.find(&asset.tenant).await?.ok_or(ResolveError::NotFound)?;
         if tenant.frozen {
@@ -79,6 +86,9 @@ pub enum ResolveError {
     /// Its tenant is frozen.
     #[error("the tenant is frozen")]
     Frozen,
+    /// Its tenant may, with other scopes.
+    #[error(transparent)]
+    Scope(#[from] InsufficientScope),
     /// No link can be made.
     #[error(transparent)]
     Link(#[from] LinkError),

@@ -22,6 +22,7 @@ pub struct Metrics {
     document_bytes: IntCounter,
     sites: IntCounterVec,
     unsigned: IntCounterVec,
+    token_keys: IntCounterVec,
 }
 
 impl Metrics {
@@ -77,6 +78,16 @@ impl Metrics {
         for reason in Reason::ALL {
             unsigned.with_label_values(&[reason.as_str()]);
         }
+        let token_keys = IntCounterVec::new(
+            Opts::new(
+                "signet_token_key_fetches_total",
+                "Times that the issuer's keys were fetched, by outcome.",
+            ),
+            &["outcome"],
+        )?;
+        for outcome in ["fetched", "failed"] {
+            token_keys.with_label_values(&[outcome]);
+        }
         registry.register(Box::new(build))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
@@ -87,6 +98,7 @@ impl Metrics {
         registry.register(Box::new(document_bytes.clone()))?;
         registry.register(Box::new(sites.clone()))?;
         registry.register(Box::new(unsigned.clone()))?;
+        registry.register(Box::new(token_keys.clone()))?;
         Ok(Self {
             registry,
             requests,
@@ -98,6 +110,7 @@ impl Metrics {
             document_bytes,
             sites,
             unsigned,
+            token_keys,
         })
     }
 
@@ -153,6 +166,10 @@ impl Meter for Metrics {
 
     fn unsigned(&self, reason: &'static str) {
         self.unsigned.with_label_values(&[reason]).inc();
+    }
+
+    fn token_keys(&self, fetched: bool) {
+        self.token_keys.with_label_values(&[if fetched { "fetched" } else { "failed" }]).inc();
     }
 }
 

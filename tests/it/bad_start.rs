@@ -70,6 +70,19 @@ fn settings_that_can_not_be_are_refused() {
         (format!("[cdn]\npath = \"{{type}}\"\n{good}"), "cdn.path"),
         (format!("[uploads]\ncontent_types = [\"png\"]\n{good}"), "content_types"),
         (format!("[auth]\njwks_file = \"nowhere.json\"\n{good}"), "auth.jwks_file"),
+        (
+            format!("[auth]\njwks_url = \"http://id.example.com/keys\"\n{good}"),
+            "auth.jwks_url: must be an https",
+        ),
+        (
+            format!("[auth]\njwks_url = \"http://localhost/keys\"\njwks_refresh_seconds = 29\n{good}"),
+            "auth.jwks_refresh_seconds: must be at least 30",
+        ),
+        (
+            format!("[auth]\njwks_url = \"https://id/keys\"\njwks_file = \"jwks.json\"\n{good}"),
+            "together with auth.jwks_file",
+        ),
+        (format!("[auth]\nhs256_secret = \"{}\"\n{good}", "x".repeat(31)), "auth.hs256_secret: must have"),
         (format!("{good}{}", tenant("t x", "x", secret)), "tenants[0].id"),
         (format!("{good}{}", tenant("t_x", "X/y", secret)), "tenants[0].key"),
         (format!("{good}{}", tenant("t_x", "x", "short")), "16 characters"),

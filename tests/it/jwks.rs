@@ -2,21 +2,18 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rsa::pkcs1::EncodeRsaPrivateKey;
-use rsa::traits::PublicKeyParts;
 use serde_json::{Value, json};
 use signet::media::Timestamp;
-use signet::service::ports::{Clock, TokenError, TokenVerifier};
+use signet::service::Scopes;
+use signet::service::ports::{TokenError, TokenVerifier};
 use signet::store::jwks::{Issuer, IssuerError, Jwks, JwksError, JwksSettings};
 use tempfile::tempdir;
 
-const NOW: u64 = 1_800_000_000;
+use crate::support::tokens::{Hand, Keys, NOW, claims, verifier};
 
 #[tokio::test]
 async fn a_token_of_the_issuer_is_accepted_for_its_time() {
@@ -27,7 +24,7 @@ async fn a_token_of_the_issuer_is_accepted_for_its_time() {
     let again = Issuer::open_or_create(dir.path()).unwrap();
     let later = again.token(&tenant, Timestamp::from_seconds(NOW), 3_600).unwrap();
 
-    let clock = Arc::new(Hand(AtomicU64::new(NOW)));
+    let clock = Hand::new();
     let jwks = verifier(issuer.jwks_path(), clock.clone());
     for token in [&token, &later] {
         assert_eq!(jwks.verify(token).await.unwrap().tenant, tenant);
@@ -90,9 +87,51 @@ async fn claims_that_are_missing_or_wrong_are_refused() {
 #[tokio::test]
 async fn issuer_and_audience_are_checked_only_where_they_are_configured() {
     let keys = Keys::new();
-    let jwks = Jwks::from_file(&keys.path(), JwksSettings::default(), Arc::new(Hand(AtomicU64::new(NOW))));
+    let jwks = Jwks::from_file(&keys.path(), JwksSettings::default(), Hand::new());
     let token = keys.ec_token(json!({ "iss": "somebody", "aud": "anybody" }));
     assert!(jwks.unwrap().verify(&token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_may_do_what_its_scopes_say() {
+    let keys = Keys::new();
+    let jwks = keys.verifier();
+    let strict = Jwks::from_file(
+        &keys.path(),
+        JwksSettings { require_scopes: true, ..JwksSettings::default() },
+        Hand::new(),
+    );
+    let strict = strict.unwrap();
+    let sign = Scopes::of(["media:sign"]);
+    let read_and_sign = Scopes::of(["media:read", "media:sign"]);
+    for (claims, scopes) in [
+        (json!({ "scope": "media:sign" }), sign),
+        (json!({ "scp": "media:sign" }), sign),
+        (json!({ "scope": ["media:sign", "openid"] }), sign),
+        (json!({ "scp": ["media:sign", "media:read"] }), read_and_sign),
+        (json!({ "scope": "openid media:read", "scp": ["media:sign"] }), read_and_sign),
+        (json!({ "scope": "openid profile" }), Scopes::NONE),
+        (json!({ "scope": "", "scp": [] }), Scopes::NONE),
+        (json!({ "scope": ["media:read media:sign"] }), Scopes::NONE),
+    ] {
+        for jwks in [&jwks, &strict] {
+            let said = jwks.verify(&keys.ec_token(claims.clone())).await.unwrap();
+            assert_eq!(said.scopes, scopes, "{claims}");
+        }
+    }
+    let silent = keys.ec_token(json!({}));
+    assert_eq!(jwks.verify(&silent).await.unwrap().scopes, Scopes::ALL);
+    assert_eq!(strict.verify(&silent).await.unwrap().scopes, Scopes::NONE);
+    // The claim is there, and names nothing.
+    let header = Header { kid: Some(keys.ec_id.clone()), ..Header::new(Algorithm::ES256) };
+    let mut null = claims(json!({}));
+    null["scope"] = Value::Null;
+    let null = jsonwebtoken::encode(&header, &null, &keys.ec).unwrap();
+    assert_eq!(jwks.verify(&null).await.unwrap().scopes, Scopes::NONE);
+    for wrong in [json!({ "scope": 7 }), json!({ "scp": { "media:read": true } }), json!({ "scp": [1] })] {
+        let outcome = jwks.verify(&keys.ec_token(wrong.clone())).await;
+        assert!(matches!(outcome, Err(TokenError::Invalid)), "{wrong}");
+    }
 }
 
 #[tokio::test]
@@ -104,6 +143,9 @@ async fn only_the_algorithm_of_the_named_key_is_accepted() {
     let named = |algorithm, kid: &str| Header { kid: Some(kid.into()), ..Header::new(algorithm) };
     assert!(jwks.verify(&rsa(named(Algorithm::RS256, "rsa"))).await.is_ok());
     assert!(jwks.verify(&ec(named(Algorithm::ES256, &keys.ec_id))).await.is_ok());
+
+    let ed = |header: Header| jsonwebtoken::encode(&header, &claims(json!({})), &keys.ed).unwrap();
+    assert!(jwks.verify(&ed(named(Algorithm::EdDSA, "ed"))).await.is_ok());
 
     let hmac = |secret: &[u8], kid: &str| {
         let key = EncodingKey::from_secret(secret);
@@ -128,6 +170,13 @@ async fn only_the_algorithm_of_the_named_key_is_accepted() {
         ("kid of another type", ec(named(Algorithm::ES256, "rsa"))),
         ("stronger hash", rsa(named(Algorithm::RS512, "rsa"))),
         ("other padding", rsa(named(Algorithm::PS256, "rsa"))),
+        ("RS256 by a key for RS512", rsa(named(Algorithm::RS256, "RS512"))),
+        ("RS512 by a key for RS512", rsa(named(Algorithm::RS512, "RS512"))),
+        ("PS256 by a key for PS256", rsa(named(Algorithm::PS256, "PS256"))),
+        ("RS256 by an RSA key that says ES256", rsa(named(Algorithm::RS256, "ES256"))),
+        ("RS256 by an RSA key that says HS256", rsa(named(Algorithm::RS256, "HS256"))),
+        ("HMAC by an RSA key that says HS256", hmac(&keys.modulus, "HS256")),
+        ("EdDSA by another kid", ed(named(Algorithm::EdDSA, "rsa"))),
         ("encryption key", rsa(named(Algorithm::RS256, "enc"))),
         ("HMAC with the modulus", hmac(&keys.modulus, "rsa")),
         ("HMAC with the file", hmac(&file, "rsa")),
@@ -175,7 +224,7 @@ async fn garbage_and_huge_tokens_are_refused() {
 #[tokio::test]
 async fn a_changed_file_is_read_again_and_a_broken_one_is_not_taken() {
     let keys = Keys::new();
-    let clock = Arc::new(Hand(AtomicU64::new(NOW)));
+    let clock = Hand::new();
     let jwks = verifier(&keys.path(), clock.clone());
     let old = keys.ec_token(json!({}));
     let other = Keys::new();
@@ -199,9 +248,7 @@ async fn a_changed_file_is_read_again_and_a_broken_one_is_not_taken() {
 fn a_file_without_usable_keys_is_named() {
     let dir = tempdir().unwrap();
     let path = dir.path().join("jwks.json");
-    let open = |path: &Path| {
-        Jwks::from_file(path, JwksSettings::default(), Arc::new(Hand(AtomicU64::new(NOW)))).err().unwrap()
-    };
+    let open = |path: &Path| Jwks::from_file(path, JwksSettings::default(), Hand::new()).err().unwrap();
     assert!(matches!(open(&path), JwksError::Unreadable { .. }));
     assert!(matches!(open(dir.path()), JwksError::Unreadable { .. }));
     for (text, says) in [
@@ -216,90 +263,4 @@ fn a_file_without_usable_keys_is_named() {
     }
     fs::write(&path, vec![b' '; 256 * 1024 + 1]).unwrap();
     assert!(matches!(open(&path), JwksError::TooLarge { .. }));
-}
-
-/// A clock that is set by hand, in seconds.
-struct Hand(AtomicU64);
-
-impl Hand {
-    fn set(&self, seconds: u64) {
-        self.0.store(seconds, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Hand {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(self.0.load(Ordering::Relaxed))
-    }
-}
-
-/// A file with an EC, an RSA, an encryption and a symmetric key.
-struct Keys {
-    dir: tempfile::TempDir,
-    ec: EncodingKey,
-    ec_id: String,
-    rsa: EncodingKey,
-    modulus: Vec<u8>,
-}
-
-impl Keys {
-    fn new() -> Self {
-        let dir = tempdir().unwrap();
-        Issuer::open_or_create(dir.path()).unwrap();
-        let path = dir.path().join("jwks.json");
-        let ec = EncodingKey::from_ec_pem(&fs::read(dir.path().join("jwt.pem")).unwrap()).unwrap();
-        let mut document: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-        let ec_id = document["keys"][0]["kid"].as_str().unwrap().to_owned();
-
-        // Made once for all tests: it takes a second.
-        static PAIR: LazyLock<rsa::RsaPrivateKey> =
-            LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2_048).unwrap());
-        let pair = &*PAIR;
-        let modulus = pair.n().to_bytes_be();
-        let (n, e) = (URL_SAFE_NO_PAD.encode(&modulus), URL_SAFE_NO_PAD.encode(pair.e().to_bytes_be()));
-        let keys = document["keys"].as_array_mut().unwrap();
-        keys.push(json!({ "kty": "RSA", "kid": "rsa", "use": "sig", "n": n, "e": e }));
-        keys.push(json!({ "kty": "RSA", "kid": "enc", "use": "enc", "n": n, "e": e }));
-        keys.push(json!({ "kty": "oct", "kid": "hmac", "k": URL_SAFE_NO_PAD.encode("secret") }));
-        keys.push(json!({ "kty": "new-fangled", "kid": "x" }));
-        fs::write(&path, document.to_string()).unwrap();
-        let rsa = EncodingKey::from_rsa_der(pair.to_pkcs1_der().unwrap().as_bytes());
-        Self { dir, ec, ec_id, rsa, modulus }
-    }
-
-    fn path(&self) -> std::path::PathBuf {
-        self.dir.path().join("jwks.json")
-    }
-
-    fn verifier(&self) -> Jwks {
-        verifier(&self.path(), Arc::new(Hand(AtomicU64::new(NOW))))
-    }
-
-    /// A good token, some of its claims changed (`null` removes one).
-    fn ec_token(&self, change: Value) -> String {
-        let header = Header { kid: Some(self.ec_id.clone()), ..Header::new(Algorithm::ES256) };
-        jsonwebtoken::encode(&header, &claims(change), &self.ec).unwrap()
-    }
-}
-
-fn verifier(path: &Path, clock: Arc<Hand>) -> Jwks {
-    let settings = JwksSettings {
-        issuer: Some(Issuer::ISSUER.into()),
-        audience: Some(Issuer::AUDIENCE.into()),
-        leeway_seconds: 10,
-    };
-    Jwks::from_file(path, settings, clock).unwrap()
-}
-
-fn claims(change: Value) -> Value {
-    let mut claims = json!({
-        "iss": Issuer::ISSUER, "aud": Issuer::AUDIENCE, "tenantId": "demo", "exp": NOW + 60, "nbf": NOW,
-    });
-    for (name, value) in change.as_object().unwrap() {
-        match value {
-            Value::Null => claims.as_object_mut().unwrap().remove(name),
-            value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
-        };
-    }
-    claims
 }

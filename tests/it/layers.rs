@@ -72,7 +72,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         room: "store/jwks",
         may_know: &["service", "media"],
-        must_not_know: &["http", "hyper", "axum", "tower", "redb", "config", "clap", "prometheus"],
+        must_not_know: &["http", "axum", "tower", "redb", "config", "clap", "prometheus"],
     },
     Layer {
         room: "store/secrets",

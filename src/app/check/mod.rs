@@ -3,7 +3,7 @@
 //! 1. The settings themselves, and the profiles of documents in them.
 //! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
 //!    by the independent implementation. `rotation`: what to register, and in which order.
-//! 3. The stores.
+//! 3. The stores, and the keys of the tokens' issuer.
 
 mod rotation;
 
@@ -43,7 +43,14 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     match embedded(settings, &upload_url).await {
         Ok((store, stores)) => {
             put_tenants(settings, &store).await?;
-            node(settings, ring, stores)?;
+            let node = node(settings, ring, stores)?;
+            if let Some(keys) = node.token_keys {
+                // An issuer that is away doesn't keep a node from starting.
+                say(match keys.refresh().await {
+                    Ok(()) => "tokens      ok  the issuer's keys can be fetched".to_owned(),
+                    Err(error) => format!("tokens      not accepted for now: {error}"),
+                });
+            }
             say(format!("stores      ok  {}", settings.store.path.display()));
         }
         // A node that is serving holds its folder: that is no fault of the settings.

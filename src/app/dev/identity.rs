@@ -94,9 +94,12 @@ impl Identity {
             public_key_file: Some(self.public_key.clone()),
             ..KeySettings::new(&self.key_pair_id)
         }];
-        settings.auth.jwks_file = Some(self.jwks.clone());
-        settings.auth.issuer = Some(Issuer::ISSUER.to_owned());
-        settings.auth.audience = Some(Issuer::AUDIENCE.to_owned());
+        // With an issuer of one's own, the tokens are that one's.
+        if settings.auth.jwks_url.is_none() {
+            settings.auth.jwks_file = Some(self.jwks.clone());
+            settings.auth.issuer = Some(Issuer::ISSUER.to_owned());
+            settings.auth.audience = Some(Issuer::AUDIENCE.to_owned());
+        }
         settings.tenants = vec![TenantSettings {
             id: TENANT_ID.to_owned(),
             key: TENANT_KEY.to_owned(),

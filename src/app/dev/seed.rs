@@ -11,6 +11,7 @@ use super::identity::Identity;
 use crate::app::StartError;
 use crate::app::build::Node;
 use crate::media::{AssetId, ContentType, ObjectKey, UploadRequest, Visibility};
+use crate::service::Scopes;
 use crate::service::auth::Caller;
 use crate::service::layout::Place;
 use crate::service::ports::{
@@ -74,7 +75,7 @@ pub async fn seed(
     let seeding =
         |error: Box<dyn std::error::Error + Send + Sync>| StartError::system("storing the pictures", error);
     let gate = node.gate.as_deref().ok_or_else(|| seeding("there is no local object store".into()))?;
-    let caller = Caller { tenant: std::sync::Arc::new(identity.tenant()) };
+    let caller = Caller { tenant: std::sync::Arc::new(identity.tenant()), scopes: Scopes::ALL };
     let garden = Garden { node, objects, gate, place: node.place(&caller.tenant), caller };
     let hero = garden.asset(&HARBOUR, Visibility::Public).await.map_err(seeding)?;
     let portrait = garden.asset(&STAGE, Visibility::Private).await.map_err(seeding)?;

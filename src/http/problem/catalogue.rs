@@ -66,6 +66,8 @@ catalogue! {
     CredentialsInvalid = UNAUTHORIZED "credentials-invalid" "The credentials aren't accepted",
     /// The tenant is frozen.
     TenantFrozen = FORBIDDEN "tenant-frozen" "The tenant is frozen",
+    /// The token lacks a scope. Member `required`; header `WWW-Authenticate`.
+    InsufficientScope = FORBIDDEN "insufficient-scope" "The token lacks a scope",
     /// There is nothing at this path.
     NotFound = NOT_FOUND "not-found" "There is nothing here",
     /// There is no such asset, or it isn't the caller's.

@@ -1,11 +1,14 @@
 //! The services' errors, as their callers see them.
 
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+
 use super::{Kind, Problem};
 use crate::document::ScanError;
 use crate::media::{InvalidField, Rejection, StatusConflict};
 use crate::service::ports::{StoreError, TokenError};
 use crate::service::{
-    AssetError, AuthError, CookieError, DocumentError, FinalizeError, LinkError, ResolveError, UploadError,
+    AssetError, AuthError, CookieError, DocumentError, FinalizeError, InsufficientScope, LinkError,
+    ResolveError, UploadError,
 };
 
 impl Problem {
@@ -43,6 +46,18 @@ impl From<AuthError> for Problem {
     }
 }
 
+impl From<InsufficientScope> for Problem {
+    fn from(error: InsufficientScope) -> Self {
+        let required = error.required.as_str();
+        let problem = Self::new(Kind::InsufficientScope, error.to_string()).with("required", required);
+        let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{required}\"");
+        match HeaderValue::from_str(&challenge) {
+            Ok(challenge) => problem.with_header(WWW_AUTHENTICATE, challenge),
+            Err(_) => problem,
+        }
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let problem = match &error {
@@ -75,6 +90,7 @@ impl From<ResolveError> for Problem {
         match error {
             ResolveError::NotFound => Self::asset_not_found(),
             ResolveError::Frozen => Self::frozen(),
+            ResolveError::Scope(error) => error.into(),
             ResolveError::Link(error) => error.into(),
         }
     }

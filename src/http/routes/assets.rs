@@ -13,19 +13,20 @@ use serde_json::{Map, Value};
 use super::asset_body::AssetBody;
 use crate::http::Api;
 use crate::http::answer::{self, Caching, json};
+use crate::http::caller::{May, Read, Write};
 use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
 use crate::media::{ContentType, InvalidField, Status, Visibility};
 use crate::service::ports::AssetFilter;
-use crate::service::{AssetError, AssetPatch, AssetView, Assets, Caller};
+use crate::service::{AssetError, AssetPatch, AssetView, Assets};
 
 /// A page of the caller's assets, newest first.
 /// `?visibility=&contentType=&status=&limit=&cursor=`
 pub(super) async fn list(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let mut params = Params::of(query.as_deref())?;
@@ -44,7 +45,7 @@ pub(super) async fn list(
 /// One asset with its link.
 pub(super) async fn find(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Read>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -60,7 +61,7 @@ pub(super) async fn find(
 /// Brings a deleted asset back. A body isn't needed and isn't read.
 pub(super) async fn restore(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Write>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
@@ -72,7 +73,7 @@ pub(super) async fn restore(
 /// Changes metadata (as a JSON merge patch) and visibility.
 pub(super) async fn patch(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Write>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -88,7 +89,7 @@ pub(super) async fn patch(
 /// Deletes softly: 204, and 404 from then on.
 pub(super) async fn delete(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Write>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -105,7 +106,7 @@ pub(super) async fn delete(
 /// Count and bytes of the caller's assets.
 pub(super) async fn usage(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;

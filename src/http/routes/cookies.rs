@@ -11,15 +11,16 @@ use serde_json::{Map, Value};
 
 use crate::http::Api;
 use crate::http::answer::{Caching, json, time};
+use crate::http::caller::{May, Sign};
 use crate::http::extract::{Json, JsonRequest};
 use crate::http::params::Params;
 use crate::http::problem::{Kind, Problem};
-use crate::service::{Caller, CookieGrant};
+use crate::service::CookieGrant;
 
 /// Cookies for a folder, in the body and as `Set-Cookie` headers.
 pub(super) async fn grant(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Sign>,
     RawQuery(query): RawQuery,
     Json(body): Json<FolderBody>,
 ) -> Result<Response, Problem> {

@@ -15,16 +15,17 @@ use crate::document::References;
 use crate::http::Api;
 use crate::http::answer::Caching;
 use crate::http::body::{self, Encoding, Pace};
+use crate::http::caller::{May, Sign};
 use crate::http::media_type::MediaType;
 use crate::http::observe::RequestContext;
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
-use crate::service::{Caller, DocumentOptions, Profiles, SignedDocument};
+use crate::service::{DocumentOptions, Profiles, SignedDocument};
 
 /// A document, or lines of them, with the media in it signed.
 pub(super) async fn sign(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Sign>,
     request: Request,
 ) -> Result<Response, Problem> {
     let options = options(request.uri().query(), api.services.documents.profiles())?;
@@ -36,7 +37,7 @@ pub(super) async fn sign(
         let input = encoding.decode(body::stream(body, Pace::streaming(&api.limits), None));
         let context = parts.extensions.get().cloned();
         let context = context.unwrap_or_else(|| RequestContext::new(parts.uri.path(), "-"));
-        return Ok(LineSigner { api, caller, options, context }.answer(input));
+        return Ok(LineSigner { api, caller: caller.into_caller(), options, context }.answer(input));
     }
     let limit = api.limits.document_bytes;
     let input = encoding.decode(body::stream(body, Pace::at_once(&api.limits), Some(limit)));

@@ -10,16 +10,17 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::http::Api;
 use crate::http::answer::{Caching, json, time};
+use crate::http::caller::{May, Sign};
 use crate::http::extract::{Json, JsonRequest};
 use crate::http::limits::HttpLimits;
 use crate::http::params::Params;
 use crate::http::problem::{Kind, Problem};
-use crate::service::{BatchItem, BatchLinks, BatchRequest, Caller, Subject};
+use crate::service::{BatchItem, BatchLinks, BatchRequest, Subject};
 
 /// Links for ids, keys and URLs, in their order; what can't be signed is answered with a reason.
 pub(super) async fn sign(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Sign>,
     RawQuery(query): RawQuery,
     Json(body): Json<LinksBody>,
 ) -> Result<Response, Problem> {

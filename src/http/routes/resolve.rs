@@ -9,12 +9,12 @@ use serde::Serialize;
 
 use crate::http::Api;
 use crate::http::answer::{Caching, json, time};
+use crate::http::caller::Guest;
 use crate::http::extract::PathId;
 use crate::http::media_type::prefers_json;
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
 use crate::media::{AssetId, Derivatives, Visibility};
-use crate::service::Caller;
 
 /// 302 to the link, or the link as JSON. Unknown parameters are ignored: permalinks get them
 /// appended by those who pass them on.
@@ -23,7 +23,7 @@ pub(super) async fn resolve(
     PathId(id): PathId,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    caller: Option<Caller>,
+    Guest(caller): Guest,
 ) -> Result<Response, Problem> {
     let Wish { width, as_json } = Wish::of(query.as_deref())?;
     let resolved = api.in_time(api.services.resolver.resolve(id, width, caller.as_ref())).await?;

@@ -10,18 +10,18 @@ use serde_json::{Map, Value};
 use super::asset_body::AssetBody;
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
+use crate::http::caller::{May, Write};
 use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::media::{AssetId, UploadRequest, Visibility};
-use crate::service::Caller;
 
 /// A ticket: 201 with where and how to send the bytes. The same ticket again, where `Idempotency-Key`
 /// says that it is the same call.
 pub(super) async fn ticket(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Write>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     Json(body): Json<UploadBody>,
@@ -44,7 +44,7 @@ pub(super) async fn ticket(
 /// Checks what was uploaded; the asset, READY. A body isn't needed and isn't read.
 pub(super) async fn finalize(
     State(api): State<Api>,
-    caller: Caller,
+    caller: May<Write>,
     PathId(id): PathId,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {

@@ -12,6 +12,9 @@ pub trait Meter: Send + Sync + 'static {
     fn document(&self, bytes: usize, found: usize, signed: usize);
     /// A site of a document stayed unsigned, for one of the reasons of `document::Reason`.
     fn unsigned(&self, reason: &'static str);
+    /// The keys of the tokens' issuer were fetched, or couldn't be. Counts for nothing where no tokens are
+    /// checked.
+    fn token_keys(&self, _fetched: bool) {}
 }
 
 /// Where a link's signature came from.

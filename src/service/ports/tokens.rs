@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use crate::media::TenantId;
+use crate::service::scope::Scopes;
 
 /// Checks bearer tokens against the keys of their issuer.
 #[async_trait]
@@ -19,6 +20,8 @@ pub trait TokenVerifier: Send + Sync + 'static {
 pub struct Claims {
     /// Whose it is.
     pub tenant: TenantId,
+    /// What its bearer may do.
+    pub scopes: Scopes,
 }
 
 /// Why a token isn't accepted. The words are safe to show: they tell nothing of keys.

@@ -38,6 +38,11 @@ impl KeySet {
         self.0.is_empty()
     }
 
+    /// Whether a key has this id.
+    pub fn knows(&self, id: &str) -> bool {
+        self.0.iter().any(|key| key.id.as_deref() == Some(id))
+    }
+
     /// The key that a token names, if it is for the token's algorithm.
     pub fn select(&self, id: Option<&str>, algorithm: Algorithm) -> Option<&SigningKey> {
         let key = match (id, self.0.as_slice()) {

@@ -2,20 +2,24 @@
 //!
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
+//! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
 //! - [`program`]: commands that end.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`settings`]: `signet serve` with two tenants.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`stage`]: a picture at the edge, and whether links to it are refused.
+//! - [`tokens`]: keys of an issuer, and tokens that they sign.
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod http;
+pub mod issuer;
 pub mod program;
 pub mod rotate;
 pub mod settings;
 pub mod splices;
 pub mod stage;
+pub mod tokens;
 pub mod upload;
 pub mod vault;
 pub mod verify;

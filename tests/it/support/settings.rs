@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
 use signet::media::Timestamp;
 use signet::store::jwks::Issuer;
 
 use super::program::{ID, file};
+use super::verify;
 
 /// A tenant of the settings: id, URL slug and API key.
 pub struct Tenant(pub &'static str, pub &'static str, pub &'static str);
@@ -21,6 +24,20 @@ impl Tenant {
         let issuer = Issuer::open_or_create(folder).unwrap();
         let token = issuer.token(&self.0.parse().unwrap(), Timestamp::from_seconds(now), 3_600);
         format!("Bearer {}", token.unwrap())
+    }
+
+    /// The same with further claims; the folder has had an issuer.
+    pub fn token_with(&self, folder: &Path, claims: Value) -> String {
+        let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+        let keys: Value = serde_json::from_slice(&read("jwks.json")).unwrap();
+        let kid = keys["keys"][0]["kid"].as_str().unwrap().to_owned();
+        let mut all = json!({
+            "iss": Issuer::ISSUER, "aud": Issuer::AUDIENCE, "tenantId": self.0, "exp": verify::now() + 3_600,
+        });
+        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        let header = Header { kid: Some(kid), ..Header::new(Algorithm::ES256) };
+        let key = EncodingKey::from_ec_pem(&read("jwt.pem")).unwrap();
+        format!("Bearer {}", jsonwebtoken::encode(&header, &all, &key).unwrap())
     }
 
     fn settings(&self, frozen: bool) -> String {

@@ -1,0 +1,91 @@
+//! Who may sign bearer tokens, by the settings.
+//!
+//! 1. [`verifier`]: from settings to what checks tokens.
+//! 2. [`keep_fresh`]: fetches the issuer's keys while a node serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::StartError;
+use crate::config::{AuthSettings, Settings};
+use crate::service::ports::{Clock, Meter, TokenVerifier};
+use crate::store::jwks::{
+    FileKeys, HttpFetch, Jwks, JwksSettings, JwksUrl, PublicKeys, RemoteKeys, SharedSecret,
+};
+
+/// What checks tokens.
+#[derive(Default)]
+pub struct Tokens {
+    /// The verifier, where there is an issuer.
+    pub verifier: Option<Arc<dyn TokenVerifier>>,
+    /// The issuer's keys, where they are to be fetched.
+    pub remote: Option<Arc<RemoteKeys>>,
+}
+
+/// The verifier of tokens. Nothing is fetched yet.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn verifier(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    meter: &Arc<dyn Meter>,
+) -> Result<Tokens, StartError> {
+    let auth = &settings.auth;
+    let (public, secret) = (public_keys(auth, clock, meter)?, shared_secret(auth)?);
+    let remote = match &public {
+        PublicKeys::Nowhere if secret.is_none() => return Ok(Tokens::default()),
+        PublicKeys::Remote(remote) => Some(Arc::clone(remote)),
+        _ => None,
+    };
+    let claims = JwksSettings {
+        issuer: auth.issuer.clone(),
+        audience: auth.audience.clone(),
+        leeway_seconds: auth.leeway_seconds,
+        require_scopes: auth.require_scopes,
+    };
+    let verifier = Arc::new(Jwks::new(public, secret, claims, Arc::clone(clock)));
+    Ok(Tokens { verifier: Some(verifier), remote })
+}
+
+/// Fetches the issuer's keys at once, and then again and again; sooner where it fails.
+pub async fn keep_fresh(keys: Arc<RemoteKeys>, every: Duration) {
+    loop {
+        let pause = match keys.refresh().await {
+            Ok(()) => every,
+            Err(_) => RemoteKeys::COOLDOWN,
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn public_keys(
+    auth: &AuthSettings,
+    clock: &Arc<dyn Clock>,
+    meter: &Arc<dyn Meter>,
+) -> Result<PublicKeys, StartError> {
+    match (&auth.jwks_file, &auth.jwks_url) {
+        (None, None) => Ok(PublicKeys::Nowhere),
+        (Some(file), None) => {
+            let keys = FileKeys::open(file, clock.now());
+            Ok(PublicKeys::File(keys.map_err(|error| StartError::setting("auth.jwks_file", error))?))
+        }
+        (None, Some(url)) => {
+            if auth.jwks_refresh_seconds < RemoteKeys::COOLDOWN.as_secs() {
+                let detail = format!("must be at least {}", RemoteKeys::COOLDOWN.as_secs());
+                return Err(StartError::setting("auth.jwks_refresh_seconds", detail));
+            }
+            let url = JwksUrl::parse(url).map_err(|detail| StartError::setting("auth.jwks_url", detail))?;
+            let fetch = HttpFetch::new(url).map_err(|error| StartError::setting("auth.jwks_url", error))?;
+            Ok(PublicKeys::Remote(RemoteKeys::new(fetch, Arc::clone(clock), Arc::clone(meter))))
+        }
+        (Some(_), Some(_)) => {
+            Err(StartError::setting("auth.jwks_url", "can't be set together with auth.jwks_file"))
+        }
+    }
+}
+
+fn shared_secret(auth: &AuthSettings) -> Result<Option<SharedSecret>, StartError> {
+    let secret = auth.hs256_secret.as_ref().map(|secret| SharedSecret::new(secret.expose().as_bytes()));
+    secret.transpose().map_err(|error| StartError::setting("auth.hs256_secret", error))
+}

@@ -1,0 +1,149 @@
+//! What is known of tenants, kept for a while: so that a request doesn't need the store each time, and so that
+//! it is answered where the store is down.
+//!
+//! 1. A tenant that was found is good for [`FRESH_MILLIS`]; then the store is asked again. So a tenant that was
+//!    frozen, or an API key that was taken back, is seen no later than that.
+//! 2. Where the store is unavailable, it is good for [`STALE_MILLIS`], as it was known last: a frozen one stays
+//!    frozen. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer.
+//! 3. What wasn't found is remembered for [`ABSENT_MILLIS`], and is no answer where the store is down.
+//!
+//! API keys lead to the tenant's id, and that to the tenant: what is learned by one way holds for the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use moka::sync::Cache;
+
+use super::ports::{Clock, StoreError, TenantStore};
+use crate::media::{ApiKeyDigest, Tenant, TenantId};
+
+/// A store of tenants, and what it has said.
+pub struct CachedTenants {
+    store: Arc<dyn TenantStore>,
+    clock: Arc<dyn Clock>,
+    tenants: Cache<TenantId, Known<Arc<Tenant>>>,
+    api_keys: Cache<ApiKeyDigest, Known<TenantId>>,
+    absent: Cache<Asked, u64>,
+    /// Until when the store is taken to be down, in milliseconds.
+    down_until: AtomicU64,
+}
+
+/// Something, and when the store was asked for it, in milliseconds.
+#[derive(Debug, Clone)]
+struct Known<T> {
+    value: T,
+    asked_at: u64,
+}
+
+/// What the store may be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Asked {
+    Id(TenantId),
+    ApiKey(ApiKeyDigest),
+}
+
+impl CachedTenants {
+    /// Keeps what a store says.
+    #[must_use]
+    pub fn new(store: Arc<dyn TenantStore>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store,
+            clock,
+            tenants: Cache::new(MAX_ENTRIES),
+            api_keys: Cache::new(MAX_ENTRIES),
+            absent: Cache::new(MAX_ENTRIES),
+            down_until: AtomicU64::new(0),
+        }
+    }
+
+    async fn look_up(&self, asked: Asked) -> Result<Option<Tenant>, StoreError> {
+        let now = self.clock.now().millis();
+        let known = self.known(&asked);
+        let good_for = |millis: u64| known.as_ref().filter(|known| now.abs_diff(known.asked_at) < millis);
+        if let Some(known) = good_for(FRESH_MILLIS) {
+            return Ok(Some(Tenant::clone(&known.value)));
+        }
+        if known.is_none() && self.absent.get(&asked).is_some_and(|at| now.abs_diff(at) < ABSENT_MILLIS) {
+            return Ok(None);
+        }
+        let stale = || good_for(STALE_MILLIS).map(|known| Tenant::clone(&known.value));
+        if now < self.down_until.load(Ordering::Relaxed)
+            && let Some(tenant) = stale()
+        {
+            return Ok(Some(tenant));
+        }
+        let answer = match &asked {
+            Asked::Id(id) => self.store.find(id).await,
+            Asked::ApiKey(digest) => self.store.find_by_api_key(digest).await,
+        };
+        match answer {
+            Ok(tenant) => {
+                self.down_until.store(0, Ordering::Relaxed);
+                self.learn(asked, tenant.as_ref(), now);
+                Ok(tenant)
+            }
+            Err(error @ StoreError::Unavailable(_)) => {
+                let until = self.clock.now().millis().saturating_add(DOWN_MILLIS);
+                self.down_until.store(until, Ordering::Relaxed);
+                stale().map(Some).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is known of it, however old. It is as old as the older of what leads to it: a key that was taken
+    /// back doesn't live on by what is known of its tenant.
+    fn known(&self, asked: &Asked) -> Option<Known<Arc<Tenant>>> {
+        match asked {
+            Asked::Id(id) => self.tenants.get(id),
+            Asked::ApiKey(digest) => {
+                let key = self.api_keys.get(digest)?;
+                let tenant = self.tenants.get(&key.value)?;
+                Some(Known { asked_at: key.asked_at.min(tenant.asked_at), ..tenant })
+            }
+        }
+    }
+
+    fn learn(&self, asked: Asked, tenant: Option<&Tenant>, asked_at: u64) {
+        let Some(tenant) = tenant else {
+            match &asked {
+                Asked::Id(id) => self.tenants.invalidate(id),
+                Asked::ApiKey(digest) => self.api_keys.invalidate(digest),
+            }
+            self.absent.insert(asked, asked_at);
+            return;
+        };
+        self.absent.invalidate(&asked);
+        // A slow answer doesn't take the place of a later one.
+        let newer = self.tenants.get(&tenant.id).is_some_and(|known| known.asked_at > asked_at);
+        if !newer {
+            self.tenants.insert(tenant.id.clone(), Known { value: Arc::new(tenant.clone()), asked_at });
+        }
+        if let Asked::ApiKey(digest) = asked {
+            self.api_keys.insert(digest, Known { value: tenant.id.clone(), asked_at });
+        }
+    }
+}
+
+#[async_trait]
+impl TenantStore for CachedTenants {
+    async fn find(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        self.look_up(Asked::Id(id.clone())).await
+    }
+
+    async fn find_by_api_key(&self, digest: &ApiKeyDigest) -> Result<Option<Tenant>, StoreError> {
+        self.look_up(Asked::ApiKey(*digest)).await
+    }
+}
+
+/// How many tenants, API keys and strangers are kept, each.
+const MAX_ENTRIES: u64 = 10_000;
+/// A minute.
+const FRESH_MILLIS: u64 = 60_000;
+/// A day.
+const STALE_MILLIS: u64 = 24 * 3_600_000;
+/// Five seconds.
+const ABSENT_MILLIS: u64 = 5_000;
+/// Two seconds.
+const DOWN_MILLIS: u64 = 2_000;
