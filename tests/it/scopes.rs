@@ -1,13 +1,12 @@
 //! What tokens may do: each route needs its scope, and says which.
 
-use bytes::Bytes;
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::Node;
 use crate::support::http::{get, get_as, send};
 use crate::support::settings::{ANNA, two_tenants};
-use crate::support::upload::ready;
+use crate::support::upload::{picture, ready};
 
 const SCOPES: [&str; 3] = ["media:read", "media:write", "media:sign"];
 
@@ -58,14 +57,8 @@ async fn a_private_permalink_needs_a_scope_and_a_public_one_none() {
     let node = Node::serve(folder.path(), &two_tenants(folder.path(), "", "vectors/rsa", false), &[]);
     let token = |scope: &str| ANNA.token_with(folder.path(), json!({ "scope": scope }));
     let link = async |visibility: &str| {
-        let asset = ready(
-            &node.api,
-            ANNA.2,
-            "a.jpg",
-            &Bytes::from(vec![7; 100]),
-            json!({ "visibility": visibility }),
-        )
-        .await;
+        let asset =
+            ready(&node.api, ANNA.2, "a.jpg", &picture(100, 7), json!({ "visibility": visibility })).await;
         format!("{}/m/{}", node.api, asset["assetId"].as_str().unwrap())
     };
     let (public, private) = (link("PUBLIC").await, link("PRIVATE").await);
