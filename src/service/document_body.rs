@@ -114,7 +114,10 @@ mod tests {
             limits: Limits::default(),
         };
         let file = |index| format!(r#"{{"key":"a/{index}.png","name":"\u00e9"}}"#);
-        let input = format!("[{}]", (0..files).map(file).collect::<Vec<_>>().join(","));
+        // Prose that is longer than a few blocks.
+        let prose = format!("\"{}\"", (0..40_000).map(|n| n.to_string()).collect::<Vec<_>>().join(" "));
+        let parts: Vec<String> = (0..files).map(file).chain((files > 0).then_some(prose)).collect();
+        let input = format!("[{}]", parts.join(","));
         let pieces = {
             let scan = scan(input.as_bytes(), &rules).unwrap();
             let link = |index: usize| Links::new(&format!("https://m.example/{}", "x".repeat(index * 7)), 1);
