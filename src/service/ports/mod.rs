@@ -21,8 +21,8 @@ pub use assets::{AssetFilter, AssetStore, Inserted, ListPosition, NamedCall, Upd
 pub use clock::{Clock, SystemClock};
 pub use meter::{LinkSource, Meter, NoMeter};
 pub use objects::{
-    ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
-    SignedRequest, UploadTerms,
+    ByteRange, ByteStream, GetError, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned,
+    PutError, SignedRequest, UploadTerms,
 };
 pub use secrets::{SecretBytes, SecretError, SecretSource};
 pub use tenants::TenantStore;

@@ -7,6 +7,8 @@
 //! reached by several names. Bucket and key are percent-encoded in one way only, and a request that spells
 //! its path differently is refused.
 
+use std::borrow::Cow;
+
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -29,14 +31,15 @@ const LENGTH: &str = "content-length";
 const TYPE: &str = "content-type";
 const IF_NONE_MATCH: &str = "if-none-match";
 const CHECKSUM: &str = "x-amz-checksum-sha256";
-/// What an upload's signature binds: without and with a checksum.
+/// What a reader's signature binds, and an upload's: without and with a checksum.
+const NONE: &str = "";
 const PLAIN: &str = "content-length;content-type;if-none-match";
 const CHECKED: &str = "content-length;content-type;if-none-match;x-amz-checksum-sha256";
 
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const UNRESERVED_AND_SLASH: &AsciiSet = &UNRESERVED.remove(b'/');
 
-/// Signs uploads, and knows its own signatures again.
+/// Signs uploads and reads, and knows its own signatures again.
 pub struct Signer {
     key: hmac::Key,
     base: String,
@@ -75,14 +78,7 @@ impl Signer {
         let path = path(location);
         let checksum = terms.checksum.as_ref().map(|checksum| checksum.to_base64());
         let names = if checksum.is_some() { CHECKED } else { PLAIN };
-        let date = i64::try_from(now.seconds()).unwrap_or(i64::MAX);
-        let query = Query {
-            algorithm: ALGORITHM,
-            date: &OffsetDateTime::from_unix_timestamp(date)?.format(DATE)?,
-            expires: &expires_in_seconds.to_string(),
-            signed_headers: names,
-        }
-        .to_string();
+        let query = query(now, expires_in_seconds, names)?;
 
         let mut headers = vec![
             (LENGTH.to_owned(), terms.size_bytes.to_string()),
@@ -98,26 +94,31 @@ impl Signer {
         Ok(Presigned { method: "PUT", url, headers })
     }
 
+    /// A request that may read one file.
+    pub fn presign_get(
+        &self,
+        location: &ObjectLocation,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, time::Error> {
+        let path = path(location);
+        let query = query(now, expires_in_seconds, NONE)?;
+        let signature = self.sign("GET", &path, &query, std::iter::empty());
+        let url = format!("{}{path}?{query}&X-Amz-Signature={signature}", self.base);
+        Ok(Presigned { method: "GET", url, headers: Vec::new() })
+    }
+
     /// Checks that a PUT is one that was signed here, unchanged, and in time.
     pub fn admit_put(&self, request: &SignedRequest, now: Timestamp) -> Result<Admitted, &'static str> {
-        let (full_path, query) =
-            request.path_and_query.split_once('?').ok_or("the request isn't signed: it has no query")?;
-        let path = full_path.strip_prefix(self.mount()).ok_or("the path isn't one of this store")?;
-        let location = locate(path)?;
-        let (query, signature) = Query::parse(query)?;
-        let signed_headers = percent_decode_str(query.signed_headers).decode_utf8_lossy();
-        if query.algorithm != ALGORITHM || (signed_headers != PLAIN && signed_headers != CHECKED) {
-            return Err("the request is signed in another way than this store signs");
+        let spelt = self.read(&request.path_and_query)?;
+        let signed_headers = spelt.signed_headers();
+        if signed_headers != PLAIN && signed_headers != CHECKED {
+            return Err(OTHER_WAY);
         }
-
         let names = signed_headers.split(';');
         let headers =
             names.map(|name| Ok((name, header(request, name)?))).collect::<Result<Vec<_>, &'static str>>()?;
-        let canonical = Query { signed_headers: &signed_headers, ..query }.to_string();
-        let expected = self.sign("PUT", path, &canonical, headers.iter().copied());
-        verify_slices_are_equal(expected.as_bytes(), signature.as_bytes())
-            .map_err(|_| "the request differs from what was signed")?;
-        check_time(&query, now)?;
+        let location = self.admit("PUT", &spelt, &headers, now)?;
 
         let value = |wanted| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let sha256 = value(CHECKSUM).map(str::to_owned);
@@ -130,6 +131,44 @@ impl Signer {
             size_bytes: value(LENGTH).and_then(|text| text.parse().ok()).ok_or(MISSING_LENGTH)?,
             sha256,
         })
+    }
+
+    /// Checks that a GET or HEAD is of a file whose reading was signed here, unchanged, and in time.
+    pub fn admit_get(&self, path_and_query: &str, now: Timestamp) -> Result<ObjectLocation, &'static str> {
+        let spelt = self.read(path_and_query)?;
+        if spelt.signed_headers() != NONE {
+            return Err(OTHER_WAY);
+        }
+        self.admit("GET", &spelt, &[], now)
+    }
+
+    /// Takes a request target apart.
+    fn read<'r>(&self, path_and_query: &'r str) -> Result<Spelt<'r>, &'static str> {
+        let (full_path, query) =
+            path_and_query.split_once('?').ok_or("the request isn't signed: it has no query")?;
+        let path = full_path.strip_prefix(self.mount()).ok_or("the path isn't one of this store")?;
+        let (query, signature) = Query::parse(query)?;
+        if query.algorithm != ALGORITHM {
+            return Err(OTHER_WAY);
+        }
+        Ok(Spelt { path, query, signature })
+    }
+
+    /// Checks a signature, and then its time.
+    fn admit(
+        &self,
+        method: &str,
+        spelt: &Spelt<'_>,
+        headers: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Result<ObjectLocation, &'static str> {
+        let location = locate(spelt.path)?;
+        let canonical = Query { signed_headers: &spelt.signed_headers(), ..spelt.query }.to_string();
+        let expected = self.sign(method, spelt.path, &canonical, headers.iter().copied());
+        verify_slices_are_equal(expected.as_bytes(), spelt.signature.as_bytes())
+            .map_err(|_| "the request differs from what was signed")?;
+        check_time(&spelt.query, now)?;
+        Ok(location)
     }
 
     /// The path of the base URL.
@@ -153,6 +192,21 @@ impl Signer {
             text.push('\n');
         }
         hex(hmac::sign(&self.key, text.as_bytes()).as_ref())
+    }
+}
+
+/// A presigned request as it came in.
+struct Spelt<'r> {
+    /// Below the base.
+    path: &'r str,
+    query: Query<'r>,
+    signature: &'r str,
+}
+
+impl<'r> Spelt<'r> {
+    /// The names of the signed headers, `;` between them.
+    fn signed_headers(&self) -> Cow<'r, str> {
+        percent_decode_str(self.query.signed_headers).decode_utf8_lossy()
     }
 }
 
@@ -197,6 +251,15 @@ impl std::fmt::Display for Query<'_> {
     }
 }
 
+/// The query of a request that is signed now.
+fn query(now: Timestamp, expires_in_seconds: u64, signed_headers: &str) -> Result<String, time::Error> {
+    let date = i64::try_from(now.seconds()).unwrap_or(i64::MAX);
+    let date = OffsetDateTime::from_unix_timestamp(date)?.format(DATE)?;
+    let expires = expires_in_seconds.to_string();
+    Ok(Query { algorithm: ALGORITHM, date: &date, expires: &expires, signed_headers }.to_string())
+}
+
+const OTHER_WAY: &str = "the request is signed in another way than this store signs";
 const MISSING_LENGTH: &str = "the header Content-Length must be sent: the length is signed";
 
 fn header<'r>(request: &'r SignedRequest, name: &str) -> Result<&'r str, &'static str> {
@@ -222,7 +285,7 @@ fn check_time(query: &Query<'_>, now: Timestamp) -> Result<(), &'static str> {
         return Err("the time of the signature hasn't come");
     }
     if now >= Timestamp::from_seconds(date).plus_seconds(lifetime) {
-        return Err("the time of the signature has passed: ask for a new ticket");
+        return Err("the time of the signature has passed: ask for a new ticket or link");
     }
     Ok(())
 }
@@ -292,9 +355,37 @@ mod tests {
         assert_eq!(admitted.location.to_string(), "vivreal-demo/a b/ä+.png");
         assert_eq!((admitted.size_bytes, admitted.content_type.as_str()), (10, "image/png"));
         assert!(at(noon + 899).is_ok());
-        assert_eq!(at(noon + 900).unwrap_err(), "the time of the signature has passed: ask for a new ticket");
+        assert_eq!(
+            at(noon + 900).unwrap_err(),
+            "the time of the signature has passed: ask for a new ticket or link"
+        );
         assert!(at(noon - SKEW_SECONDS).is_ok());
         assert_eq!(at(noon - SKEW_SECONDS - 1).unwrap_err(), "the time of the signature hasn't come");
+    }
+
+    #[test]
+    fn a_read_is_good_for_its_time_and_for_nothing_else() {
+        let location = ObjectLocation { bucket: "vivreal-demo".into(), key: "a b/ä+.png".into() };
+        let read = signer().presign_get(&location, noon(), 300).unwrap();
+        assert_eq!((read.method, read.headers.len()), ("GET", 0));
+        assert_eq!(signer().presign_get(&location, noon(), 300).unwrap(), read);
+        let target = read.url.replacen("http://127.0.0.1:8080", "", 1);
+        let at =
+            |seconds: u64| signer().admit_get(&target, Timestamp::from_seconds(noon().seconds() + seconds));
+        assert_eq!(at(0), Ok(location));
+        assert!(at(299).is_ok());
+        assert!(at(300).unwrap_err().contains("has passed"));
+        for tampered in [
+            target.replace("Expires=300", "Expires=301"),
+            target.replace("a%20b", "a%20c"),
+            target.replace("SignedHeaders=", "SignedHeaders=host"),
+            format!("{target}&x=1"),
+        ] {
+            assert!(signer().admit_get(&tampered, noon()).is_err(), "{tampered}");
+        }
+        let put = SignedRequest { path_and_query: target, headers: Vec::new() };
+        assert!(signer().admit_put(&put, noon()).is_err());
+        assert!(signer().admit_get(&request(&ticket(false)).path_and_query, noon()).is_err());
     }
 
     #[test]
