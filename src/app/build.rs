@@ -9,7 +9,7 @@ use super::StartError;
 use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
-use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
+use crate::config::{GrantScopeSetting, OnFailureSetting, PrivateSetting, PublicSetting, Settings};
 use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
 use crate::service::Services;
 use crate::service::assets::{Assets, Views};
@@ -17,6 +17,7 @@ use crate::service::auth::{Authenticator, api_key_digest};
 use crate::service::batch::BatchLinks;
 use crate::service::cookies::FolderCookies;
 use crate::service::cursor::Cursors;
+use crate::service::delivery::{Delivery, PrivateDelivery, PublicDelivery};
 use crate::service::documents::Documents;
 use crate::service::edge::Edge;
 use crate::service::key_ring::KeyRing;
@@ -25,6 +26,7 @@ use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
 use crate::service::ports::{AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore};
+use crate::service::presigner::Presigner;
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
@@ -124,18 +126,18 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
     let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
     let lookup = Lookup::new(Arc::clone(&stores.assets));
-    let views = Views::new(Arc::clone(&layout), links.clone());
+    let delivery = delivery(settings, Arc::clone(&layout), links.clone(), &stores.objects)?;
+    let views = Views::new(delivery.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
     let tenants: Arc<dyn TenantStore> = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
     let services = Services {
         auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
-        resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
-        batch: BatchLinks::new(lookup.clone(), Arc::clone(&layout), links.clone()),
+        resolver: Resolver::new(Arc::clone(&stores.assets), tenants, delivery.clone()),
+        batch: BatchLinks::new(lookup.clone(), delivery.clone()),
         documents: Documents::new(
             profiles(settings, layout.origins())?,
             Some(lookup),
-            Arc::clone(&layout),
-            links.clone(),
+            delivery.clone(),
             meter,
         ),
         cookies: FolderCookies::new(Arc::clone(&layout), links),
@@ -156,7 +158,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             u64::from(settings.uploads.retention_days) * 86_400,
         ),
     };
-    let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
+    let edge = Arc::new(Edge::new(ring, delivery, stores.objects, clock));
     Ok(Node {
         services: Arc::new(services),
         edge,
@@ -193,6 +195,46 @@ fn links(
     let budget = NonZeroU32::new(signing.signatures_per_second)
         .map_or_else(SignatureBudget::unlimited, SignatureBudget::per_second);
     Ok(LinkService::new(ring, cache, pool, budget, clock, meter, settings))
+}
+
+/// How files are delivered, by the settings.
+fn delivery(
+    settings: &Settings,
+    layout: Arc<Layout>,
+    links: LinkService,
+    objects: &Arc<dyn ObjectStore>,
+) -> Result<Delivery, StartError> {
+    let private = match settings.delivery.private {
+        PrivateSetting::CloudFront => PrivateDelivery::CloudFront,
+        PrivateSetting::S3 => PrivateDelivery::Presigned(Presigner::new(
+            Arc::clone(objects),
+            window(settings.delivery.private_ttl, "delivery.private_ttl")?,
+        )),
+    };
+    Ok(Delivery::new(layout, links, public_delivery(settings)?, private))
+}
+
+/// How files of PUBLIC assets are delivered, by the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn public_delivery(settings: &Settings) -> Result<PublicDelivery, StartError> {
+    const BASE: &str = "delivery.public_base_url";
+    let base = settings.delivery.public_base_url.as_deref();
+    if let Some(base) = base {
+        check_origin(base).map_err(|detail| StartError::setting(BASE, detail))?;
+    }
+    match (settings.delivery.public, base) {
+        (PublicSetting::Signed, _) => Ok(PublicDelivery::Signed),
+        (PublicSetting::Stable, Some(base)) => {
+            Ok(PublicDelivery::Stable(base.trim_end_matches('/').to_owned()))
+        }
+        (PublicSetting::Stable, None) => {
+            let detail = "is needed where delivery.public is \"stable\": the origin that serves PUBLIC assets to \
+                          anybody, such as https://cdn.example.com (or MEDIA_PUBLIC_BASE_URL)";
+            Err(StartError::setting(BASE, detail))
+        }
+    }
 }
 
 /// Signing threads; 0 is as many as the machine has cores.

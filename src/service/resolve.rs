@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::auth::Caller;
-use super::layout::Layout;
-use super::links::{FileTarget, Link, LinkError, LinkService};
+use super::delivery::Delivery;
+use super::links::{Link, LinkError};
 use super::ports::{AssetStore, StoreError, TenantStore};
 use super::scope::{InsufficientScope, Scope};
 use crate::media::{Asset, AssetId, Visibility};
@@ -13,8 +13,7 @@ use crate::media::{Asset, AssetId, Visibility};
 pub struct Resolver {
     assets: Arc<dyn AssetStore>,
     tenants: Arc<dyn TenantStore>,
-    layout: Arc<Layout>,
-    links: LinkService,
+    delivery: Delivery,
 }
 
 /// What an id leads to.
@@ -31,13 +30,8 @@ pub struct Resolved {
 impl Resolver {
     /// Joins the parts.
     #[must_use]
-    pub fn new(
-        assets: Arc<dyn AssetStore>,
-        tenants: Arc<dyn TenantStore>,
-        layout: Arc<Layout>,
-        links: LinkService,
-    ) -> Self {
-        Self { assets, tenants, layout, links }
+    pub fn new(assets: Arc<dyn AssetStore>, tenants: Arc<dyn TenantStore>, delivery: Delivery) -> Self {
+        Self { assets, tenants, delivery }
     }
 
     /// The link of an asset, or of its smallest derivative that is at least `width` pixels wide.
@@ -72,7 +66,8 @@ impl Resolver {
             asset.key.derivative(derivatives.at_least(width)?, derivatives.format()).ok()
         });
         let key = derivative.unwrap_or(asset.key);
-        let link = self.links.link(FileTarget::new(&self.layout.place(&tenant), key, None)?).await?;
+        let place = self.delivery.place(&tenant);
+        let link = self.delivery.link(self.delivery.asset_file(&place, asset.visibility, key)?).await?;
         Ok(Resolved { id, visibility: asset.visibility, link })
     }
 }

@@ -12,6 +12,7 @@ mod contract;
 mod cookies_and_links;
 mod crash;
 mod credentials;
+mod delivery;
 mod differential;
 mod docs;
 mod documents_cli;

@@ -121,7 +121,7 @@ impl<'a> From<&'a BatchItem> for Row<'a> {
             Subject::Url(url) => (None, None, Some(url.as_str())),
         };
         let (link, expires_at, reason) = match &item.outcome {
-            Ok(link) => (Some(link.url.as_str()), Some(time(link.expires)), None),
+            Ok(link) => (Some(link.url.as_str()), link.expires.map(time), None),
             Err(reason) => (None, None, Some(reason.as_str())),
         };
         Self { id, key, url, link, expires_at, reason }
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn rows_say_what_was_asked_and_what_came_of_it() {
-        let link = Link { url: "https://m/x?Expires=1".into(), expires: 1, max_age: 5 };
+        let link = Link { url: "https://m/x?Expires=1".into(), expires: Some(1), max_age: 5 };
         let rows = [
             BatchItem { subject: Subject::Key("a.png".into()), outcome: Ok(link) },
             BatchItem { subject: Subject::Id("x".into()), outcome: Err(Reason::Unknown) },

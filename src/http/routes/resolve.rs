@@ -33,7 +33,7 @@ pub(super) async fn resolve(
         Visibility::Private => Caching::Private(link.max_age),
     };
     let mut response = if as_json || prefers_json(&headers) {
-        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: time(link.expires) };
+        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: link.expires.map(time) };
         json(StatusCode::OK, &body, caching)?
     } else {
         redirect(&link.url, caching)?
@@ -86,7 +86,8 @@ impl Wish {
 struct LinkBody<'a> {
     id: AssetId,
     link: &'a str,
-    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
 }
 
 #[cfg(test)]
