@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngExt;
 
@@ -12,6 +13,7 @@ use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, PrivateSetting, PublicSetting, Settings};
 use crate::media::{ContentType, Periods, Quota, SizeLimits, Tenant, UploadPolicy};
 use crate::service::Services;
+use crate::service::asset_cache::{CacheTerms, CachedAssets};
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::{Authenticator, api_key_digest};
 use crate::service::batch::BatchLinks;
@@ -41,6 +43,8 @@ use crate::telemetry::metrics::Metrics;
 pub struct Stores {
     /// Assets.
     pub assets: Arc<dyn AssetStore>,
+    /// How long what the store has said of an asset is good, unless this process changes it.
+    pub asset_fresh: Duration,
     /// Tenants.
     pub tenants: Arc<dyn TenantStore>,
     /// Objects.
@@ -65,6 +69,8 @@ pub struct Node {
     pub token_keys: Option<Arc<RemoteKeys>>,
     /// What is counted of the key ring.
     pub key_metrics: KeyMetrics,
+    /// What is known of assets: a feed of others' changes goes here.
+    pub assets: CachedAssets,
     layout: Arc<Layout>,
 }
 
@@ -87,6 +93,7 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
     let files = Arc::new(files);
     let stores = Stores {
         assets: Arc::new(embedded.clone()),
+        asset_fresh: SOLE_WRITER_FRESH,
         tenants: Arc::new(embedded.clone()),
         objects: Arc::clone(&files) as Arc<dyn ObjectStore>,
         gate: Some(files),
@@ -125,7 +132,14 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let layout = Arc::new(layout(settings)?);
     let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
     let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
-    let lookup = Lookup::new(Arc::clone(&stores.assets));
+    let cached = CachedAssets::new(
+        stores.assets,
+        Arc::clone(&clock),
+        Arc::clone(&meter),
+        &cache_terms(settings, stores.asset_fresh),
+    );
+    let assets: Arc<dyn AssetStore> = Arc::new(cached.clone());
+    let lookup = Lookup::new(cached.clone());
     let delivery = delivery(settings, Arc::clone(&layout), links.clone(), &stores.objects)?;
     let views = Views::new(delivery.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
@@ -139,7 +153,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     };
     let services = Services {
         auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
-        resolver: Resolver::new(Arc::clone(&stores.assets), tenants, delivery.clone()),
+        resolver: Resolver::new(cached.clone(), tenants, delivery.clone()),
         batch: BatchLinks::new(lookup.clone(), delivery.clone()),
         documents: Documents::new(
             profiles(settings, layout.origins())?,
@@ -149,7 +163,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         ),
         cookies: FolderCookies::new(Arc::clone(&layout), links),
         uploads: Uploads::new(
-            Arc::clone(&stores.assets),
+            Arc::clone(&assets),
             Arc::clone(&stores.objects),
             views.clone(),
             Arc::clone(&clock),
@@ -158,7 +172,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             quota,
         ),
         assets: Assets::new(
-            stores.assets,
+            assets,
             Arc::clone(&stores.objects),
             views,
             Arc::clone(&clock),
@@ -175,9 +189,23 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         metrics,
         token_keys: tokens.remote,
         key_metrics,
+        assets: cached,
         layout,
     })
 }
+
+fn cache_terms(settings: &Settings, fresh: Duration) -> CacheTerms {
+    CacheTerms {
+        max_bytes: settings.cache.asset_bytes,
+        fresh,
+        absent: Duration::from_secs(settings.cache.absent_seconds),
+        stale: Duration::from_secs(settings.cache.stale_seconds),
+    }
+}
+
+/// How long an asset is good where this process alone changes assets. It is told of each change; so this only bounds
+/// how long a defect could last.
+const SOLE_WRITER_FRESH: Duration = Duration::from_secs(3_600);
 
 /// The link service of the settings.
 fn links(

@@ -6,6 +6,7 @@
 //! An unknown setting is an error, in the file and in the environment.
 
 mod auth;
+mod cache;
 mod cdn;
 mod documents;
 mod environment;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use auth::AuthSettings;
+pub use cache::CacheSettings;
 pub use cdn::{CdnSettings, DeliverySettings, PrivateSetting, PublicSetting};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub documents: DocumentSettings,
     /// Where things are kept.
     pub store: StoreSettings,
+    /// What is kept in memory of them.
+    pub cache: CacheSettings,
     /// The listener that plays CloudFront.
     pub edge: EdgeSettings,
     /// Logs.

@@ -1,5 +1,6 @@
 //! Many links in one call.
 
+use super::asset_cache::Known;
 use super::auth::Caller;
 use super::delivery::{Delivery, Target};
 use super::links::{Link, LinkError};
@@ -58,9 +59,14 @@ impl BatchLinks {
     ///
     /// # Errors
     /// Where the store can't answer or nothing can be signed; a bad item is no error.
-    pub async fn links(&self, caller: &Caller, request: BatchRequest) -> Result<Vec<BatchItem>, LinkError> {
+    pub async fn links(
+        &self,
+        caller: &Caller,
+        request: BatchRequest,
+    ) -> Result<Known<Vec<BatchItem>>, LinkError> {
         let place = self.delivery.place(&caller.tenant);
-        let assets = self.lookup.servable(&caller.tenant.id, request.ids.iter().map(String::as_str)).await?;
+        let Known { value: assets, stale } =
+            self.lookup.servable(&caller.tenant.id, request.ids.iter().map(String::as_str)).await?;
         let file = |key| self.delivery.file(&place, key, None).map_err(|_| Reason::InvalidKey);
         let of_id = |id: &str| match assets.get(id) {
             Some(Ok(asset)) => {
@@ -87,6 +93,6 @@ impl BatchLinks {
             let outcome = made.and_then(|made| made.map(|made| made.link).map_err(|_| too_long));
             BatchItem { subject, outcome }
         };
-        Ok(wanted.into_iter().map(answer).collect())
+        Ok(Known { value: wanted.into_iter().map(answer).collect(), stale })
     }
 }

@@ -8,17 +8,18 @@ use serde_json::{Map, Value};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 
+use super::asset_cache::Known;
 use super::auth::Caller;
 use super::delivery::{Delivery, Target};
 use super::document_body::DocumentBody;
 use super::fragments::{FragmentDigest, Subject};
 use super::layout::Place;
 use super::links::{LinkError, expiry_text};
-use super::lookup::Lookup;
+use super::lookup::{Lookup, Servable};
 use super::ports::{LinkSource, Meter};
 use super::profiles::{ProfileId, Profiles, UnknownProfile};
 use crate::document::{self, Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
-use crate::media::{Asset, Derivatives, ObjectKey, TenantId};
+use crate::media::{Derivatives, ObjectKey, TenantId};
 
 /// Signs documents.
 pub struct Documents {
@@ -58,6 +59,8 @@ pub struct SignedDocument {
     pub max_age: Option<u64>,
     /// The report's rows, where it was asked for: what was done at each site.
     pub rows: Vec<Value>,
+    /// Whether assets in it are what was known of them before their store became unavailable.
+    pub stale: bool,
 }
 
 impl Documents {
@@ -130,7 +133,8 @@ impl Documents {
         let rows = if options.report { rows.iter().map(row_json).collect() } else { Vec::new() };
         let (found, signed_sites, pieces) = (signed.found, signed.signed, signed.pieces);
         let body = DocumentBody::new(input.clone(), pieces);
-        Ok(SignedDocument { body, found, signed: signed_sites, unsigned, max_age: resolved.max_age, rows })
+        let Resolved { max_age, stale, .. } = resolved;
+        Ok(SignedDocument { body, found, signed: signed_sites, unsigned, max_age, rows, stale })
     }
 
     /// Does the work that a document of so many bytes makes; where that is long, apart from the
@@ -165,7 +169,7 @@ impl Documents {
         caller: Option<&Caller>,
         wants: &[Want<'_>],
     ) -> Result<Resolved, LinkError> {
-        let assets = self.assets(caller, wants).await?;
+        let Known { value: assets, stale } = self.assets(caller, wants).await?;
         let ready = self.delivery.ready(place);
         let mut answers = Vec::with_capacity(wants.len());
         let mut missing = Missing::default();
@@ -214,15 +218,17 @@ impl Documents {
             };
         }
         let now = self.delivery.now();
-        Ok(Resolved { answers, max_age: cache_until.map(|until| until.saturating_sub(now)) })
+        Ok(Resolved { answers, max_age: cache_until.map(|until| until.saturating_sub(now)), stale })
     }
 
     async fn assets(
         &self,
         caller: Option<&Caller>,
         wants: &[Want<'_>],
-    ) -> Result<HashMap<String, Result<Asset, Reason>>, LinkError> {
-        let (Some(lookup), Some(caller)) = (&self.lookup, caller) else { return Ok(HashMap::new()) };
+    ) -> Result<Known<Servable>, LinkError> {
+        let (Some(lookup), Some(caller)) = (&self.lookup, caller) else {
+            return Ok(Known { value: Servable::new(), stale: false });
+        };
         let ids = wants.iter().filter_map(|want| match want {
             Want::Asset { id } => Some(id.as_ref()),
             _ => None,
@@ -234,6 +240,7 @@ impl Documents {
 struct Resolved {
     answers: Vec<Answer>,
     max_age: Option<u64>,
+    stale: bool,
 }
 
 fn least(one: Option<u64>, other: u64) -> Option<u64> {
@@ -276,10 +283,7 @@ impl<'w> Missing<'w> {
     }
 }
 
-fn subject<'w>(
-    assets: &'w HashMap<String, Result<Asset, Reason>>,
-    want: &'w Want<'_>,
-) -> Result<Subject<'w>, Reason> {
+fn subject<'w>(assets: &'w Servable, want: &'w Want<'_>) -> Result<Subject<'w>, Reason> {
     match want {
         Want::File { key, derivatives } => Ok(Subject::File(key, derivatives.as_ref())),
         Want::Asset { id } => match assets.get(id.as_ref()) {

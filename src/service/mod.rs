@@ -16,6 +16,7 @@
 //!
 //! [`Services`] is all of it, as `app` joins it and `http` uses it.
 
+pub mod asset_cache;
 mod asset_files;
 pub mod assets;
 pub mod auth;

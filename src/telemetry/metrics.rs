@@ -8,7 +8,7 @@ use prometheus::{
 
 use crate::document::Reason;
 use crate::http::RequestMeter;
-use crate::service::ports::{LinkSource, Meter};
+use crate::service::ports::{AssetSource, LinkSource, Meter};
 
 /// All metrics, with a registry of their own.
 pub struct Metrics {
@@ -23,6 +23,7 @@ pub struct Metrics {
     sites: IntCounterVec,
     unsigned: IntCounterVec,
     token_keys: IntCounterVec,
+    assets: IntCounterVec,
 }
 
 impl Metrics {
@@ -88,6 +89,16 @@ impl Metrics {
         for outcome in ["fetched", "failed"] {
             token_keys.with_label_values(&[outcome]);
         }
+        let assets = IntCounterVec::new(
+            Opts::new(
+                "signet_asset_lookups_total",
+                "Assets looked up for links, by where the answer came from.",
+            ),
+            &["source"],
+        )?;
+        for source in ["cache", "store", "stale"] {
+            assets.with_label_values(&[source]);
+        }
         registry.register(Box::new(build))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
@@ -99,6 +110,7 @@ impl Metrics {
         registry.register(Box::new(sites.clone()))?;
         registry.register(Box::new(unsigned.clone()))?;
         registry.register(Box::new(token_keys.clone()))?;
+        registry.register(Box::new(assets.clone()))?;
         Ok(Self {
             registry,
             requests,
@@ -111,6 +123,7 @@ impl Metrics {
             sites,
             unsigned,
             token_keys,
+            assets,
         })
     }
 
@@ -166,6 +179,15 @@ impl Meter for Metrics {
 
     fn unsigned(&self, reason: &'static str) {
         self.unsigned.with_label_values(&[reason]).inc();
+    }
+
+    fn assets(&self, source: AssetSource, count: usize) {
+        let source = match source {
+            AssetSource::Cache => "cache",
+            AssetSource::Store => "store",
+            AssetSource::Stale => "stale",
+        };
+        self.assets.with_label_values(&[source]).inc_by(count as u64);
     }
 
     fn token_keys(&self, fetched: bool) {

@@ -8,7 +8,7 @@ use hyper::header::{HeaderMap, HeaderValue, LOCATION, VARY};
 use serde::Serialize;
 
 use crate::http::Api;
-use crate::http::answer::{Caching, json, time};
+use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::Guest;
 use crate::http::extract::PathId;
 use crate::http::media_type::prefers_json;
@@ -43,6 +43,7 @@ pub(super) async fn resolve(
         Visibility::Private => "Accept, Authorization",
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+    mark(&mut response, resolved.stale);
     Ok(response)
 }
 
