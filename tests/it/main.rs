@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
 mod agreement;
+mod asset_cache;
 mod asset_changes;
 mod assets;
 mod bad_input;
@@ -37,6 +38,7 @@ mod readme;
 mod rotation;
 mod scopes;
 mod secrets;
+mod stale;
 mod support;
 mod tamper;
 mod tenant_cache;
