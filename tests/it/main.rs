@@ -34,6 +34,7 @@ mod jwks_secret;
 mod jwks_url;
 mod layers;
 mod link_service;
+mod pages;
 mod readme;
 mod rotation;
 mod scopes;

@@ -60,10 +60,10 @@ impl Faulty {
 
     async fn answer<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        if self.down.load(Ordering::SeqCst) {
-            return Err(StoreError::unavailable("it is down"));
-        }
-        let answer = call.await;
+        let answer = match self.down.load(Ordering::SeqCst) {
+            true => Err(StoreError::unavailable("it is down")),
+            false => call.await,
+        };
         let held = self.held.lock().unwrap().take();
         if let Some(Held { there, release }) = held {
             there.send(()).unwrap();
