@@ -140,6 +140,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let periods = Periods {
         ticket_seconds: uploads.ticket_seconds,
         grace_seconds: uploads.grace_seconds,
+        late_seconds: uploads.late_seconds,
         retention_seconds: u64::from(uploads.retention_days) * 86_400,
     };
     let parts = LifecycleParts {
@@ -152,6 +153,9 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         meter: Arc::clone(&meter),
         periods: periods.clone(),
     };
+    if settings.lifecycle.interval_seconds == 0 {
+        return Err(StartError::setting("lifecycle.interval_seconds", "must be at least 1"));
+    }
     let per_second = NonZeroU32::new(settings.lifecycle.assets_per_second)
         .ok_or_else(|| StartError::setting("lifecycle.assets_per_second", "must be at least 1"))?;
     let lifecycle = Lifecycle::new(parts, per_second);

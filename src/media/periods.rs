@@ -3,7 +3,7 @@
 //! | asset | is looked at |
 //! |---|---|
 //! | PENDING | a grace after its ticket has run out |
-//! | REJECTED, EXPIRED | the same, and [`LATE`] later again and again: an upload that began in time may end late |
+//! | REJECTED, EXPIRED | the same, then after a 24th, a fourth and all of the time in which an upload that began in time may end |
 //! | deleted | when it can't be restored any more, and nothing can arrive any more |
 //! | held | when the hold is over |
 //! | READY and moved | when nothing can arrive any more where it was |
@@ -13,10 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asset, Status, Timestamp};
 
-/// When a file is looked for that was uploaded late, in seconds after the end of its ticket and the grace.
-/// The last look is the last chance: no store takes a request that runs for longer.
-pub const LATE: [u64; 4] = [0, 3_600, 6 * 3_600, 24 * 3_600];
-
 /// The stages of a file's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Periods {
@@ -24,13 +20,15 @@ pub struct Periods {
     pub ticket_seconds: u64,
     /// How long after its ticket's end a PENDING asset is left alone, in seconds.
     pub grace_seconds: u64,
+    /// How long after that an upload that began in time may end, in seconds.
+    pub late_seconds: u64,
     /// How long a deleted asset can be restored, in seconds.
     pub retention_seconds: u64,
 }
 
 impl Default for Periods {
     fn default() -> Self {
-        Self { ticket_seconds: 900, grace_seconds: 900, retention_seconds: 30 * 86_400 }
+        Self { ticket_seconds: 900, grace_seconds: 900, late_seconds: 86_400, retention_seconds: 30 * 86_400 }
     }
 }
 
@@ -68,9 +66,10 @@ impl Periods {
         last
     }
 
-    fn looks(&self, asset: &Asset) -> [Timestamp; LATE.len()] {
+    fn looks(&self, asset: &Asset) -> [Timestamp; 4] {
         let first = asset.ticket_expires_at.plus_seconds(self.grace_seconds);
-        LATE.map(|seconds| first.plus_seconds(seconds))
+        [0, self.late_seconds / 24, self.late_seconds / 4, self.late_seconds]
+            .map(|seconds| first.plus_seconds(seconds))
     }
 }
 
@@ -90,7 +89,8 @@ mod tests {
         AssetId, ContentType, Filename, Metadata, NewUpload, ObjectKey, Rejection, Visibility,
     };
 
-    const PERIODS: Periods = Periods { ticket_seconds: 100, grace_seconds: 10, retention_seconds: 1_000 };
+    const PERIODS: Periods =
+        Periods { ticket_seconds: 100, grace_seconds: 10, late_seconds: 86_400, retention_seconds: 1_000 };
 
     fn pending() -> Asset {
         let upload = NewUpload {

@@ -242,7 +242,8 @@ impl World {
         );
         let template = || Template::parse("vivreal-{key}").unwrap();
         let layout = Arc::new(Layout::new("https://media.example", &[], template(), template()));
-        let periods = Periods { ticket_seconds: 900, grace_seconds: 60, retention_seconds: 5 * DAY };
+        let periods =
+            Periods { ticket_seconds: 900, grace_seconds: 60, late_seconds: DAY, retention_seconds: 5 * DAY };
         Arc::new(Self {
             _folder: folder,
             store,
