@@ -10,6 +10,7 @@ mod cache;
 mod cdn;
 mod documents;
 mod environment;
+mod lifecycle;
 mod profile;
 mod server;
 mod signing;
@@ -27,6 +28,7 @@ pub use cache::CacheSettings;
 pub use cdn::{CdnSettings, DeliverySettings, PrivateSetting, PublicSetting};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
+pub use lifecycle::LifecycleSettings;
 pub use profile::ProfileSettings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
 pub use signing::{
@@ -52,6 +54,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// What may be uploaded.
     pub uploads: UploadSettings,
+    /// What becomes of files when nobody looks.
+    pub lifecycle: LifecycleSettings,
     /// How documents are signed.
     pub documents: DocumentSettings,
     /// Where things are kept.

@@ -39,7 +39,10 @@ async fn what_was_there_all_the_time_is_on_one_page_exactly(store: Store) {
         let before = turns.load(Ordering::SeqCst);
         let filter = AssetFilter { visibility, ..AssetFilter::default() };
         let seen = walk(&store, &tenant, &filter, limit, (&turns, before)).await;
-        assert!(seen.is_sorted_by(|one, next| one > next), "newest first, none twice: {limit} {visibility:?}");
+        assert!(
+            seen.is_sorted_by(|one, next| one > next),
+            "newest first, none twice: {limit} {visibility:?}"
+        );
         let ids: HashSet<AssetId> = seen.iter().map(|(_, id)| *id).collect();
         let missing = staying.difference(&ids).count();
         assert_eq!(missing, 0, "on no page of {limit}, {visibility:?}");
