@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::media::MAX_FILE_BYTES;
-
 /// `[uploads]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,7 +60,7 @@ impl Default for UploadSettings {
         ];
         Self {
             content_types: types.map(str::to_owned).to_vec(),
-            max_bytes: MAX_FILE_BYTES,
+            max_bytes: 5 * 1024 * 1024 * MIB,
             max_bytes_by_type: BTreeMap::new(),
             multipart_threshold_bytes: 100 * MIB,
             part_bytes: 16 * MIB,

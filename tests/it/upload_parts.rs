@@ -338,6 +338,32 @@ async fn what_is_not_what_it_was_said_to_be_is_rejected_for_good() {
     assert_eq!(uploads(&node.data), 0);
 }
 
+/// The script of the docs sends a file in parts, goes on with one that was cut off, and sends a small one whole.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_script_of_the_docs_sends_files_of_any_size() {
+    let (folder, node) = dev();
+    let docs = include_str!("../../docs/api.md");
+    let script = docs.split("```js\n").nth(1).unwrap().split("```").next().unwrap();
+    std::fs::write(folder.path().join("send.mjs"), script).unwrap();
+    let run = async |name: &str, bytes: &[u8], id: Option<&str>| -> Value {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        let mut command = tokio::process::Command::new("node");
+        command.args(["send.mjs", name, "image/jpeg"]).args(id).current_dir(folder.path());
+        command.env("SIGNET", &node.api).env("API_KEY", &node.api_key);
+        let output = command.output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let content = three_parts();
+    let upload = InParts::begin(&node.api, &node.api_key, &content).await;
+    upload.send(&upload.ticket["multipart"]["parts"][1], &content).await;
+    for (bytes, id) in [(picture(100, 3), None), (three_parts(), None), (content, Some(upload.id.as_str()))] {
+        let asset = run("file.jpg", &bytes, id).await;
+        assert_eq!(asset["status"], "READY");
+        assert!(get(asset["url"].as_str().unwrap(), &[]).await.body == bytes);
+    }
+}
+
 /// Nothing that was answered is lost: not between two parts, nor while they are put together.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_in_parts_survives_kill_9() {
