@@ -6,6 +6,7 @@
 //! | REJECTED, EXPIRED | the same, and [`LATE`] later again and again: an upload that began in time may end late |
 //! | deleted | when it can't be restored any more, and nothing can arrive any more |
 //! | held | when the hold is over |
+//! | READY and moved | when nothing can arrive any more where it was |
 //! | READY | never |
 
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ impl Periods {
             return self.purge_at(asset);
         }
         match asset.status {
-            Status::Ready => None,
+            Status::Ready => Some(self.last_look(asset)).filter(|look| asset.moved && *look > now),
             Status::Pending => Some(self.looks(asset)[0]),
             Status::Rejected | Status::Expired => self.looks(asset).into_iter().find(|look| *look > now),
         }
@@ -59,9 +60,12 @@ impl Periods {
     /// When a deleted asset's objects go: not before the last upload that its ticket allows has ended.
     #[must_use]
     pub fn purge_at(&self, asset: &Asset) -> Option<Timestamp> {
-        let restorable_until = self.restorable_until(asset)?;
+        Some(self.restorable_until(asset)?.max(self.last_look(asset)))
+    }
+
+    fn last_look(&self, asset: &Asset) -> Timestamp {
         let [.., last] = self.looks(asset);
-        Some(if asset.status == Status::Ready { restorable_until } else { restorable_until.max(last) })
+        last
     }
 
     fn looks(&self, asset: &Asset) -> [Timestamp; LATE.len()] {
@@ -114,6 +118,9 @@ mod tests {
             asset = asset.attended(&PERIODS, at(look));
         }
         assert_eq!(asset.due_at, None);
+        let late = pending().expired(&PERIODS, at(100_000)).unwrap();
+        assert_eq!(late.due_at, Some(at(100_010)), "once at least");
+        assert_eq!(late.attended(&PERIODS, at(100_010)).due_at, None);
         let nothing = Rejection { what: "content".into(), expected: "a".into(), found: "b".into() };
         let early = pending().rejected(nothing, &PERIODS, at(5)).unwrap();
         assert_eq!(early.due_at, Some(at(110)), "its ticket is still good: another file may come");
@@ -123,11 +130,20 @@ mod tests {
     fn a_deleted_asset_is_purged_when_nothing_can_come_back_or_arrive() {
         let ready = pending().ready(None, at(50)).unwrap();
         assert_eq!(ready.due_at, None);
-        let deleted = ready.deleted(&PERIODS, at(60));
-        assert_eq!(deleted.due_at, Some(at(1_060)));
-        assert_eq!(deleted.restored(&PERIODS, at(70)).due_at, None);
-        let never_there = pending().deleted(&PERIODS, at(60));
-        assert_eq!(never_there.due_at, Some(at(86_510)));
+        let deleted = ready.clone().deleted(&PERIODS, at(100_000));
+        assert_eq!(deleted.due_at, Some(at(101_000)));
+        assert_eq!(deleted.restored(&PERIODS, at(100_010)).due_at, None);
+        for early in [ready, pending()] {
+            assert_eq!(early.deleted(&PERIODS, at(60)).due_at, Some(at(86_510)));
+        }
+    }
+
+    #[test]
+    fn what_arrives_where_an_asset_was_is_looked_for_until_nothing_can() {
+        let ready = pending().ready(None, at(50)).unwrap();
+        let moved = Asset { moved: true, ..ready }.released(&PERIODS, at(60));
+        assert_eq!(moved.due_at, Some(at(86_510)));
+        assert_eq!(moved.released(&PERIODS, at(86_510)).due_at, None);
     }
 
     #[test]
