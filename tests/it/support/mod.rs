@@ -4,6 +4,7 @@
 //! - [`faulty`]: a store of assets that can be slow, or down.
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
+//! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`settings`]: `signet serve` with two tenants.
@@ -16,6 +17,7 @@
 pub mod faulty;
 pub mod http;
 pub mod issuer;
+pub mod multipart;
 pub mod program;
 pub mod rotate;
 pub mod settings;
