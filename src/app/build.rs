@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::StartError;
+use super::objects::s3;
 use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
@@ -66,7 +67,8 @@ pub struct Node {
     layout: Arc<Layout>,
 }
 
-/// Opens the embedded stores. `upload_url` is where clients reach the API.
+/// Opens the embedded stores, and S3 in the place of local files where the settings say so. `upload_url` is
+/// where clients reach the API.
 ///
 /// # Errors
 /// Where the folder can't be used.
@@ -80,14 +82,20 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
         let secret = embedded.secret(name).await;
         secret.map_err(|error| StartError::system("reading a secret of the store", error))
     };
-    let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
-    let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)?;
-    let files = Arc::new(files);
+    let (objects, gate): (Arc<dyn ObjectStore>, Option<Arc<dyn ObjectGate>>) = match s3(settings).await? {
+        Some(objects) => (Arc::new(objects), None),
+        None => {
+            let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
+            let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)?;
+            let files = Arc::new(files);
+            (Arc::clone(&files) as Arc<dyn ObjectStore>, Some(files))
+        }
+    };
     let stores = Stores {
         assets: Arc::new(embedded.clone()),
         tenants: Arc::new(embedded.clone()),
-        objects: Arc::clone(&files) as Arc<dyn ObjectStore>,
-        gate: Some(files),
+        objects,
+        gate,
         cursor_secret: secret("cursors").await?.as_bytes().to_vec(),
     };
     Ok((embedded, stores))

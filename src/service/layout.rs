@@ -50,6 +50,12 @@ impl Layout {
         &self.origins
     }
 
+    /// The bucket that all tenants share, if there is one.
+    #[must_use]
+    pub fn one_bucket(&self) -> Option<String> {
+        self.bucket.is_shared().then(|| self.bucket.to_string())
+    }
+
     /// Where a tenant's media lies.
     #[must_use]
     pub fn place(&self, tenant: &Tenant) -> Place {
