@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetId, Checksum, ContentType, Derivatives, Filename, Metadata, NewUpload, ObjectKey, TenantId,
+    AssetId, Checksum, ContentType, Derivatives, Filename, Metadata, NewUpload, ObjectKey, Parts, TenantId,
     Timestamp, contradiction,
 };
 
@@ -43,6 +43,9 @@ pub struct Asset {
     pub updated_at: Timestamp,
     /// When its ticket runs out.
     pub ticket_expires_at: Timestamp,
+    /// How it is sent in parts, where it is.
+    #[serde(default)]
+    pub parts: Option<Parts>,
     /// When it was deleted, if it was.
     pub deleted_at: Option<Timestamp>,
     /// Why it was refused, if it was.
@@ -78,6 +81,7 @@ impl Asset {
             created_at: now,
             updated_at: now,
             ticket_expires_at: now.plus_seconds(ticket_seconds),
+            parts: None,
             deleted_at: None,
             rejection: None,
             revision: 1,

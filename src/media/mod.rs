@@ -7,6 +7,7 @@
 //! 5. [`Tenant`]: who owns assets.
 //! 6. [`contradiction`]: whether a file is what it was declared to be.
 //! 7. [`Derivatives`]: smaller copies of a picture.
+//! 8. [`Parts`]: how a large file is sent.
 
 mod asset;
 mod checksum;
@@ -18,6 +19,7 @@ mod idempotency_key;
 mod magic;
 mod metadata;
 mod object_key;
+mod parts;
 mod size_limits;
 mod tenant;
 mod timestamp;
@@ -33,6 +35,7 @@ pub use idempotency_key::IdempotencyKey;
 pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
+pub use parts::{MAX_FILE_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, Parts, PartsId};
 pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;

@@ -1,12 +1,14 @@
 //! What every implementation of a store must do, whatever is behind it.
 //!
-//! 1. [`assets`] and [`calls`]: `AssetStore`. 2. [`tenants`]: `TenantStore`. 3. [`objects`]: `ObjectStore` and the way in.
+//! 1. [`assets`] and [`calls`]: `AssetStore`. 2. [`tenants`]: `TenantStore`. 3. [`objects`]: `ObjectStore` and the way in; [`parts`]: files
+//! that come in parts.
 //!
 //! Each check takes a store that others may be using: it makes up its own tenants and buckets.
 
 pub mod assets;
 pub mod calls;
 pub mod objects;
+pub mod parts;
 pub mod tenants;
 
 use signet::media::{
