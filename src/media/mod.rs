@@ -3,6 +3,7 @@
 //! 1. [`AssetId`], [`TenantId`]: names, parsed once at the border.
 //! 2. [`ObjectKey`]: where a file lies under its tenant's root, and the rules that keep it there.
 //! 3. [`Asset`]: a stored file and its states (PENDING → READY, REJECTED or EXPIRED).
+//!    [`Periods`]: how long the stages of its life take. [`Usage`], [`Quota`]: what a tenant has, and may have.
 //! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload; [`SizeLimits`]: how large.
 //! 5. [`Tenant`]: who owns assets.
 //! 6. [`contradiction`]: whether a file is what it was declared to be.
@@ -19,11 +20,16 @@ mod idempotency_key;
 mod magic;
 mod metadata;
 mod object_key;
+<<<<<<< HEAD
 mod parts;
+=======
+mod periods;
+>>>>>>> main
 mod size_limits;
 mod tenant;
 mod timestamp;
 mod upload;
+mod usage;
 
 pub use asset::{Asset, Rejection, Status, StatusConflict, Stored, Visibility};
 pub use checksum::Checksum;
@@ -35,8 +41,13 @@ pub use idempotency_key::IdempotencyKey;
 pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
+<<<<<<< HEAD
 pub use parts::{MAX_FILE_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, Parts, PartsId};
+=======
+pub use periods::{Hold, LATE, Periods};
+>>>>>>> main
 pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;
 pub use upload::{InvalidField, NewUpload, UploadPolicy, UploadRequest};
+pub use usage::{Quota, Tally, Usage};
