@@ -6,7 +6,7 @@ use super::StartError;
 use super::build::layout;
 use super::objects::s3;
 use crate::config::Settings;
-use crate::media::{Tenant, TenantId};
+use crate::media::TenantId;
 use crate::service::layout::Layout;
 use crate::store::s3::provision::{BucketTerms, DistributionArn, State, Step, provision};
 
@@ -77,18 +77,13 @@ fn bucket_name(settings: &Settings, layout: &Layout, terms: &ProvisionTerms) -> 
         return Err(StartError::setting("KEY", "must be 1 to 64 of a-z 0-9 -"));
     }
     let known = settings.tenants.iter().find(|tenant| tenant.key == *key).map(|tenant| tenant.id.clone());
-    let id = match terms.id.clone().or(known) {
-        Some(id) => id.parse::<TenantId>().map_err(|error| StartError::setting("--id", error))?,
-        None if settings.cdn.bucket.contains("{tenant}") => {
-            let detail =
-                format!("is needed: the bucket's name has it in, and no tenant of the settings is {key}");
-            return Err(StartError::setting("--id", detail));
-        }
-        // The name of the bucket doesn't say it.
-        None => "unknown".parse::<TenantId>().map_err(|error| StartError::setting("--id", error))?,
-    };
-    let tenant = Tenant { id, key: key.clone(), db_key: None, frozen: false, profile: None, api_key: None };
-    let name = layout.place(&tenant).bucket().to_owned();
+    let id = terms.id.clone().or(known).map(|id| id.parse::<TenantId>()).transpose();
+    let id = id.map_err(|error| StartError::setting("--id", error))?;
+    let name = layout.bucket(key, id.as_ref()).ok_or_else(|| {
+        let detail =
+            format!("is needed: the bucket's name has it in, and no tenant of the settings is {key}");
+        StartError::setting("--id", detail)
+    })?;
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     if !(3..=63).contains(&name.len()) || !name.bytes().all(plain) {
         let detail = format!("gives the name {name:?}; a bucket's has 3 to 63 of a-z 0-9 - .");

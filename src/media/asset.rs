@@ -3,13 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-<<<<<<< HEAD
-    AssetId, Checksum, ContentType, Derivatives, Filename, Metadata, NewUpload, ObjectKey, Parts, TenantId,
-    Timestamp, contradiction,
-=======
-    AssetId, Checksum, ContentType, Derivatives, Filename, Hold, Metadata, NewUpload, ObjectKey, Periods,
-    Tally, TenantId, Timestamp, contradiction,
->>>>>>> main
+    AssetId, Checksum, ContentType, Derivatives, Filename, Hold, Metadata, NewUpload, ObjectKey, Parts,
+    Periods, Tally, TenantId, Timestamp, contradiction,
 };
 
 /// The durable handle of one stored file.
@@ -96,12 +91,8 @@ impl Asset {
             metadata: upload.metadata,
             created_at: now,
             updated_at: now,
-<<<<<<< HEAD
-            ticket_expires_at: now.plus_seconds(ticket_seconds),
-            parts: None,
-=======
             ticket_expires_at: now.plus_seconds(periods.ticket_seconds),
->>>>>>> main
+            parts: None,
             deleted_at: None,
             rejection: None,
             purging: false,

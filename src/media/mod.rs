@@ -20,11 +20,8 @@ mod idempotency_key;
 mod magic;
 mod metadata;
 mod object_key;
-<<<<<<< HEAD
 mod parts;
-=======
 mod periods;
->>>>>>> main
 mod size_limits;
 mod tenant;
 mod timestamp;
@@ -41,11 +38,8 @@ pub use idempotency_key::IdempotencyKey;
 pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
-<<<<<<< HEAD
 pub use parts::{MAX_FILE_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, Parts, PartsId};
-=======
 pub use periods::{Hold, LATE, Periods};
->>>>>>> main
 pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;

@@ -1,6 +1,6 @@
 //! What the services of AWS have in common, by the official SDK.
 //!
-//! 1. [`connect`]: credentials, region and endpoint as the SDK's own chain finds them: environment
+//! 1. [`loader`]: credentials, region and endpoint as the SDK's own chain finds them: environment
 //!    (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`, …), profile files, web identity, the
 //!    container's and the machine's role. SSO and credential processes aren't built in.
 //! 2. [`reason`]: what the SDK says, in one line.
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
 
 /// How long is waited, and how often is tried. A budget that all calls share bounds the second tries.
 #[derive(Debug, Clone)]
@@ -29,9 +29,7 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// The limits of time, as the SDK takes them.
-    #[must_use]
-    pub fn times(&self) -> TimeoutConfig {
+    fn times(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(self.connect)
             .operation_attempt_timeout(self.attempt)
@@ -44,14 +42,15 @@ impl Patience {
     }
 }
 
-/// What clients are made of. Asks for no credentials yet: what is missing shows at the first call.
+/// What clients are made of, to be loaded. Asks for no credentials yet: what is missing shows at the first call.
 /// `region` wins over the chain's.
-pub async fn connect(patience: &Patience, region: Option<&str>) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+#[must_use]
+pub fn loader(patience: &Patience, region: Option<&str>) -> ConfigLoader {
+    let loader = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(patience.times())
         .retry_config(patience.retries());
-    if let Some(region) = region {
-        loader = loader.region(Region::new(region.to_owned()));
+    match region {
+        Some(region) => loader.region(Region::new(region.to_owned())),
+        None => loader,
     }
-    loader.load().await
 }

@@ -46,8 +46,16 @@ impl S3 {
     /// # Errors
     /// Where no region is known.
     pub async fn connect(options: S3Options) -> Result<Self, ConnectError> {
-        let config = aws::connect(&options.patience, options.region.as_deref()).await;
-        if config.region().is_none() {
+        let config = aws::loader(&options.patience, options.region.as_deref()).load().await;
+        Self::of(config, options)
+    }
+
+    /// Makes a client with credentials that are found already.
+    ///
+    /// # Errors
+    /// Where no region is known.
+    pub fn of(config: SdkConfig, options: S3Options) -> Result<Self, ConnectError> {
+        if config.region().is_none_or(|region| region.as_ref().is_empty()) {
             return Err(ConnectError::NoRegion);
         }
         let client = |endpoint: Option<&String>| {

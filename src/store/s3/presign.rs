@@ -10,7 +10,7 @@ use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
 use super::S3;
 use super::failure::failed;
 use crate::media::Timestamp;
-use crate::service::ports::{ObjectLocation, Presigned, StoreError, UploadTerms};
+use crate::service::ports::{ObjectLocation, PartTerms, PartsId, Presigned, StoreError, UploadTerms};
 
 /// What every client sends by itself.
 const DERIVED: [&str; 2] = ["content-length", "host"];
@@ -34,6 +34,39 @@ pub async fn put(
         .if_none_match("*");
     let signed = request.presigned(times(now, expires_in_seconds)?).await;
     presigned("PUT", location, store, signed)
+}
+
+/// A request that puts one part in.
+pub async fn part(
+    store: &S3,
+    location: &ObjectLocation,
+    upload: &PartsId,
+    part: PartTerms,
+    now: Timestamp,
+    expires_in_seconds: u64,
+) -> Result<Presigned, StoreError> {
+    let request = store
+        .signer
+        .upload_part()
+        .bucket(&location.bucket)
+        .key(&location.key)
+        .upload_id(upload.as_str())
+        .part_number(part.number.into())
+        .content_length(i64::try_from(part.size_bytes).map_err(StoreError::unavailable)?);
+    let signed = request.presigned(times(now, expires_in_seconds)?).await;
+    presigned("PUT", location, store, signed)
+}
+
+/// A request that reads one file.
+pub async fn get(
+    store: &S3,
+    location: &ObjectLocation,
+    now: Timestamp,
+    expires_in_seconds: u64,
+) -> Result<Presigned, StoreError> {
+    let request = store.signer.get_object().bucket(&location.bucket).key(&location.key);
+    let signed = request.presigned(times(now, expires_in_seconds)?).await;
+    presigned("GET", location, store, signed)
 }
 
 /// From when the request is good, and for how long.

@@ -109,7 +109,7 @@ fn whole(sha256: Option<String>) -> Option<String> {
 }
 
 /// An entity tag with its quotes, which not every server sends.
-fn quoted(etag: Option<String>) -> String {
+pub(super) fn quoted(etag: Option<String>) -> String {
     let etag = etag.unwrap_or_default();
     if etag.starts_with('"') { etag } else { format!("\"{etag}\"") }
 }

@@ -42,7 +42,7 @@ impl SecretsManager {
             attempts: ATTEMPTS,
             backoff: BACKOFF,
         };
-        let config = aws::connect(&patience, None).await;
+        let config = aws::loader(&patience, None).load().await;
         Self { client: Client::new(&config), config }
     }
 }
