@@ -10,6 +10,8 @@ use crate::store::s3::{S3, S3Options};
 
 /// How long is waited at most before the second try of a call.
 const BACKOFF: Duration = Duration::from_millis(200);
+/// How long S3 lets a presigned request live at most, in seconds.
+const LONGEST_TICKET: u64 = 604_800;
 
 /// S3 by the settings; `None` where files lie in the embedded store. Asks for nothing yet.
 ///
@@ -18,6 +20,11 @@ const BACKOFF: Duration = Duration::from_millis(200);
 pub async fn s3(settings: &Settings) -> Result<Option<S3>, StartError> {
     if settings.store.objects == ObjectsSetting::Embedded {
         return Ok(None);
+    }
+    let lives = settings.uploads.ticket_seconds;
+    if lives > LONGEST_TICKET {
+        let detail = format!("must be at most 604,800 (a week) where objects lie in S3, not {lives}");
+        return Err(StartError::setting("uploads.ticket_seconds", detail));
     }
     let options = options(&settings.store.s3)?;
     let connected = S3::connect(options).await;

@@ -35,6 +35,7 @@ mod link_service;
 mod readme;
 mod rotation;
 mod s3;
+mod s3_answers;
 mod s3_flow;
 mod s3_gone;
 mod s3_provision;

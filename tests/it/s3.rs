@@ -68,7 +68,7 @@ async fn tickets_name_the_host_that_browsers_reach() {
 async fn a_large_file_is_copied_in_parts_with_its_type() {
     let (store, door) = doors().await;
     let content = noise(12 * MIB + 345);
-    let (from, to) = (fresh_place("große datei+1.png"), fresh_place("private/kopie?.png"));
+    let (from, to) = (fresh_place("große datei+1.png"), fresh_place("private/kopie?.dat"));
     put(&store, &door, &from, &content).await;
     put(&store, &door, &to, b"old").await;
     assert!(store.copy(&from, &to).await.unwrap());

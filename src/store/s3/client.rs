@@ -2,6 +2,7 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::super::aws::reason::without_credentials;
@@ -58,9 +59,11 @@ impl S3 {
         if config.region().is_none_or(|region| region.as_ref().is_empty()) {
             return Err(ConnectError::NoRegion);
         }
+        let tries = RetryPartition::custom("objects").token_bucket(TokenBucket::builder().build()).build();
         let client = |endpoint: Option<&String>| {
             let mut settings = Builder::from(&config)
                 .force_path_style(options.path_style)
+                .retry_partition(tries.clone())
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
             if let Some(endpoint) = endpoint {

@@ -101,30 +101,12 @@ impl Server {
 
     /// The store on it. Copies of more than 5 MiB go in parts.
     pub async fn store(&self) -> S3 {
-        self.store_with(|_| {}).await
+        store_at(&self.address, |_| {}).await
     }
 
     /// The store with other options.
     pub async fn store_with(&self, change: impl FnOnce(&mut S3Options)) -> S3 {
-        let patience = Patience {
-            connect: Duration::from_secs(3),
-            attempt: Duration::from_secs(10),
-            operation: Duration::from_secs(30),
-            attempts: 3,
-            backoff: Duration::from_millis(100),
-        };
-        let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests");
-        let config = loader(&patience, Some("eu-central-1")).credentials_provider(credentials).load().await;
-        let mut options = S3Options {
-            endpoint: Some(format!("http://{}", self.address)),
-            public_endpoint: None,
-            region: None,
-            path_style: true,
-            patience,
-            copy_part_bytes: Some(5 * 1024 * 1024),
-        };
-        change(&mut options);
-        S3::of(config, options).unwrap()
+        store_at(&self.address, change).await
     }
 
     /// Makes a bucket, open to uploads from [`ORIGIN`].
@@ -137,6 +119,29 @@ impl Server {
         let steps = provision(&self.store().await, &terms, true).await;
         assert_ne!(steps[0].state, State::Failed, "{steps:?}");
     }
+}
+
+/// A store on whatever answers at an address.
+pub async fn store_at(address: &str, change: impl FnOnce(&mut S3Options)) -> S3 {
+    let patience = Patience {
+        connect: Duration::from_secs(3),
+        attempt: Duration::from_secs(10),
+        operation: Duration::from_secs(30),
+        attempts: 3,
+        backoff: Duration::from_millis(100),
+    };
+    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests");
+    let config = loader(&patience, Some("eu-central-1")).credentials_provider(credentials).load().await;
+    let mut options = S3Options {
+        endpoint: Some(format!("http://{}", address)),
+        public_endpoint: None,
+        region: None,
+        path_style: true,
+        patience,
+        copy_part_bytes: Some(5 * 1024 * 1024),
+    };
+    change(&mut options);
+    S3::of(config, options).unwrap()
 }
 
 fn command(folder: &Path, identity: &Path, ports: &[u16; 10]) -> Command {
