@@ -10,6 +10,7 @@ mod auth;
 mod cdn;
 mod documents;
 mod environment;
+mod lifecycle;
 mod profile;
 mod s3;
 mod server;
@@ -27,6 +28,7 @@ pub use auth::AuthSettings;
 pub use cdn::{CdnSettings, DeliverySettings};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
+pub use lifecycle::LifecycleSettings;
 pub use profile::ProfileSettings;
 pub use s3::S3Settings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
@@ -53,6 +55,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// What may be uploaded.
     pub uploads: UploadSettings,
+    /// What becomes of files when nobody looks.
+    pub lifecycle: LifecycleSettings,
     /// How documents are signed.
     pub documents: DocumentSettings,
     /// Where things are kept.

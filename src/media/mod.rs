@@ -39,7 +39,7 @@ pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
 pub use parts::{MAX_FILE_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, Parts, PartsId};
-pub use periods::{Hold, LATE, Periods};
+pub use periods::{Hold, Periods};
 pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;

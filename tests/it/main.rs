@@ -31,6 +31,8 @@ mod jwks;
 mod jwks_secret;
 mod jwks_url;
 mod layers;
+mod lifecycle;
+mod lifecycle_random;
 mod link_service;
 mod readme;
 mod rotation;
