@@ -75,10 +75,11 @@ impl Server {
         let deadline = Instant::now() + PATIENCE;
         while status_blocking(&health) != Some(200) {
             let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-            if log.contains("address already in use") || Instant::now() > deadline {
+            let taken = ["cannot be used", "address already in use"].iter().any(|words| log.contains(words));
+            if taken || Instant::now() > deadline {
                 drop(guard.stdin.take());
                 guard.wait().unwrap();
-                assert!(log.contains("address already in use"), "the S3 server says: {log}");
+                assert!(taken, "the S3 server says: {log}");
                 return None;
             }
             std::thread::sleep(Duration::from_millis(50));
