@@ -8,7 +8,7 @@
 //! 5. [`Tenant`]: who owns assets.
 //! 6. [`contradiction`]: whether a file is what it was declared to be.
 //! 7. [`Derivatives`]: smaller copies of a picture.
-//! 8. [`Parts`]: how a large file is sent.
+//! 8. [`PartsPolicy`] → [`PartPlan`]: which files are sent in parts, and how they are cut. [`Parts`]: of an asset.
 
 mod asset;
 mod checksum;
@@ -38,7 +38,9 @@ pub use idempotency_key::IdempotencyKey;
 pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
-pub use parts::{MAX_FILE_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, Parts, PartsId};
+pub use parts::{
+    MAX_FILE_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, PartPlan, Parts, PartsId, PartsPolicy,
+};
 pub use periods::{Hold, Periods};
 pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
