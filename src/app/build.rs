@@ -7,6 +7,7 @@ use std::time::Duration;
 use rand::RngExt;
 
 use super::StartError;
+use super::objects::s3;
 use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
@@ -84,7 +85,8 @@ pub struct Node {
     layout: Arc<Layout>,
 }
 
-/// Opens the embedded stores. `upload_url` is where clients reach the API.
+/// Opens the embedded stores, and S3 in the place of local files where the settings say so. `upload_url` is
+/// where clients reach the API.
 ///
 /// # Errors
 /// Where the folder can't be used.
@@ -98,15 +100,21 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
         let secret = embedded.secret(name).await;
         secret.map_err(|error| StartError::system("reading a secret of the store", error))
     };
-    let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
-    let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)?;
-    let files = Arc::new(files);
+    let (objects, gate): (Arc<dyn ObjectStore>, Option<Arc<dyn ObjectGate>>) = match s3(settings).await? {
+        Some(objects) => (Arc::new(objects), None),
+        None => {
+            let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
+            let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)?;
+            let files = Arc::new(files);
+            (Arc::clone(&files) as Arc<dyn ObjectStore>, Some(files))
+        }
+    };
     let stores = Stores {
         assets: Arc::new(embedded.clone()),
         asset_fresh: SOLE_WRITER_FRESH,
         tenants: Arc::new(embedded.clone()),
-        objects: Arc::clone(&files) as Arc<dyn ObjectStore>,
-        gate: Some(files),
+        objects,
+        gate,
         leases: Arc::new(embedded.clone()),
         cursor_secret: secret("cursors").await?.as_bytes().to_vec(),
     };

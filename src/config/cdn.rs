@@ -15,6 +15,9 @@ pub struct CdnSettings {
     pub path: String,
     /// The bucket: a template, or one name for all tenants. Default `vivreal-{key}`.
     pub bucket: String,
+    /// The ARN of the distribution, which `signet tenant provision` lets read the buckets. Default
+    /// none.
+    pub distribution_arn: Option<String>,
 }
 
 impl Default for CdnSettings {
@@ -24,6 +27,7 @@ impl Default for CdnSettings {
             aliases: Vec::new(),
             path: "vivreal-{key}".into(),
             bucket: "vivreal-{key}".into(),
+            distribution_arn: None,
         }
     }
 }

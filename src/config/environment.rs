@@ -2,7 +2,7 @@
 //!
 //! | variable | setting |
 //! |---|---|
-//! | `SIGNET__SECTION__FIELD` | any |
+//! | `SIGNET__SECTION__FIELD`, `SIGNET__SECTION__PART__FIELD` | any |
 //! | `SIGNET_LISTEN`, `SIGNET_ADMIN_LISTEN` | `server.listen`, `server.admin_listen` |
 //! | `CDN_BASE_URL` | `cdn.base_url` |
 //! | `MEDIA_PUBLIC_BASE_URL` | `delivery.public_base_url` |
@@ -88,8 +88,8 @@ impl Environment {
         {
             let path = variable[PREFIX.len()..].to_ascii_lowercase();
             let parts: Vec<&str> = path.split("__").collect();
-            if parts.len() != 2 || parts.iter().any(|part| part.is_empty()) {
-                let detail = "the form is SIGNET__SECTION__FIELD".to_owned();
+            if !matches!(parts.len(), 2 | 3) || parts.iter().any(|part| part.is_empty()) {
+                let detail = "the form is SIGNET__SECTION__FIELD, or SIGNET__SECTION__PART__FIELD".to_owned();
                 return Err(ConfigError::Variable { variable: variable.clone(), detail });
             }
             overrides.push((parts.join("."), value.clone()));

@@ -1,7 +1,8 @@
 //! Settings: TOML, then the environment; checked as a whole before anything starts.
 //!
 //! 1. [`Settings`]: every section, each in a file of its own with meaning, unit and default.
-//! 2. [`load`]: a file, then the names that Vivreal's services use, then `SIGNET__SECTION__FIELD`.
+//! 2. [`load`]: a file, then the names that Vivreal's services use, then `SIGNET__SECTION__FIELD` (and
+//!    `SIGNET__SECTION__PART__FIELD`).
 //!
 //! An unknown setting is an error, in the file and in the environment.
 
@@ -12,6 +13,7 @@ mod documents;
 mod environment;
 mod lifecycle;
 mod profile;
+mod s3;
 mod server;
 mod signing;
 mod store;
@@ -30,11 +32,12 @@ pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
 pub use lifecycle::LifecycleSettings;
 pub use profile::ProfileSettings;
+pub use s3::S3Settings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
 pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
 };
-pub use store::StoreSettings;
+pub use store::{ObjectsSetting, StoreSettings};
 pub use tenants::TenantSettings;
 pub use uploads::UploadSettings;
 
@@ -245,6 +248,27 @@ mod tests {
         assert_eq!(settings.delivery.private_ttl, 120);
         assert_eq!(settings.delivery.public_base_url.as_deref(), Some("https://cdn.example.com"));
         assert_eq!(settings.delivery.public, PublicSetting::Signed, "an origin alone changes nothing");
+    }
+
+    #[test]
+    fn parts_of_a_section_can_be_set_by_the_environment() {
+        let settings = parse(
+            "[store.s3]\nattempts = 2",
+            &environment(&[
+                ("SIGNET__STORE__OBJECTS", "s3"),
+                ("SIGNET__STORE__S3__PATH_STYLE", "true"),
+                ("MEDIA_S3_BUCKET", "media"),
+            ]),
+            "test",
+        )
+        .unwrap();
+        assert_eq!(settings.store.objects, ObjectsSetting::S3);
+        assert_eq!((settings.store.s3.path_style, settings.store.s3.attempts), (true, 2));
+        assert_eq!((settings.cdn.path.as_str(), settings.cdn.bucket.as_str()), ("{tenant}", "media"));
+        for name in ["SIGNET__STORE__S3__BUCKET", "SIGNET__STORE__S3__A__B", "SIGNET__STORE__S4__REGION"] {
+            let error = parse("", &environment(&[(name, "x")]), "test").unwrap_err().to_string();
+            assert!(error.to_ascii_lowercase().contains("s3") || error.contains("s4"), "{error}");
+        }
     }
 
     #[test]

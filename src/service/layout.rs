@@ -17,7 +17,7 @@ use super::ports::ObjectLocation;
 use super::signing_pool::Lane;
 use crate::cloudfront::{SignableUrl, strip_signing_parameters};
 use crate::document::Reason;
-use crate::media::{AssetId, Filename, InvalidKey, ObjectKey, Tenant, Visibility};
+use crate::media::{AssetId, Filename, InvalidKey, ObjectKey, Tenant, TenantId, Visibility};
 
 /// Bases and templates; gives each tenant its [`Place`].
 #[derive(Debug, Clone)]
@@ -48,6 +48,25 @@ impl Layout {
     #[must_use]
     pub fn origins(&self) -> &[String] {
         &self.origins
+    }
+
+    /// The bucket that all tenants share, if there is one.
+    #[must_use]
+    pub fn one_bucket(&self) -> Option<String> {
+        self.bucket.is_shared().then(|| self.bucket.to_string())
+    }
+
+    /// The bucket of a tenant that is known by its slug alone, or by slug and id. `None` where the id is needed.
+    #[must_use]
+    pub fn bucket(&self, key: &str, id: Option<&TenantId>) -> Option<String> {
+        let id = id.map(TenantId::as_str);
+        if self.bucket.placeholder == Some(Placeholder::Tenant) && id.is_none() {
+            return None;
+        }
+        Some(self.bucket.fill_with(|placeholder| match placeholder {
+            Placeholder::Key => key,
+            Placeholder::Tenant => id.unwrap_or_default(),
+        }))
     }
 
     /// Where a tenant's media lies.

@@ -3,8 +3,9 @@
 //! 1. The settings themselves, and the profiles of documents in them.
 //! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
 //!    by the independent implementation. `rotation`: what to register, and in which order.
-//! 3. The stores, and the keys of the tokens' issuer.
+//! 3. The stores, and the keys of the tokens' issuer. `objects`: S3.
 
+mod objects;
 mod rotation;
 
 use std::fmt::Write;
@@ -41,6 +42,7 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     }
     say(rotation::report(&ring, settings, time::now()));
 
+    let one_bucket = layout.one_bucket();
     let upload_url = format!("http://{}", settings.server.listen);
     match embedded(settings, &upload_url).await {
         Ok((store, stores)) => {
@@ -60,6 +62,9 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
             say(format!("stores      not checked: {error}"))
         }
         Err(error) => return Err(error),
+    }
+    if let Some(line) = objects::report(settings, &one_bucket).await? {
+        say(line);
     }
     Ok(report)
 }
