@@ -9,7 +9,6 @@ use prometheus::{
 
 use crate::document::Reason;
 use crate::http::RequestMeter;
-use crate::media::Timestamp;
 use crate::service::ports::{AssetSource, LifecycleOutcome, LinkSource, Meter};
 
 /// All metrics, with a registry of their own.
@@ -220,8 +219,8 @@ impl Meter for Metrics {
         self.lifecycle.with_label_values(&[outcome.as_str()]).inc();
     }
 
-    fn lifecycle_pass(&self, now: Timestamp) {
-        self.lifecycle_pass.set(i64::try_from(now.seconds()).unwrap_or(i64::MAX));
+    fn lifecycle_pass(&self, seconds: u64) {
+        self.lifecycle_pass.set(i64::try_from(seconds).unwrap_or(i64::MAX));
     }
 }
 

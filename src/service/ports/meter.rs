@@ -1,7 +1,5 @@
 //! What the services count. `telemetry` turns it into metrics.
 
-use crate::media::Timestamp;
-
 /// Counts what happens.
 pub trait Meter: Send + Sync + 'static {
     /// So many grants were used for links.
@@ -21,8 +19,8 @@ pub trait Meter: Send + Sync + 'static {
     fn assets(&self, _source: AssetSource, _count: usize) {}
     /// The lifecycle worker has looked at an asset. Counts for nothing in commands.
     fn lifecycle(&self, _outcome: LifecycleOutcome) {}
-    /// The lifecycle worker has looked at everything that was due.
-    fn lifecycle_pass(&self, _now: Timestamp) {}
+    /// The lifecycle worker has looked at everything that was due, at a time in seconds since the Unix epoch.
+    fn lifecycle_pass(&self, _seconds: u64) {}
 }
 
 /// What became of an asset that was due.
