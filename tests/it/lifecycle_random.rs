@@ -541,7 +541,6 @@ async fn in_the_end_every_file_is_where_its_asset_says_or_gone() {
         }
         actors.join_all().await;
         settle(&world).await;
-        println!("seed {seed}");
         check(&world, &mut in_parts).await;
         ready += world.store.usage(&world.tenant.id).await.unwrap().ready.count;
     }
