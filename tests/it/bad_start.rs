@@ -57,6 +57,16 @@ fn settings_that_can_not_be_are_refused() {
         (format!("[signing]\nttl_seconds = \"long\"\n{good}"), "ttl_seconds"),
         (format!("[delivery]\nprivate_ttl = 1\n{good}"), "delivery.private_ttl"),
         (
+            format!("[delivery]\npublic = \"stable\"\n{good}"),
+            "delivery.public_base_url: is needed where delivery.public is \"stable\"",
+        ),
+        (
+            format!("[delivery]\npublic_base_url = \"https://cdn.example.com/a\"\n{good}"),
+            "delivery.public_base_url: ",
+        ),
+        (format!("[delivery]\npublic = \"open\"\n{good}"), "delivery.public"),
+        (format!("[delivery]\nprivate = \"stable\"\n{good}"), "delivery.private"),
+        (
             format!("[uploads.max_bytes_by_type]\n\"image\" = 5\n{good}"),
             "uploads.max_bytes_by_type.\"image\": needs a type/subtype",
         ),

@@ -17,6 +17,8 @@ pub trait Meter: Send + Sync + 'static {
     /// The keys of the tokens' issuer were fetched, or couldn't be. Counts for nothing where no tokens are
     /// checked.
     fn token_keys(&self, _fetched: bool) {}
+    /// So many assets were looked up for links.
+    fn assets(&self, _source: AssetSource, _count: usize) {}
     /// The lifecycle worker has looked at an asset. Counts for nothing in commands.
     fn lifecycle(&self, _outcome: LifecycleOutcome) {}
     /// The lifecycle worker has looked at everything that was due.
@@ -75,6 +77,17 @@ impl LifecycleOutcome {
             Self::Failed => "failed",
         }
     }
+}
+
+/// Where what is known of an asset came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssetSource {
+    /// The cache had it.
+    Cache,
+    /// The store was asked.
+    Store,
+    /// The cache had it, and the store couldn't be asked.
+    Stale,
 }
 
 /// Where a link's signature came from.
