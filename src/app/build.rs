@@ -387,7 +387,7 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
     let parts = PartsPolicy {
         threshold_bytes: part_of_s3("uploads.multipart_threshold_bytes", uploads.multipart_threshold_bytes)?,
         part_bytes: part_of_s3("uploads.part_bytes", uploads.part_bytes)?,
-        seconds: within("uploads.multipart_seconds", uploads.multipart_seconds, 60, 30 * 86_400)?,
+        seconds: within("uploads.multipart_seconds", uploads.multipart_seconds, 1, 30 * 86_400)?,
     };
     Ok(UploadPolicy { content_types, limits, parts })
 }

@@ -25,7 +25,7 @@ pub struct UploadSettings {
     /// The least that a part has, in bytes, 5 MiB to 5 GiB; more where a file would have over 10,000 parts.
     /// Default 16 MiB.
     pub part_bytes: u64,
-    /// How long an upload in parts may take, in seconds, 60 to 2,592,000. The URL of each part lives
+    /// How long an upload in parts may take, in seconds, 1 to 2,592,000. The URL of each part lives
     /// `ticket_seconds`, and is given anew. Default 86,400.
     pub multipart_seconds: u64,
     /// How long a ticket is good, in seconds. Default 900.

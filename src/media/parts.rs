@@ -149,7 +149,7 @@ mod tests {
             let plan = PartPlan::new(size, least);
             let count = plan.count();
             prop_assert!((1..=MAX_PARTS).contains(&count));
-            prop_assert!(plan.part_bytes() % MIB == 0 && plan.part_bytes() >= least);
+            prop_assert!(plan.part_bytes().is_multiple_of(MIB) && plan.part_bytes() >= least);
             prop_assert!(plan.part_bytes() <= MAX_PART_BYTES);
             prop_assert!((1..count).all(|number| plan.size_of(number) == plan.part_bytes()));
             prop_assert!((1..=plan.part_bytes()).contains(&plan.size_of(count)));

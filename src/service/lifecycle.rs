@@ -4,7 +4,7 @@
 //!
 //! | asset | what it does |
 //! |---|---|
-//! | PENDING, its ticket's grace over | looks at the object: READY or REJECTED, as finalize would make it; EXPIRED where there is none |
+//! | PENDING, its ticket's grace over | looks at the object: READY or REJECTED, as finalize would make it; EXPIRED where there is none, and its parts go |
 //! | EXPIRED, REJECTED | removes what has arrived late |
 //! | deleted, its retention over | purges it: objects first, then the record |
 //! | held by a move that never ended; moved while its ticket was good | removes what doesn't lie where the asset says |
@@ -183,7 +183,11 @@ impl Lifecycle {
         let location = place.location(&asset.key);
         let Some(changed) = self.inspection.look(&location, asset.clone()).await? else {
             let expired = asset.expired(&self.parts.periods, now).map_err(StoreError::corrupt)?;
-            return self.change(&expired, LifecycleOutcome::Expired).await;
+            let outcome = self.change(&expired, LifecycleOutcome::Expired).await?;
+            if outcome == LifecycleOutcome::Expired && expired.parts.is_some() {
+                self.files.remove(place, &expired, &expired.key).await?;
+            }
+            return Ok(outcome);
         };
         if changed.status == Status::Ready {
             return self.change(&changed, LifecycleOutcome::Adopted).await;

@@ -91,7 +91,7 @@ fn settings_that_can_not_be_are_refused() {
         (format!("[uploads.max_bytes_by_type]\n\"video/mp4\" = 5497558138881\n{good}"), "video/mp4"),
         (format!("[uploads]\nmultipart_threshold_bytes = 5368709121\n{good}"), "multipart_threshold_bytes"),
         (format!("[uploads]\npart_bytes = 5242879\n{good}"), "uploads.part_bytes: must be 5242880 to"),
-        (format!("[uploads]\nmultipart_seconds = 59\n{good}"), "uploads.multipart_seconds: must be 60"),
+        (format!("[uploads]\nmultipart_seconds = 0\n{good}"), "uploads.multipart_seconds: must be 1"),
         (format!("[signing]\nttl = 300\n{good}"), "unknown field `ttl`"),
         (format!("[singing]\n{good}"), "singing"),
         ("[signing\n".to_owned(), "line 4"),

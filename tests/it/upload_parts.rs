@@ -1,6 +1,7 @@
 //! Large files, sent in parts.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -9,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::support::Node;
 use crate::support::http::{get, get_as, send};
 use crate::support::multipart::{InParts, PART, SMALL_PARTS, send_part, three_parts};
+use crate::support::settings::{ANNA, two_tenants};
 use crate::support::upload::{finalize, picture};
 
 fn dev() -> (TempDir, Node) {
@@ -47,7 +49,8 @@ async fn three_parts_become_one_file() {
     // As a browser does: from another origin, and the ETag is for its eyes.
     let origin = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
     let preflight = send("OPTIONS", url, &origin, "").await;
-    assert_eq!((preflight.status, preflight.header("access-control-allow-methods")), (204, "GET, HEAD, PUT"));
+    assert_eq!(preflight.status, 204);
+    assert!(preflight.header("access-control-allow-methods").contains("PUT"));
     let tags = upload.send_all(&content).await;
     let again = send_part(&multipart["parts"][2], &content).await;
     assert_eq!(again.header("etag"), tags["parts"][2]["etag"].as_str().unwrap());
@@ -338,6 +341,32 @@ async fn what_is_not_what_it_was_said_to_be_is_rejected_for_good() {
     assert_eq!(uploads(&node.data), 0);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_completes_is_removed_when_its_time_is_over() {
+    let folder = TempDir::new().unwrap();
+    let settings = two_tenants(folder.path(), "", "vectors/rsa", false);
+    let settings = format!(
+        "{settings}\n[uploads]\nmultipart_threshold_bytes = {PART}\npart_bytes = {PART}\nmultipart_seconds = 2\n\
+         grace_seconds = 0\nlate_seconds = 0\n[lifecycle]\ninterval_seconds = 1\n"
+    );
+    let node = Node::serve(folder.path(), &settings, &[]);
+    let (content, data) = (three_parts(), folder.path().join("data"));
+    let upload = InParts::begin(&node.api, ANNA.2, &content).await;
+    let part = &upload.ticket["multipart"]["parts"][0];
+    assert!(part["uploadUrl"].as_str().unwrap().contains("&X-Amz-Expires=2&"), "no longer than the upload");
+    upload.send(part, &content).await;
+    assert_eq!(uploads(&data), 1);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while uploads(&data) > 0 {
+        assert!(Instant::now() < deadline, "the parts stay");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let asset = get_as(&format!("{}/media/v1/assets/{}", node.api, upload.id), ANNA.2).await.json();
+    assert_eq!(asset["status"], "EXPIRED");
+    upload.parts("").await.assert_problem(409, "ticket-expired");
+    assert_eq!(send_part(part, &content).await.status, 403, "its URL has run out");
+}
+
 /// The script of the docs sends a file in parts, goes on with one that was cut off, and sends a small one whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_script_of_the_docs_sends_files_of_any_size() {
@@ -399,7 +428,7 @@ async fn an_upload_in_parts_survives_kill_9() {
         let (url, key, tags) = (upload.url("/complete"), upload.credentials.clone(), tags.clone());
         async move { crate::support::http::post(&url, &key, tags).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(rand::random_range(0..25))).await;
+    tokio::time::sleep(Duration::from_millis(rand::random_range(0..25))).await;
     node.kill();
     drop(completing.await);
 

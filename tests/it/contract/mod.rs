@@ -1,8 +1,8 @@
 //! What every implementation of a store must do, whatever is behind it.
 //!
-//! 1. [`assets`], [`calls`], [`pages`], [`room`] and [`dues`]: `AssetStore`. [`leases`]: `LeaseStore`.
-//! 2. [`tenants`]: `TenantStore`.
-//! 3. [`objects`]: `ObjectStore` and the way in. [`parts`]: files that come in parts.
+//! 1. `AssetStore`: [`assets`], [`calls`], [`pages`], [`room`] and [`dues`]. `LeaseStore`: [`leases`].
+//! 2. `TenantStore`: [`tenants`].
+//! 3. `ObjectStore` and the way in: [`objects`]; [`parts`] of large files.
 //!
 //! Each check takes a store that others may be using: it makes up its own tenants and buckets.
 
