@@ -36,12 +36,43 @@ impl Default for CdnSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeliverySettings {
-    /// How long links of PRIVATE files live, in seconds: 60 to 604,800. Default 300.
+    /// How PUBLIC assets are delivered. Default `signed`.
+    pub public: PublicSetting,
+    /// The origin of stable URLs, without a path. No default; `stable` needs it.
+    pub public_base_url: Option<String>,
+    /// How PRIVATE assets, and all else under `private/`, are delivered. Default `cloudfront`.
+    pub private: PrivateSetting,
+    /// How long links of what lies under `private/` live, in seconds: 60 to 604,800. Default 300.
     pub private_ttl: u64,
 }
 
 impl Default for DeliverySettings {
     fn default() -> Self {
-        Self { private_ttl: 300 }
+        Self {
+            public: PublicSetting::Signed,
+            public_base_url: None,
+            private: PrivateSetting::CloudFront,
+            private_ttl: 300,
+        }
     }
+}
+
+/// How PUBLIC assets are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicSetting {
+    /// By links of CloudFront's.
+    Signed,
+    /// By stable URLs.
+    Stable,
+}
+
+/// How PRIVATE assets are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrivateSetting {
+    /// By links of CloudFront's.
+    CloudFront,
+    /// By presigned requests to the object store.
+    S3,
 }

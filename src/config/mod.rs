@@ -7,6 +7,7 @@
 //! An unknown setting is an error, in the file and in the environment.
 
 mod auth;
+mod cache;
 mod cdn;
 mod documents;
 mod environment;
@@ -25,7 +26,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use auth::AuthSettings;
-pub use cdn::{CdnSettings, DeliverySettings};
+pub use cache::CacheSettings;
+pub use cdn::{CdnSettings, DeliverySettings, PrivateSetting, PublicSetting};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
 pub use lifecycle::LifecycleSettings;
@@ -61,6 +63,8 @@ pub struct Settings {
     pub documents: DocumentSettings,
     /// Where things are kept.
     pub store: StoreSettings,
+    /// What is kept in memory of them.
+    pub cache: CacheSettings,
     /// The listener that plays CloudFront.
     pub edge: EdgeSettings,
     /// Logs.
@@ -226,6 +230,7 @@ mod tests {
                 ("CLOUDFRONT_SIGNED_URL_TTL_SECONDS", "86400"),
                 ("CDN_BASE_URL", "https://media.vivreal.io"),
                 ("MEDIA_BUCKET_PREFIX", "acme-"),
+                ("MEDIA_PUBLIC_BASE_URL", "https://cdn.example.com"),
                 ("CLOUDFRONT_SIGNING_PRIVATE_KEY", "-----BEGIN…"),
                 ("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1"),
                 ("SIGNET_LISTEN", "127.0.0.1:1"),
@@ -241,6 +246,8 @@ mod tests {
         assert_eq!(settings.signing.keys[0].id, "K1");
         assert_eq!(settings.server.listen, "127.0.0.1:1");
         assert_eq!(settings.delivery.private_ttl, 120);
+        assert_eq!(settings.delivery.public_base_url.as_deref(), Some("https://cdn.example.com"));
+        assert_eq!(settings.delivery.public, PublicSetting::Signed, "an origin alone changes nothing");
     }
 
     #[test]

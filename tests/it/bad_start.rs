@@ -73,6 +73,16 @@ fn settings_that_can_not_be_are_refused() {
             "uploads.ticket_seconds: must be at most 604,800",
         ),
         (
+            format!("[delivery]\npublic = \"stable\"\n{good}"),
+            "delivery.public_base_url: is needed where delivery.public is \"stable\"",
+        ),
+        (
+            format!("[delivery]\npublic_base_url = \"https://cdn.example.com/a\"\n{good}"),
+            "delivery.public_base_url: ",
+        ),
+        (format!("[delivery]\npublic = \"open\"\n{good}"), "delivery.public"),
+        (format!("[delivery]\nprivate = \"stable\"\n{good}"), "delivery.private"),
+        (
             format!("[uploads.max_bytes_by_type]\n\"image\" = 5\n{good}"),
             "uploads.max_bytes_by_type.\"image\": needs a type/subtype",
         ),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
 mod agreement;
+mod asset_cache;
 mod asset_changes;
 mod assets;
 mod bad_input;
@@ -12,6 +13,7 @@ mod contract;
 mod cookies_and_links;
 mod crash;
 mod credentials;
+mod delivery;
 mod differential;
 mod docs;
 mod documents_cli;
@@ -34,6 +36,7 @@ mod layers;
 mod lifecycle;
 mod lifecycle_random;
 mod link_service;
+mod pages;
 mod readme;
 mod rotation;
 mod s3;
@@ -43,6 +46,7 @@ mod s3_gone;
 mod s3_provision;
 mod scopes;
 mod secrets;
+mod stale;
 mod support;
 mod tamper;
 mod tenant_cache;

@@ -10,7 +10,7 @@ use signet::store::s3::S3;
 use crate::contract;
 use crate::contract::objects::{Door, bytes_of, fresh_place, noise, presign, put, terms};
 use crate::support::http::send;
-use crate::support::s3::{ORIGIN, Wire, read, server};
+use crate::support::s3::{ORIGIN, Wire, server};
 
 const MIB: usize = 1024 * 1024;
 
@@ -87,34 +87,6 @@ async fn a_checksum_is_known_where_one_was_sent() {
         door.send(contract::objects::upload(&ticket, &content)).await;
         assert_eq!(store.head(&place).await.unwrap().unwrap().sha256.is_some(), checked);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_presigned_read_is_of_one_file_for_its_time() {
-    let (objects, door) = doors().await;
-    let store = server().store().await;
-    let (place, other) = (fresh_place("ä b/a.png"), fresh_place("b.png"));
-    let content = noise(200_000);
-    put(&objects, &door, &place, &content).await;
-    put(&objects, &door, &other, b"other").await;
-    let now = SystemClock.now();
-    let good = store.presign_get(&place, now, 300).await.unwrap();
-    assert_eq!((good.method, good.headers.len()), ("GET", 0));
-    assert_eq!(server().store().await.presign_get(&place, now, 300).await.unwrap(), good, "on every node");
-    assert_eq!(read(&good.url).await, Some(content.clone()));
-    let others = good.url.replacen(place.key.split('/').next().unwrap(), "x", 1);
-    let longer = good.url.replacen("X-Amz-Expires=300", "X-Amz-Expires=3000", 1);
-    let bare = good.url.split('?').next().unwrap().to_owned();
-    let earlier = Timestamp::from_seconds(now.seconds() - 200);
-    let over = store.presign_get(&place, earlier, 100).await.unwrap().url;
-    let upload = presign(&objects, &place, &content, false).await.url;
-    for (what, url) in
-        [("another", others), ("longer", longer), ("bare", bare), ("over", over), ("an upload's", upload)]
-    {
-        assert_eq!(read(&url).await, None, "{what}");
-    }
-    let begun = store.presign_get(&place, earlier, 300).await.unwrap();
-    assert_eq!(read(&begun.url).await, Some(content), "its time began before");
 }
 
 #[tokio::test(flavor = "multi_thread")]

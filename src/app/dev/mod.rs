@@ -61,6 +61,7 @@ pub async fn dev(
     settings.server.admin_listen = admin.address.to_string();
     settings.cdn.base_url = edge.url();
     settings.cdn.aliases = vec![VIVREAL.to_owned()];
+    settings.delivery.public_base_url.get_or_insert(edge.url());
     let (store, stores) = embedded(&settings, &api.url()).await?;
     // An earlier start's addresses may be others': no script is to read them now.
     Session::forget(data)?;

@@ -25,21 +25,6 @@ use crate::service::ports::{
 
 pub use client::{ConnectError, S3, S3Options};
 
-impl S3 {
-    /// A request that lets its holder read one file.
-    ///
-    /// # Errors
-    /// Where there are no credentials.
-    pub async fn presign_get(
-        &self,
-        location: &ObjectLocation,
-        now: Timestamp,
-        expires_in_seconds: u64,
-    ) -> Result<Presigned, StoreError> {
-        presign::get(self, location, now, expires_in_seconds).await
-    }
-}
-
 #[async_trait]
 impl ObjectStore for S3 {
     async fn presign_put(
@@ -50,6 +35,15 @@ impl ObjectStore for S3 {
         expires_in_seconds: u64,
     ) -> Result<Presigned, StoreError> {
         presign::put(self, location, terms, now, expires_in_seconds).await
+    }
+
+    async fn presign_get(
+        &self,
+        location: &ObjectLocation,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError> {
+        presign::get(self, location, now, expires_in_seconds).await
     }
 
     async fn head(&self, location: &ObjectLocation) -> Result<Option<Stored>, StoreError> {

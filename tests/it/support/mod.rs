@@ -1,6 +1,7 @@
 //! Real processes on free ports, and a client for them.
 //!
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
+//! - [`faulty`]: a store of assets that can be slow, or down.
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
 //! - [`multipart`]: files that are sent in parts.
@@ -15,6 +16,7 @@
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
+pub mod faulty;
 pub mod http;
 pub mod issuer;
 pub mod multipart;

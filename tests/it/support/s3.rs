@@ -199,6 +199,11 @@ impl Door for Wire {
         }
     }
 
+    async fn read(&self, url: &str) -> Option<Bytes> {
+        let answer = get(url, &[]).await;
+        (answer.status == 200).then_some(answer.body)
+    }
+
     fn longest_segment(&self) -> usize {
         LONGEST_SEGMENT
     }
@@ -223,10 +228,4 @@ async fn exchange(upload: &Upload, whole: bool) -> Option<u16> {
     let read = tokio::time::timeout(PATIENCE, socket.read_to_end(&mut answer));
     let _ = read.await.expect("an answer, or an end");
     (!answer.is_empty()).then(|| parse(&answer).status)
-}
-
-/// What a presigned URL gives; nothing where it is refused.
-pub async fn read(url: &str) -> Option<Bytes> {
-    let answer = get(url, &[]).await;
-    (answer.status == 200).then_some(answer.body)
 }
