@@ -69,6 +69,8 @@ impl S3 {
         let client = |endpoint: Option<&String>| {
             let mut settings = Builder::from(&config)
                 .force_path_style(options.path_style)
+                .timeout_config(options.patience.times())
+                .retry_config(options.patience.retries())
                 .retry_partition(tries.clone())
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
