@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::{Request, Response};
 use bytes::Bytes;
@@ -11,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use signet::service::ports::{Completion, ObjectLocation, ObjectStore, PartTag, PartsId};
-use signet::store::s3::S3;
+use signet::store::s3::{S3, S3Options};
 use tokio::net::TcpListener;
 
 use crate::support::s3::store_at;
@@ -24,15 +26,17 @@ type Answer = (u16, &'static str, &'static str);
 struct Script {
     answers: Arc<Mutex<VecDeque<Answer>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    address: String,
+    slow_posts: Arc<AtomicBool>,
 }
 
 impl Script {
     /// A store whose requests are answered like this, one after the other.
     async fn play(answers: &[Answer]) -> (Self, S3) {
-        let script =
+        let mut script =
             Self { answers: Arc::new(Mutex::new(answers.iter().copied().collect())), ..Self::default() };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        script.address = listener.local_addr().unwrap().to_string();
         let played = script.clone();
         tokio::spawn(async move {
             loop {
@@ -40,13 +44,25 @@ impl Script {
                 let script = played.clone();
                 let service = service_fn(move |request| {
                     let answer = script.answer(&request);
-                    async move { Ok::<_, Infallible>(answer) }
+                    let slow = request.method() == "POST" && script.slow_posts.load(Ordering::SeqCst);
+                    async move {
+                        if slow {
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                        }
+                        Ok::<_, Infallible>(answer)
+                    }
                 });
                 let http = hyper::server::conn::http1::Builder::new();
                 tokio::spawn(http.serve_connection(TokioIo::new(socket), service));
             }
         });
-        (script, store_at(&address.to_string(), |_| {}).await)
+        let store = script.store(|_| {}).await;
+        (script, store)
+    }
+
+    /// A store with other options.
+    async fn store(&self, change: impl FnOnce(&mut S3Options)) -> S3 {
+        store_at(&self.address, change).await
     }
 
     fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
@@ -123,6 +139,19 @@ async fn completing_replaces_nothing_by_a_condition_that_s3_holds() {
         let condition = answers[0] == LIST;
         assert!(completing.iter().all(|line| line.ends_with(" *") == condition), "{what}: {completing:?}");
     }
+}
+
+/// S3 may take minutes to put large files together; everything else has its limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn putting_parts_together_may_take_longer_than_an_attempt() {
+    let (script, _) = Script::play(&[LIST, MISSING, COMPLETED]).await;
+    script.slow_posts.store(true, Ordering::SeqCst);
+    let store = script.store(|options| {
+        options.patience.attempt = Duration::from_millis(500);
+        options.patience.operation = Duration::from_millis(500);
+    });
+    assert_eq!(complete(&store.await).await, Completion::Done);
+    assert_eq!(script.asked().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

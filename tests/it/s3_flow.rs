@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::Node;
 use crate::support::http::{get, get_as, patch, send};
+use crate::support::multipart::{InParts, SMALL_PARTS, three_parts};
 use crate::support::s3::server;
 use crate::support::settings::{ANNA, BEN, two_tenants};
 use crate::support::upload::{finalize, picture, put, ready, ticket};
@@ -70,6 +71,33 @@ async fn a_change_of_visibility_moves_the_object() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_is_sent_to_s3_in_parts() {
+    server().make_bucket("parts-anna").await;
+    let layout = "path = \"vivreal-{key}\"\nbucket = \"parts-{key}\"";
+    let (_folder, node) = serve(layout, &server().address);
+    let content = three_parts();
+    let upload = InParts::begin(&node.api, ANNA.2, &content).await;
+    let first = upload.ticket["multipart"]["parts"][0]["uploadUrl"].as_str().unwrap();
+    assert!(first.starts_with(&format!("http://{}/parts-anna/t_anna/", server().address)), "{first}");
+    let tags = upload.send_all(&content).await;
+    finalize(&node.api, ANNA.2, &upload.id).await.assert_problem(409, "not-uploaded");
+    for _ in 0..2 {
+        let asset = upload.complete(&tags).await;
+        assert_eq!(asset.status, 200, "{}", asset.text());
+        assert_eq!(asset.json()["status"], "READY");
+        let file = get(asset.json()["url"].as_str().unwrap(), &[]).await;
+        assert!(file.status == 200 && file.body == content, "the bytes are the same");
+    }
+
+    let given_up = InParts::begin(&node.api, ANNA.2, &content).await;
+    let tags = given_up.send_all(&content).await;
+    assert_eq!(given_up.give_up().await.status, 204);
+    assert_eq!(given_up.complete(&tags).await.status / 100, 4);
+    let key = given_up.ticket["storageKey"].as_str().unwrap();
+    assert!(!is_there("parts-anna", key).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_differs_from_the_promise_is_removed_and_no_tenant_reads_anothers() {
     server().make_bucket("wrong-anna").await;
     let layout = "path = \"vivreal-{key}\"\nbucket = \"wrong-{key}\"";
@@ -99,7 +127,7 @@ fn serve(layout: &str, address: &str) -> (TempDir, Node) {
     let settings = two_tenants(folder.path(), layout, "vectors/rsa", false);
     let environment = server().environment(address);
     let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        environment.iter().map(|(name, value)| (*name, value.as_str())).chain(SMALL_PARTS).collect();
     let node = Node::serve(folder.path(), &settings, &environment);
     (folder, node)
 }

@@ -29,7 +29,9 @@ pub struct Patience {
 }
 
 impl Patience {
-    fn times(&self) -> TimeoutConfig {
+    /// The limits of time, as the SDK takes them.
+    #[must_use]
+    pub fn times(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
             .connect_timeout(self.connect)
             .operation_attempt_timeout(self.attempt)
@@ -37,7 +39,9 @@ impl Patience {
             .build()
     }
 
-    fn retries(&self) -> RetryConfig {
+    /// The second tries, as the SDK takes them.
+    #[must_use]
+    pub fn retries(&self) -> RetryConfig {
         RetryConfig::standard().with_max_attempts(self.attempts).with_initial_backoff(self.backoff)
     }
 }

@@ -1,8 +1,11 @@
 //! How S3 is connected.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryPartition, TokenBucket};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 
 use super::super::aws::reason::without_credentials;
@@ -10,6 +13,9 @@ use super::super::aws::{self, Patience};
 
 /// The largest part of a copy that is made in parts, unless there would be more than 10,000 of them.
 const COPY_PART_BYTES: u64 = 128 * 1024 * 1024;
+
+/// How long putting parts together may take.
+const COMPLETION_TIME: Duration = Duration::from_secs(10 * 60);
 
 /// Where S3 is, and how long it is waited for. What isn't set is as the SDK's chain finds it.
 #[derive(Debug, Clone)]
@@ -63,6 +69,8 @@ impl S3 {
         let client = |endpoint: Option<&String>| {
             let mut settings = Builder::from(&config)
                 .force_path_style(options.path_style)
+                .timeout_config(options.patience.times())
+                .retry_config(options.patience.retries())
                 .retry_partition(tries.clone())
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -78,6 +86,15 @@ impl S3 {
             copy_part_bytes: options.copy_part_bytes.unwrap_or(COPY_PART_BYTES),
             config,
         })
+    }
+
+    /// What putting parts together is asked with: S3 may take minutes for it, with all that is one attempt.
+    pub(super) fn unhurried(&self) -> Builder {
+        let times = TimeoutConfig::builder()
+            .connect_timeout(self.patience.connect)
+            .operation_attempt_timeout(COMPLETION_TIME)
+            .operation_timeout(COMPLETION_TIME);
+        Builder::new().timeout_config(times.build())
     }
 
     /// The region.

@@ -80,7 +80,8 @@ async fn fill(
     let call = store.client.complete_multipart_upload().bucket(&to.bucket).key(&to.key);
     let call = call.set_upload_id(upload.upload_id.clone());
     let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-    let done = call.multipart_upload(parts).send().await;
+    let call = call.multipart_upload(parts).customize();
+    let done = call.config_override(store.unhurried()).send().await;
     done.map(drop).map_err(failed("completing the copy to", to, store))
 }
 

@@ -148,7 +148,7 @@ async fn put_together(
     let call = store.client.complete_multipart_upload().bucket(&location.bucket).key(&location.key);
     let call = call.upload_id(upload.as_str()).multipart_upload(parts);
     let call = call.set_if_none_match(only_new.then(|| "*".to_owned()));
-    call.send().await.map(drop)
+    call.customize().config_override(store.unhurried()).send().await.map(drop)
 }
 
 /// A part in a list.
