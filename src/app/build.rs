@@ -10,8 +10,10 @@ use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
+use crate::http::Cors;
+use crate::http::openapi::{ApiRules, describe};
 use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
-use crate::service::Services;
+use crate::service::{Profiles, Services};
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::{Authenticator, api_key_digest};
 use crate::service::batch::BatchLinks;
@@ -57,6 +59,10 @@ pub struct Node {
     pub edge: Arc<Edge>,
     /// The way in to the objects, where Signet holds them itself.
     pub gate: Option<Arc<dyn ObjectGate>>,
+    /// The description of the API.
+    pub description: Arc<serde_json::Value>,
+    /// Pages of which origins may call.
+    pub cors: Cors,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The keys of the tokens' issuer, where they are to be fetched while the node serves.
@@ -156,11 +162,17 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             u64::from(settings.uploads.retention_days) * 86_400,
         ),
     };
+    let description = describe(&rules(settings, services.documents.profiles())?);
+    let description = description.map_err(|error| StartError::system("describing the API", error))?;
+    let cors = Cors::new(&settings.server.cors_origins);
+    let cors = cors.map_err(|error| StartError::setting("server.cors_origins", error))?;
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
     Ok(Node {
         services: Arc::new(services),
         edge,
         gate: stores.gate,
+        description: Arc::new(description),
+        cors,
         metrics,
         token_keys: tokens.remote,
         key_metrics,
@@ -260,6 +272,15 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
         },
     )?;
     Ok(UploadPolicy { content_types, limits })
+}
+
+/// What the description of the API says of the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn rules(settings: &Settings, profiles: &Profiles) -> Result<ApiRules, StartError> {
+    let profiles = profiles.all().map(|(name, _, _)| name.to_owned()).collect();
+    Ok(ApiRules { uploads: upload_policy(settings)?, profiles })
 }
 
 /// The tenants of the settings.

@@ -5,10 +5,11 @@
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
-//!    `signet document`.
+//!    `signet document`. [`description`]: `signet openapi`.
 
 pub mod build;
 pub mod check;
+pub mod description;
 pub mod dev;
 pub mod keys;
 pub mod listen;

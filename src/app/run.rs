@@ -100,6 +100,8 @@ fn api_context(settings: &Settings, node: &Node, meter: &Arc<dyn RequestMeter>) 
             document_bytes: usize::try_from(settings.documents.max_bytes).unwrap_or(usize::MAX),
             ..HttpLimits::default()
         },
+        cors: node.cors.clone(),
+        description: Arc::clone(&node.description),
         meter: Arc::clone(meter),
     }
 }

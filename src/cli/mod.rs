@@ -5,7 +5,7 @@
 //! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents. [`key`]: the options
 //!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
-//! 5. [`keygen`]: a new key pair.
+//! 5. [`keygen`]: a new key pair. [`openapi`]: the description of the API.
 //!
 //! [`output`] alone writes to stdout and stderr. Answers go to stdout,
 //! diagnostics to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
@@ -26,6 +26,7 @@ pub mod document;
 pub mod inspect;
 pub mod key;
 pub mod keygen;
+pub mod openapi;
 pub mod output;
 pub mod serve;
 pub mod sign;
@@ -54,6 +55,8 @@ enum Command {
     Keygen(keygen::Args),
     /// Check settings, key pairs and stores
     Check(check::Args),
+    /// Print the OpenAPI document of the API
+    Openapi(openapi::Args),
 }
 
 /// Why a command didn't do what it was asked.
@@ -96,6 +99,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dev(args) => dev::run(&args, &mut out),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Openapi(args) => openapi::run(&args, &mut out),
         Command::Sign(args) => sign::run(args, &mut out),
         Command::Document(args) => document::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),

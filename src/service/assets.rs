@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::auth::Caller;
-use super::cursor::Cursors;
+use super::cursor::{Cursors, WrongCursor};
 use super::layout::{Layout, Place};
 use super::links::{FileTarget, Link, LinkError, LinkService};
 use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update, Usage};
@@ -154,8 +154,7 @@ impl Assets {
         limit: usize,
     ) -> Result<AssetPage, AssetError> {
         let tenant = &caller.tenant.id;
-        let wrong = || InvalidField::new("/cursor", "must be a nextCursor of this list");
-        let after = cursor.map(|cursor| self.cursors.read(tenant, cursor).ok_or_else(wrong)).transpose()?;
+        let after = cursor.map(|cursor| self.cursors.read(tenant, cursor)).transpose()?;
         let limit = limit.clamp(1, Self::MAX_PAGE);
         let mut assets = self.store.list(tenant, &filter, after, limit + 1).await?;
         let more = assets.len() > limit;
@@ -295,12 +294,21 @@ fn files_at(asset: &Asset, key: &ObjectKey) -> Vec<ObjectKey> {
     keys
 }
 
+impl From<WrongCursor> for AssetError {
+    fn from(error: WrongCursor) -> Self {
+        Self::Cursor(error)
+    }
+}
+
 /// Why an asset can't be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// There is no such asset of this tenant.
     #[error("there is no such asset")]
     NotFound,
+    /// The page that is asked for isn't one of this tenant's.
+    #[error("the cursor is no nextCursor of this list")]
+    Cursor(WrongCursor),
     /// Something in the request is wrong.
     #[error(transparent)]
     Field(#[from] InvalidField),

@@ -6,6 +6,7 @@ use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::asset_body::AssetBody;
 use crate::http::Api;
@@ -13,10 +14,40 @@ use crate::http::answer::{Caching, json};
 use crate::http::caller::{May, Write};
 use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
+use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::media::{AssetId, UploadRequest, Visibility};
 
+#[utoipa::path(
+    post,
+    path = "/media/v1/uploads",
+    tag = "Files",
+    operation_id = "createUpload",
+    summary = "A ticket for an upload",
+    description = "Send the bytes with `method` and `headers` to `uploadUrl` within `expiresInSeconds`, then \
+        finalize. PRIVATE unless `visibility` says PUBLIC.",
+    params(
+        ("Idempotency-Key" = inline(Option<leaves::IdempotencyKeyText>), Header, description = "A repeated call with the same key and body gives the same ticket for as long as it lives; with another body 422."),
+    ),
+    request_body(content = UploadBody, example = json!(examples::upload())),
+    responses(
+        (
+            status = 201,
+            description = "The ticket.",
+            body = TicketBody,
+            links(
+                ("finalize" = (operation_id = "finalizeUpload", parameters(("id" = "$response.body#/assetId")))),
+                ("asset" = (operation_id = "getAsset", parameters(("id" = "$response.body#/assetId")))),
+                ("change" = (operation_id = "changeAsset", parameters(("id" = "$response.body#/assetId")))),
+                ("delete" = (operation_id = "deleteAsset", parameters(("id" = "$response.body#/assetId"))))
+            ),
+            example = json!(examples::ticket()),
+        ),
+        refusals::Tickets,
+    ),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// A ticket: 201 with where and how to send the bytes. The same ticket again, where `Idempotency-Key`
 /// says that it is the same call.
 pub(super) async fn ticket(
@@ -41,6 +72,21 @@ pub(super) async fn ticket(
     json(StatusCode::CREATED, &body, Caching::No)
 }
 
+#[utoipa::path(
+    post,
+    path = "/media/v1/uploads/{id}/finalize",
+    tag = "Files",
+    operation_id = "finalizeUpload",
+    summary = "Finish an upload",
+    description = "Looks at what was uploaded, its first bytes included: the asset becomes READY, or REJECTED for \
+        good where something else came than the ticket was for. Safe to repeat.",
+    params(("id" = inline(leaves::AssetIdText), Path, description = "The asset.")),
+    responses(
+        (status = 200, description = "The asset, READY.", body = AssetBody, example = json!(examples::asset())),
+        refusals::Finalize,
+    ),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// Checks what was uploaded; the asset, READY. A body isn't needed and isn't read.
 pub(super) async fn finalize(
     State(api): State<Api>,
@@ -54,14 +100,21 @@ pub(super) async fn finalize(
 }
 
 /// A body of POST `/media/v1/uploads`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = UploadRequest)]
 pub(super) struct UploadBody {
+    #[schema(schema_with = leaves::file_name)]
     filename: String,
+    #[schema(schema_with = leaves::upload_content_type)]
     content_type: String,
+    #[schema(schema_with = leaves::size_bytes)]
     size_bytes: u64,
+    #[schema(schema_with = leaves::visibility_or_null)]
     visibility: Option<Visibility>,
+    #[schema(schema_with = leaves::checksum)]
     checksum: Option<String>,
+    #[schema(schema_with = leaves::metadata_or_null)]
     metadata: Option<Map<String, Value>>,
 }
 
@@ -80,12 +133,18 @@ impl From<UploadBody> for UploadRequest {
     }
 }
 
-#[derive(Serialize)]
+/// A request to be sent, and the asset that it fills.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Ticket)]
 struct TicketBody<'a> {
+    #[schema(schema_with = leaves::asset_id)]
     asset_id: AssetId,
+    #[schema(format = "uri")]
     upload_url: &'a str,
     method: &'static str,
+    /// Headers that the request must have; never Content-Length or Host, which clients derive.
+    #[schema(value_type = HashMap<String, String>)]
     headers: Map<String, Value>,
     storage_key: &'a str,
     expires_in_seconds: u64,
