@@ -12,8 +12,7 @@ use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
 use crate::http::Cors;
 use crate::http::openapi::{ApiRules, describe};
-use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
-use crate::service::{Profiles, Services};
+use crate::media::{ContentType, Periods, Quota, SizeLimits, Tenant, UploadPolicy};
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::{Authenticator, api_key_digest};
 use crate::service::batch::BatchLinks;
@@ -32,6 +31,7 @@ use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
 use crate::service::tenant_cache::CachedTenants;
 use crate::service::uploads::Uploads;
+use crate::service::{Profiles, Services};
 use crate::store::embedded::{Embedded, Files};
 use crate::store::jwks::RemoteKeys;
 use crate::telemetry::keys::KeyMetrics;
@@ -133,6 +133,13 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let views = Views::new(Arc::clone(&layout), links.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
     let tenants: Arc<dyn TenantStore> = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
+    let uploads = &settings.uploads;
+    let quota = Quota { count: uploads.quota_count, bytes: uploads.quota_bytes };
+    let periods = Periods {
+        ticket_seconds: uploads.ticket_seconds,
+        grace_seconds: uploads.grace_seconds,
+        retention_seconds: u64::from(uploads.retention_days) * 86_400,
+    };
     let services = Services {
         auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
         resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
@@ -151,7 +158,8 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             views.clone(),
             Arc::clone(&clock),
             upload_policy(settings)?,
-            settings.uploads.ticket_seconds,
+            periods.clone(),
+            quota,
         ),
         assets: Assets::new(
             stores.assets,
@@ -159,11 +167,13 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             views,
             Arc::clone(&clock),
             Cursors::new(&stores.cursor_secret),
-            u64::from(settings.uploads.retention_days) * 86_400,
+            periods,
+            quota,
         ),
     };
     let description = describe(&rules(settings, services.documents.profiles())?);
     let description = description.map_err(|error| StartError::system("describing the API", error))?;
+    check_times(settings)?;
     let cors = Cors::new(&settings.server.cors_origins);
     let cors = cors.map_err(|error| StartError::setting("server.cors_origins", error))?;
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
@@ -283,6 +293,20 @@ pub fn rules(settings: &Settings, profiles: &Profiles) -> Result<ApiRules, Start
     Ok(ApiRules { uploads: upload_policy(settings)?, profiles })
 }
 
+/// A connection that is silent for longer is closed: an answer has to begin before.
+fn check_times(settings: &Settings) -> Result<(), StartError> {
+    let server = &settings.server;
+    if !(1..=70).contains(&server.answer_seconds) {
+        let detail = format!("must be 1 to 70 seconds, not {}", server.answer_seconds);
+        return Err(StartError::setting("server.answer_seconds", detail));
+    }
+    if !(1..=70).contains(&server.body_idle_seconds) {
+        let detail = format!("must be 1 to 70 seconds, not {}", server.body_idle_seconds);
+        return Err(StartError::setting("server.body_idle_seconds", detail));
+    }
+    Ok(())
+}
+
 /// The tenants of the settings.
 fn tenants(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
     let tenant = |(index, tenant): (usize, &crate::config::TenantSettings)| {
@@ -304,6 +328,7 @@ fn tenants(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
             db_key: tenant.db_key.clone(),
             frozen: tenant.frozen,
             profile: tenant.profile.clone(),
+            quota: Quota { count: tenant.quota_count, bytes: tenant.quota_bytes },
             api_key: api_key.map(api_key_digest),
         })
     };

@@ -17,6 +17,11 @@ pub struct ServerSettings {
     pub cors_origins: Vec<String>,
     /// Most connections at a time. Default 10,000.
     pub max_connections: usize,
+    /// How long a client may send nothing of a body that it has begun, in seconds: 1 to 70. Default 30.
+    pub body_idle_seconds: u64,
+    /// How long a call may take once its body is here, in seconds: 1 to 70, less than a silent connection may
+    /// last. Default 60.
+    pub answer_seconds: u64,
     /// How long requests under way may take to end at a shutdown, in seconds. Default 25.
     pub drain_seconds: u64,
 }
@@ -28,6 +33,8 @@ impl Default for ServerSettings {
             admin_listen: "127.0.0.1:9090".into(),
             cors_origins: Vec::new(),
             max_connections: 10_000,
+            body_idle_seconds: 30,
+            answer_seconds: 60,
             drain_seconds: 25,
         }
     }

@@ -38,7 +38,11 @@ impl Cors {
         if origins == ["*"] {
             return Ok(Self(Origins::Any));
         }
-        origins.iter().map(|text| origin(text)).collect::<Result<_, _>>().map(|list| Self(Origins::Some(list)))
+        origins
+            .iter()
+            .map(|text| origin(text))
+            .collect::<Result<_, _>>()
+            .map(|list| Self(Origins::Some(list)))
     }
 
     /// The layer that says so, and answers preflights; `None` where no page may call.
@@ -50,7 +54,14 @@ impl Cors {
         };
         let layer = CorsLayer::new()
             .allow_origin(origins)
-            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_methods([
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])
             .allow_headers([
                 ACCEPT,
                 AUTHORIZATION,
@@ -112,12 +123,26 @@ mod tests {
 
     #[test]
     fn origins_are_as_browsers_send_them() {
-        for good in ["https://www.example.com", "http://localhost:5173", "https://a.b:8443", "http://[::1]:80801"] {
+        for good in
+            ["https://www.example.com", "http://localhost:5173", "https://a.b:8443", "http://[::1]:80801"]
+        {
             assert!(cors(&[good]).is_ok(), "{good}");
         }
         for bad in [
-            "", "null", "example.com", "https://", "https://a/", "https://a/b", "https://A.com", "https://a:443",
-            "http://a:80", "https://*.a.com", "ftp://a", "https://a b", "https://u@a", "https://a:",
+            "",
+            "null",
+            "example.com",
+            "https://",
+            "https://a/",
+            "https://a/b",
+            "https://A.com",
+            "https://a:443",
+            "http://a:80",
+            "https://*.a.com",
+            "ftp://a",
+            "https://a b",
+            "https://u@a",
+            "https://a:",
         ] {
             assert!(cors(&[bad]).is_err(), "{bad}");
         }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use signet::media::{ApiKeyDigest, Tenant, TenantId};
+use signet::media::{ApiKeyDigest, Quota, Tenant, TenantId};
 use signet::service::auth::api_key_digest;
 use signet::service::ports::{Claims, StoreError, TenantStore, TokenError, TokenVerifier};
 use signet::service::tenant_cache::CachedTenants;
@@ -87,6 +87,7 @@ impl House {
             key: "anna".into(),
             db_key: None,
             frozen: false,
+            quota: Quota::NONE,
             profile: None,
             api_key: Some(api_key_digest(KEY)),
         };

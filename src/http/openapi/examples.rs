@@ -72,6 +72,16 @@ pub(in crate::http) fn change() -> Value {
     json!({"visibility": "PRIVATE", "metadata": {"alt": "A harbour at dusk", "caption": null}})
 }
 
+/// How much there is.
+pub(in crate::http) fn usage() -> Value {
+    json!({
+        "count": 2,
+        "bytes": 244_113,
+        "pending": {"count": 0, "bytes": 0},
+        "quota": {"count": null, "bytes": 1_073_741_824},
+    })
+}
+
 /// A batch of links.
 pub(in crate::http) fn batch() -> Value {
     json!({"ids": [ID], "keys": [KEY]})

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 use utoipa::PartialSchema;
 
-use super::{ApiRules, leaves};
 use super::refusals::ProblemSchema;
+use super::{ApiRules, leaves};
 use crate::media::{ContentType, SizeLimits};
 use crate::service::Scope;
 
@@ -182,7 +182,10 @@ mod tests {
         let rules = ApiRules { uploads, profiles: vec!["shop".into()] };
         let document = super::super::describe(&rules).unwrap();
         let request = &document["components"]["schemas"]["UploadRequest"];
-        assert_eq!(request["properties"]["contentType"]["enum"], json!(["image/png", "image/gif", "video/mp4"]));
+        assert_eq!(
+            request["properties"]["contentType"]["enum"],
+            json!(["image/png", "image/gif", "video/mp4"])
+        );
         assert_eq!(request["properties"]["sizeBytes"]["maximum"], 100);
         let rule = json!([{
             "if": {"properties": {"contentType": {"enum": ["image/png", "image/gif"]}}, "required": ["contentType"]},

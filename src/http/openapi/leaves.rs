@@ -251,7 +251,7 @@ pub(in crate::http) fn entity_tags() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some("Entity tags, parted by commas, or `*` for any."))
-        .examples([examples::ETAG])
+        .examples(["*", examples::ETAG])
         .build()
 }
 
@@ -266,17 +266,11 @@ pub(in crate::http) fn time() -> Object {
 }
 
 fn text(pattern: impl Into<String>, description: &str) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .pattern(Some(pattern))
-        .description(Some(description))
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).description(Some(description))
 }
 
 fn words<const N: usize>(words: [&'static str; N], description: &str) -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(words))
-        .description(Some(description))
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).description(Some(description))
 }
 
 fn nullable(kind: Type) -> SchemaType {

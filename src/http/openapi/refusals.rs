@@ -40,7 +40,7 @@ refusals! {
     /// Of cookies.
     Cookies = [CALLER, QUERY, BODY, MEMBERS, SIGNING];
     /// Of a ticket.
-    Tickets = [CALLER, QUERY, BODY, MEMBERS, &[Kind::InvalidHeader, Kind::IdempotencyMismatch]];
+    Tickets = [CALLER, QUERY, BODY, MEMBERS, &[Kind::InvalidHeader, Kind::IdempotencyMismatch, Kind::QuotaExceeded]];
     /// Of a look at what was uploaded.
     Finalize = [
         CALLER, QUERY, ASSET, SIGNING, &[Kind::NotUploaded, Kind::UploadRejected, Kind::TicketExpired],

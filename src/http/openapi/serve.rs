@@ -21,9 +21,8 @@ use crate::http::conditions;
 pub(in crate::http) fn router(document: &Value) -> Router {
     let bytes = Bytes::from(document.to_string());
     let tag = conditions::content_tag(&bytes);
-    let document = Router::new()
-        .route("/openapi.json", get(show))
-        .with_state(Arc::new(Description { bytes, tag }));
+    let document =
+        Router::new().route("/openapi.json", get(show)).with_state(Arc::new(Description { bytes, tag }));
     document.merge(page::router())
 }
 

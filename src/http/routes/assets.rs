@@ -19,7 +19,7 @@ use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
-use crate::media::{ContentType, Status, Visibility};
+use crate::media::{ContentType, Status, Tally, Visibility};
 use crate::service::ports::AssetFilter;
 use crate::service::{AssetPatch, AssetView, Assets};
 
@@ -55,9 +55,7 @@ pub(super) async fn list(
     let limit = limit(&mut params)?;
     let cursor = params.take("cursor")?;
     params.finish()?;
-    let page = api
-        .in_time(api.services.assets.list(&caller, filter, cursor.as_deref(), limit))
-        .await?;
+    let page = api.in_time(api.services.assets.list(&caller, filter, cursor.as_deref(), limit)).await?;
     let caching = Caching::of_links(page.items.iter().flat_map(max_age));
     let items = page.items.iter().map(AssetBody::from).collect();
     json(StatusCode::OK, &PageBody { items, next_cursor: page.next_cursor }, caching)
@@ -219,22 +217,28 @@ pub(super) async fn delete(
     tag = "Files",
     operation_id = "getUsage",
     summary = "What the tenant stores",
-    description = "Count and bytes of READY assets.",
+    description = "READY assets, PENDING ones, and the most that both may be together.",
     responses(
-        (status = 200, description = "The counts.", body = UsageBody, example = json!({"count": 2, "bytes": 244_113})),
+        (status = 200, description = "The counts.", body = UsageBody, example = json!(examples::usage())),
         refusals::Usage,
     ),
     security(("token" = ["media:read"]), ("apiKey" = [])),
 )]
-/// Count and bytes of the caller's assets.
+/// What the caller has, and how much it may.
 pub(super) async fn usage(
     State(api): State<Api>,
     caller: May<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let usage = api.in_time(api.services.assets.usage(&caller)).await?;
-    json(StatusCode::OK, &UsageBody { count: usage.count, bytes: usage.bytes }, Caching::No)
+    let (usage, quota) = api.in_time(api.services.assets.usage(&caller)).await?;
+    let body = UsageBody {
+        count: usage.ready.count,
+        bytes: usage.ready.bytes,
+        pending: usage.pending.into(),
+        quota: QuotaBody { count: quota.count, bytes: quota.bytes },
+    };
+    json(StatusCode::OK, &body, Caching::No)
 }
 
 /// An answer with one asset and its tag.
@@ -320,12 +324,38 @@ struct PageBody<'a> {
     next_cursor: Option<String>,
 }
 
-/// How much is stored.
+/// READY files, PENDING ones, and the most that both may be together.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Usage)]
 struct UsageBody {
     count: u64,
     bytes: u64,
+    pending: TallyBody,
+    quota: QuotaBody,
+}
+
+/// Files, and their bytes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tally)]
+struct TallyBody {
+    count: u64,
+    bytes: u64,
+}
+
+impl From<Tally> for TallyBody {
+    fn from(Tally { count, bytes }: Tally) -> Self {
+        Self { count, bytes }
+    }
+}
+
+/// The most; null is no bound.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quota)]
+struct QuotaBody {
+    #[schema(required)]
+    count: Option<u64>,
+    #[schema(required)]
+    bytes: Option<u64>,
 }
 
 #[cfg(test)]

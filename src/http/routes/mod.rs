@@ -2,6 +2,7 @@
 //!
 //! | method and path | file |
 //! |---|---|
+//! | GET `/openapi.json`, GET `/docs` and its files | `openapi/`, beside these |
 //! | GET, HEAD `/m/{id}` | `resolve` |
 //! | POST `/media/v1/links` | `links` |
 //! | POST `/media/v1/documents` | `documents`, and `ndjson` |

@@ -13,7 +13,7 @@ use crate::http::Api;
 use crate::http::answer::{Caching, json};
 use crate::http::caller::{May, Write};
 use crate::http::conditions;
-use crate::http::extract::{Json, JsonRequest, PathId};
+use crate::http::extract::{Json, JsonRequest, PathId, whole};
 use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::Params;
 use crate::http::problem::Problem;
@@ -108,6 +108,7 @@ pub(super) struct UploadBody {
     filename: String,
     #[schema(schema_with = leaves::upload_content_type)]
     content_type: String,
+    #[serde(deserialize_with = "whole")]
     #[schema(schema_with = leaves::size_bytes)]
     size_bytes: u64,
     #[schema(schema_with = leaves::visibility_or_null)]

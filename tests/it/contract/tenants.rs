@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use signet::media::{ApiKeyDigest, Tenant};
+use signet::media::{ApiKeyDigest, Quota, Tenant};
 use signet::service::ports::TenantStore;
 
 use super::fresh_tenant;
@@ -16,6 +16,7 @@ pub fn samples() -> Vec<Tenant> {
         key: key.into(),
         db_key: db_key.map(Into::into),
         frozen,
+        quota: Quota::NONE,
         profile: frozen.then(|| "shop".to_owned()),
         api_key,
     };
