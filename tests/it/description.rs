@@ -71,6 +71,7 @@ fn every_operation_is_described_whole() {
         }
         assert!(ids.insert(operation["operationId"].to_string()), "{name}: its id is another's too");
         assert!(operation["security"].as_array().is_some_and(|ways| ways.len() > 1), "{name}: security");
+        assert!(operation.get("parameters").is_none_or(Value::is_array), "{name}: parameters");
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             assert!(
                 parameter["description"].is_string() && parameter["schema"].is_object(),
@@ -89,6 +90,8 @@ fn every_operation_is_described_whole() {
         }
         assert!(answers.keys().any(|status| status.starts_with(['2', '3'])), "{name}");
         for (status, answer) in answers {
+            let shared = answer["$ref"].as_str().and_then(|reference| document.pointer(&reference[1..]));
+            let answer = shared.unwrap_or(answer);
             assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} {status}");
             assert!(answer["headers"].get("x-request-id").is_some(), "{name} {status}");
             for content in answer["content"].as_object().into_iter().flat_map(|content| content.values()) {

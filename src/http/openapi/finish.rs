@@ -25,25 +25,46 @@ pub(super) fn finish(document: &mut Value, rules: &ApiRules) -> Result<(), serde
         components["headers"] = headers();
         uploads(&mut components["schemas"]["UploadRequest"], rules);
     }
+    let mut shared = Map::new();
     for (path, item) in members(&mut document["paths"]) {
         for (method, operation) in members(item) {
             if method == "head" {
                 head(operation);
             }
+            for parameter in parameters(operation) {
+                never_null(&mut parameter["schema"]);
+            }
             for (status, response) in members(&mut operation["responses"]) {
                 answer(status, response);
+                share(response, &mut shared);
             }
             if path == "/media/v1/documents" {
                 profiles(operation, &rules.profiles);
             }
         }
     }
+    document["components"]["responses"] = shared.into();
     Ok(())
+}
+
+/// Puts an answer that is a problem among those that operations share, named by its kinds, and a reference
+/// in its place.
+fn share(response: &mut Value, shared: &mut Map<String, Value>) {
+    let kinds = response["content"]["application/problem+json"]["examples"].as_object();
+    let Some(kinds) = kinds else { return };
+    let name = kinds.keys().map(String::as_str).collect::<Vec<_>>().join(".");
+    let reference = json!({"$ref": format!("#/components/responses/{name}")});
+    shared.insert(name, std::mem::replace(response, reference));
 }
 
 /// The members of an object; none of anything else.
 fn members(value: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
     value.as_object_mut().into_iter().flat_map(Map::iter_mut)
+}
+
+/// The parameters of an operation, if it has any.
+fn parameters(operation: &mut Value) -> impl Iterator<Item = &mut Value> {
+    operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten()
 }
 
 /// HEAD is GET without the body, and an operation of its own.
@@ -55,6 +76,14 @@ fn head(operation: &mut Value) {
         if let Some(response) = response.as_object_mut() {
             response.remove("content");
         }
+    }
+}
+
+/// A parameter is there or not: no query and no header can say null.
+fn never_null(schema: &mut Value) {
+    let mut ways = schema["oneOf"].as_array().into_iter().flatten();
+    if let Some(way) = ways.find(|way| way["type"] != "null").cloned() {
+        *schema = way;
     }
 }
 
@@ -95,7 +124,6 @@ fn info() -> Value {
         "description": "Signed links to media: for ids, for batches, for whole JSON documents; and tickets for \
             uploads, which go straight to the object store. Times are RFC 3339 in UTC. Members and query parameters \
             that aren't known are refused. Errors are `application/problem+json` (RFC 9457).",
-        "license": {"name": "proprietary"},
     })
 }
 
@@ -163,8 +191,7 @@ fn narrower(types: &[ContentType], limits: &SizeLimits, largest: u64) -> Vec<Val
 
 /// The profiles of the settings.
 fn profiles(operation: &mut Value, names: &[String]) {
-    let parameters = operation["parameters"].as_array_mut().into_iter().flatten();
-    for parameter in parameters.filter(|parameter| parameter["name"] == "profile") {
+    for parameter in parameters(operation).filter(|parameter| parameter["name"] == "profile") {
         parameter["schema"] = json!({"type": "string", "enum": names});
     }
 }
