@@ -22,10 +22,13 @@ use crate::service::documents::Documents;
 use crate::service::edge::Edge;
 use crate::service::key_ring::KeyRing;
 use crate::service::layout::{Layout, Place, Template};
+use crate::service::lifecycle::{Lifecycle, LifecycleParts};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
-use crate::service::ports::{AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore};
+use crate::service::ports::{
+    AssetStore, Clock, LeaseStore, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore,
+};
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
@@ -47,6 +50,8 @@ pub struct Stores {
     pub objects: Arc<dyn ObjectStore>,
     /// The way in to the objects, where Signet holds them itself.
     pub gate: Option<Arc<dyn ObjectGate>>,
+    /// Which node does what is done once for all.
+    pub leases: Arc<dyn LeaseStore>,
     /// The secret of cursors.
     pub cursor_secret: Vec<u8>,
 }
@@ -57,6 +62,8 @@ pub struct Node {
     pub services: Arc<Services>,
     /// The distribution in front of the object store.
     pub edge: Arc<Edge>,
+    /// Looks at what is due.
+    pub lifecycle: Arc<Lifecycle>,
     /// The way in to the objects, where Signet holds them itself.
     pub gate: Option<Arc<dyn ObjectGate>>,
     /// The description of the API.
@@ -94,6 +101,7 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
         tenants: Arc::new(embedded.clone()),
         objects: Arc::clone(&files) as Arc<dyn ObjectStore>,
         gate: Some(files),
+        leases: Arc::new(embedded.clone()),
         cursor_secret: secret("cursors").await?.as_bytes().to_vec(),
     };
     Ok((embedded, stores))
@@ -138,8 +146,25 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let periods = Periods {
         ticket_seconds: uploads.ticket_seconds,
         grace_seconds: uploads.grace_seconds,
+        late_seconds: uploads.late_seconds,
         retention_seconds: u64::from(uploads.retention_days) * 86_400,
     };
+    let parts = LifecycleParts {
+        assets: Arc::clone(&stores.assets),
+        objects: Arc::clone(&stores.objects),
+        tenants: Arc::clone(&tenants),
+        leases: stores.leases,
+        layout: Arc::clone(&layout),
+        clock: Arc::clone(&clock),
+        meter: Arc::clone(&meter),
+        periods: periods.clone(),
+    };
+    if settings.lifecycle.interval_seconds == 0 {
+        return Err(StartError::setting("lifecycle.interval_seconds", "must be at least 1"));
+    }
+    let per_second = NonZeroU32::new(settings.lifecycle.assets_per_second)
+        .ok_or_else(|| StartError::setting("lifecycle.assets_per_second", "must be at least 1"))?;
+    let lifecycle = Lifecycle::new(parts, per_second);
     let services = Services {
         auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
         resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
@@ -179,6 +204,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
     Ok(Node {
         services: Arc::new(services),
+        lifecycle: Arc::new(lifecycle),
         edge,
         gate: stores.gate,
         description: Arc::new(description),

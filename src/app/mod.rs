@@ -3,6 +3,7 @@
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
+//!    [`lifecycle`]: the worker that looks at what is due.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`. [`description`]: `signet openapi`.
@@ -12,6 +13,7 @@ pub mod check;
 pub mod description;
 pub mod dev;
 pub mod keys;
+pub mod lifecycle;
 pub mod listen;
 pub mod offline;
 pub mod profiles;

@@ -21,6 +21,9 @@ pub struct UploadSettings {
     /// How long after its ticket's end an upload that wasn't finalized is left alone, in seconds. Then
     /// what was uploaded becomes READY or REJECTED, and the asset of what wasn't EXPIRED. Default 900.
     pub grace_seconds: u64,
+    /// How long after that an upload that began in time may still end, in seconds. It is looked for and
+    /// removed until then, and nothing is purged before. Default 86,400.
+    pub late_seconds: u64,
     /// How long a deleted asset can be restored, in days. Then its objects go for good. Default 30.
     pub retention_days: u32,
     /// How many files a tenant may have, READY and PENDING together. Default any number.
@@ -52,6 +55,7 @@ impl Default for UploadSettings {
             max_bytes_by_type: BTreeMap::new(),
             ticket_seconds: 900,
             grace_seconds: 900,
+            late_seconds: 86_400,
             retention_days: 30,
             quota_count: None,
             quota_bytes: None,

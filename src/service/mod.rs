@@ -9,7 +9,8 @@
 //!    documents. [`profiles`]: by which rules. [`lines`]: a document a line. [`lookup`]: from ids to assets, for
 //!    both. [`cookies`]: folders.
 //! 5. [`uploads`], [`assets`]: the life of a stored file. `inspection`: what was uploaded. `asset_files`,
-//!    `relocation`: its objects, and how they move. [`cursor`]: pages of assets.
+//!    `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
+//!    it when nobody looks. [`cursor`]: pages of assets.
 //! 6. [`edge`]: what CloudFront does with a link.
 //! 7. [`ports`]: what all of these need of the world.
 //!
@@ -30,6 +31,7 @@ mod inspection;
 pub mod key_ring;
 pub mod layout;
 mod life;
+pub mod lifecycle;
 pub mod lines;
 pub mod link_cache;
 pub mod links;

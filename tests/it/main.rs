@@ -34,6 +34,8 @@ mod jwks;
 mod jwks_secret;
 mod jwks_url;
 mod layers;
+mod lifecycle;
+mod lifecycle_random;
 mod link_service;
 mod problems;
 mod readme;

@@ -22,7 +22,7 @@ mod tokens;
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
 pub use clock::{Clock, SystemClock};
 pub use leases::LeaseStore;
-pub use meter::{LinkSource, Meter, NoMeter};
+pub use meter::{LifecycleOutcome, LinkSource, Meter, NoMeter};
 pub use objects::{
     ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
     SignedRequest, UploadTerms,
