@@ -12,7 +12,10 @@ use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
 use crate::http::Cors;
 use crate::http::openapi::{ApiRules, describe};
-use crate::media::{ContentType, Periods, Quota, SizeLimits, Tenant, UploadPolicy};
+use crate::media::{
+    ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
+    Tenant, UploadPolicy,
+};
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::{Authenticator, api_key_digest};
 use crate::service::batch::BatchLinks;
@@ -298,16 +301,30 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
         })
     };
     let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
-    let by_type = settings.uploads.max_bytes_by_type.iter();
-    let limits = by_type.into_iter().try_fold(
-        SizeLimits::new(settings.uploads.max_bytes),
-        |limits, (name, bytes)| {
-            limits
-                .with(name, *bytes)
-                .map_err(|error| StartError::setting(format!("uploads.max_bytes_by_type.{name:?}"), error))
-        },
-    )?;
-    Ok(UploadPolicy { content_types, limits })
+    let uploads = &settings.uploads;
+    let within = |name: &str, value: u64, least: u64, most: u64| {
+        let wrong = || StartError::setting(name, format!("must be {least} to {most}, not {value}"));
+        (least..=most).contains(&value).then_some(value).ok_or_else(wrong)
+    };
+    let largest = |name: &str, bytes: u64| {
+        if bytes > MAX_FILE_BYTES {
+            let detail = format!("must be at most {MAX_FILE_BYTES} bytes (5 TiB): S3 takes no larger file");
+            return Err(StartError::setting(name, detail));
+        }
+        Ok(bytes)
+    };
+    let all = SizeLimits::new(largest("uploads.max_bytes", uploads.max_bytes)?);
+    let limits = uploads.limits_by_type().into_iter().try_fold(all, |limits, (name, bytes)| {
+        let setting = format!("uploads.max_bytes_by_type.{name:?}");
+        limits.with(name, largest(&setting, bytes)?).map_err(|error| StartError::setting(setting, error))
+    })?;
+    let part_of_s3 = |name: &str, value| within(name, value, MIN_PART_BYTES, MAX_PART_BYTES);
+    let parts = PartsPolicy {
+        threshold_bytes: part_of_s3("uploads.multipart_threshold_bytes", uploads.multipart_threshold_bytes)?,
+        part_bytes: part_of_s3("uploads.part_bytes", uploads.part_bytes)?,
+        seconds: within("uploads.multipart_seconds", uploads.multipart_seconds, 60, 30 * 86_400)?,
+    };
+    Ok(UploadPolicy { content_types, limits, parts })
 }
 
 /// What the description of the API says of the settings.

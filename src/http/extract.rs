@@ -100,7 +100,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 }
 
 /// A whole number, also where it is written as `5.0`: to a JSON schema that is an integer too.
-pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(super) fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     struct Whole;
     impl Visitor<'_> for Whole {
         type Value = u64;
@@ -119,7 +119,9 @@ pub(super) fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D
             if exact { Ok(number as u64) } else { Err(E::invalid_value(Unexpected::Float(number), &self)) }
         }
     }
-    deserializer.deserialize_u64(Whole)
+    let number = deserializer.deserialize_u64(Whole)?;
+    T::try_from(number)
+        .map_err(|_| de::Error::invalid_value(Unexpected::Unsigned(number), &"a smaller number"))
 }
 
 /// 2⁵³: from here on not every whole number is a float.
@@ -185,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_whole_number_may_have_a_point() {
-        let read = |text: &str| whole(&mut serde_json::Deserializer::from_str(text)).ok();
+        let read = |text: &str| whole::<_, u64>(&mut serde_json::Deserializer::from_str(text)).ok();
         for (text, number) in
             [("5", 5), ("5.0", 5), ("0", 0), ("1e3", 1_000), ("18446744073709551615", u64::MAX)]
         {
@@ -194,5 +196,7 @@ mod tests {
         for text in ["5.5", "-1", "-1.0", "1e300", "\"5\"", "null", "9007199254740992.0"] {
             assert_eq!(read(text), None, "{text}");
         }
+        let small = |text: &str| whole::<_, u16>(&mut serde_json::Deserializer::from_str(text)).ok();
+        assert_eq!((small("65535.0"), small("65536")), (Some(65_535), None));
     }
 }

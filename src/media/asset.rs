@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetId, Checksum, ContentType, Derivatives, Filename, Hold, Metadata, NewUpload, ObjectKey, Periods,
-    Tally, TenantId, Timestamp, contradiction,
+    AssetId, Checksum, ContentType, Derivatives, Filename, Hold, Metadata, NewUpload, ObjectKey, Parts,
+    Periods, Tally, TenantId, Timestamp, contradiction,
 };
 
 /// The durable handle of one stored file.
@@ -45,6 +45,9 @@ pub struct Asset {
     pub updated_at: Timestamp,
     /// When its ticket runs out.
     pub ticket_expires_at: Timestamp,
+    /// How it is sent in parts, where it is.
+    #[serde(default)]
+    pub parts: Option<Parts>,
     /// When it was deleted, if it was.
     pub deleted_at: Option<Timestamp>,
     /// Why it was refused, if it was.
@@ -92,6 +95,7 @@ impl Asset {
             created_at: now,
             updated_at: now,
             ticket_expires_at: now.plus_seconds(periods.ticket_seconds),
+            parts: None,
             deleted_at: None,
             rejection: None,
             purging: false,

@@ -13,8 +13,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use signet::cloudfront::{KeyPairId, NewKey, PrivateKey, Window};
 use signet::media::{
-    Asset, AssetId, ContentType, Periods, Quota, SizeLimits, Status, Tally, Tenant, TenantId, Timestamp,
-    UploadPolicy, UploadRequest, Usage, Visibility,
+    Asset, AssetId, ContentType, PartsPolicy, Periods, Quota, SizeLimits, Status, Tally, Tenant, TenantId,
+    Timestamp, UploadPolicy, UploadRequest, Usage, Visibility,
 };
 use signet::service::assets::{AssetPatch, Assets, Expected, Views};
 use signet::service::cursor::Cursors;
@@ -24,14 +24,14 @@ use signet::service::lifecycle::{Lifecycle, LifecycleParts};
 use signet::service::link_cache::LinkCache;
 use signet::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use signet::service::ports::{
-    AssetFilter, AssetStore, ByteStream, Clock, Due, InsertTerms, Inserted, LeaseStore, ListPosition,
-    NoMeter, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, SignedRequest, StoreError,
-    Update, UploadTerms,
+    AssetFilter, AssetStore, ByteStream, Clock, Completion, Due, InsertTerms, Inserted, LeaseStore,
+    ListPosition, NoMeter, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, PartTag, PartTerms, PartsId,
+    Presigned, SignedRequest, StoreError, StoredPart, Update, UploadTerms,
 };
 use signet::service::signature_budget::SignatureBudget;
 use signet::service::signing_pool::SigningPool;
 use signet::service::uploads::Uploads;
-use signet::service::{Caller, Scopes};
+use signet::service::{Caller, PartsQuery, Scopes, Sending};
 use signet::store::embedded::{Embedded, Files};
 use tempfile::TempDir;
 use tokio::sync::{Notify, RwLock};
@@ -147,6 +147,42 @@ impl ObjectStore for Frail {
         self.world.touched.lock().unwrap().insert(to.clone());
         self.fuse.call(self.world.files.copy(from, to)).await
     }
+    async fn begin_parts(
+        &self,
+        location: &ObjectLocation,
+        content_type: &ContentType,
+    ) -> Result<PartsId, StoreError> {
+        self.world.touched.lock().unwrap().insert(location.clone());
+        self.fuse.call(self.world.files.begin_parts(location, content_type)).await
+    }
+    async fn presign_part(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+        part: PartTerms,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError> {
+        self.fuse.call(self.world.files.presign_part(location, upload, part, now, expires_in_seconds)).await
+    }
+    async fn parts(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+    ) -> Result<Option<Vec<StoredPart>>, StoreError> {
+        self.fuse.call(self.world.files.parts(location, upload)).await
+    }
+    async fn complete_parts(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+        parts: &[PartTag],
+    ) -> Result<Completion, StoreError> {
+        self.fuse.call(self.world.files.complete_parts(location, upload, parts)).await
+    }
+    async fn abort_parts(&self, location: &ObjectLocation, upload: &PartsId) -> Result<(), StoreError> {
+        self.fuse.call(self.world.files.abort_parts(location, upload)).await
+    }
 }
 
 /// Gives every worker the lease, so that workers meet.
@@ -184,6 +220,7 @@ struct World {
 struct Given {
     id: AssetId,
     presigned: Presigned,
+    length: usize,
     at: Timestamp,
 }
 
@@ -270,6 +307,7 @@ impl World {
         let policy = UploadPolicy {
             content_types: vec![ContentType::parse("image/jpeg").unwrap()],
             limits: SizeLimits::new(1_000),
+            parts: PartsPolicy { threshold_bytes: LENGTH as u64, part_bytes: 1_000, seconds: 3_000 },
         };
         let leases: Arc<dyn LeaseStore> =
             if alone { Arc::new(self.store.clone()) } else { Arc::new(Anybody) };
@@ -318,9 +356,10 @@ impl World {
         }
         let after_host = given.presigned.url.strip_prefix("http://127.0.0.1").unwrap().to_owned();
         let mut headers = given.presigned.headers.clone();
-        headers.push(("content-length".to_owned(), LENGTH.to_string()));
+        headers.push(("content-length".to_owned(), given.length.to_string()));
         let request = SignedRequest { path_and_query: after_host, headers };
-        let bytes = if good { picture(LENGTH, 1) } else { Bytes::from(vec![b'x'; LENGTH]) };
+        let length = given.length;
+        let bytes = if good { picture(length, 1) } else { Bytes::from(vec![b'x'; length]) };
         let body: ByteStream = Box::pin(stream::iter([Ok(bytes)]));
         // Taken, or there already.
         let _ = self.files.put(request, body, given.at).await;
@@ -341,43 +380,77 @@ impl Process {
         }
     }
 
-    async fn ticket(&self, visibility: Visibility) {
+    async fn ticket(&self, visibility: Visibility, length: usize) -> Option<Given> {
         let request = UploadRequest {
             filename: "a.jpg".into(),
             content_type: "image/jpeg".into(),
-            size_bytes: LENGTH as u64,
+            size_bytes: length as u64,
             visibility: Some(visibility),
             ..UploadRequest::default()
         };
         let at = self.world.clock.now();
-        if let Some(Ok(ticket)) = self.run(self.uploads.ticket(&self.caller, request, None)).await {
-            let given = Given { id: ticket.asset_id, presigned: ticket.presigned, at };
-            self.world.tickets.lock().unwrap().push(given);
+        let ticket = self.run(self.uploads.ticket(&self.caller, request, None)).await?.ok()?;
+        let presigned = match ticket.sending {
+            Sending::Whole(presigned) => presigned,
+            Sending::Parts { mut page, .. } => page.parts.remove(0).presigned.unwrap(),
+        };
+        let given = Given { id: ticket.asset_id, presigned, length, at };
+        self.world.tickets.lock().unwrap().push(given.clone());
+        Some(given)
+    }
+
+    /// Puts together what has come, as a client does that starts again.
+    async fn complete(&self, id: AssetId) -> bool {
+        let query = PartsQuery { after: 0, limit: 10, again: false };
+        let Some(Ok(page)) = self.run(self.uploads.parts(&self.caller, id, query)).await else {
+            return false;
+        };
+        let tag = |part: signet::service::Part| PartTag {
+            number: part.number,
+            etag: part.etag.unwrap_or_else(|| "none".into()),
+        };
+        let tags = page.parts.into_iter().map(tag).collect();
+        matches!(self.run(self.uploads.complete(&self.caller, id, tags)).await, Some(Ok(_)))
+    }
+
+    /// Completes or finalizes, and notes what it was told.
+    async fn finish(&self, given: &Given, complete: bool) {
+        let done = if given.length > LENGTH && complete {
+            self.complete(given.id).await
+        } else {
+            matches!(self.run(self.uploads.finalize(&self.caller, given.id)).await, Some(Ok(_)))
+        };
+        if done {
+            self.world.known.lock().unwrap().entry(given.id).or_default().ready = true;
         }
     }
 
     async fn deed(&self, random: &mut StdRng) {
         let Some(given) = self.world.some_ticket(random) else {
-            return self.ticket(Visibility::Public).await;
+            return drop(self.ticket(Visibility::Public, LENGTH).await);
         };
         let visibility = if random.random() { Visibility::Public } else { Visibility::Private };
-        match random.random_range(0..20) {
-            0..4 => self.ticket(visibility).await,
-            4..8 => self.world.put(&given, random.random_range(0..5) > 0).await,
-            8..12 => {
-                if let Some(Ok(_)) = self.run(self.uploads.finalize(&self.caller, given.id)).await {
-                    self.world.known.lock().unwrap().entry(given.id).or_default().ready = true;
+        match random.random_range(0..24) {
+            0..2 => drop(self.ticket(visibility, LENGTH).await),
+            2..4 => {
+                let Some(given) = self.ticket(visibility, LENGTH + 1).await else { return };
+                if random.random() {
+                    self.world.put(&given, true).await;
+                    self.finish(&given, true).await;
                 }
             }
-            12 => {
+            4..8 => self.world.put(&given, random.random_range(0..5) > 0).await,
+            8..14 => self.finish(&given, random.random_range(0..6) > 0).await,
+            14 => {
                 self.world.known.lock().unwrap().entry(given.id).or_default().delete_tried = true;
                 self.run(self.assets.delete(&self.caller, given.id, &Expected::Any)).await;
             }
-            13 => drop(self.run(self.assets.restore(&self.caller, given.id)).await),
-            14..17 => {
+            15 => drop(self.run(self.assets.restore(&self.caller, given.id)).await),
+            16..19 => {
                 let patch = AssetPatch { visibility: Some(visibility), metadata: None };
                 self.run(self.assets.patch(&self.caller, given.id, &Expected::Any, patch)).await;
             }
+            19 => drop(self.run(self.uploads.give_up(&self.caller, given.id)).await),
             _ => drop(self.run(self.lifecycle.pass()).await),
         }
     }
@@ -407,7 +480,7 @@ async fn settle(world: &Arc<World>) {
     }
 }
 
-async fn check(world: &Arc<World>) {
+async fn check(world: &Arc<World>, in_parts: &mut usize) {
     let tickets = world.tickets.lock().unwrap().clone();
     let known = std::mem::take(&mut *world.known.lock().unwrap());
     let place = world.layout.place(&world.tenant);
@@ -433,9 +506,16 @@ async fn check(world: &Arc<World>) {
             Status::Pending => panic!("{asset:?} is forgotten"),
         }
     }
-    // Tickets that nobody got are looked after as well.
+    // Tickets that nobody got are looked after as well, and no parts are left of any.
     let rest = world.store.list(&world.tenant.id, &AssetFilter::default(), None, 10_000).await.unwrap();
     assert!(rest.iter().all(|asset| asset.status != Status::Pending && asset.due_at.is_none()));
+    for asset in &rest {
+        if let Some(parts) = &asset.parts {
+            let left = world.files.parts(&place.location(&asset.key), &parts.upload).await.unwrap();
+            assert_eq!(left, None, "{asset:?}");
+            *in_parts += usize::from(asset.status == Status::Ready);
+        }
+    }
     let touched = world.touched.lock().unwrap().clone();
     for location in touched {
         let there = world.files.head(&location).await.unwrap().is_some();
@@ -452,7 +532,7 @@ async fn check(world: &Arc<World>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_the_end_every_file_is_where_its_asset_says_or_gone() {
-    let mut ready = 0;
+    let (mut ready, mut in_parts) = (0, 0);
     for seed in 0..SEEDS {
         let world = World::new().await;
         let mut actors = JoinSet::new();
@@ -462,8 +542,8 @@ async fn in_the_end_every_file_is_where_its_asset_says_or_gone() {
         actors.join_all().await;
         settle(&world).await;
         println!("seed {seed}");
-        check(&world).await;
+        check(&world, &mut in_parts).await;
         ready += world.store.usage(&world.tenant.id).await.unwrap().ready.count;
     }
-    assert!(ready > SEEDS, "files came through: {ready}");
+    assert!(ready > SEEDS && in_parts > 4, "files came through: {ready}, in parts: {in_parts}");
 }

@@ -48,6 +48,7 @@ mod tamper;
 mod tenant_cache;
 mod upload;
 mod upload_content;
+mod upload_parts;
 mod upload_repeats;
 mod upload_rules;
 mod warm;

@@ -250,6 +250,8 @@ async fn uploads(node: &Node, seen: &mut Seen) {
     let id = ticket["assetId"].as_str().unwrap();
     let finalized = format!("{path}/{id}/finalize");
     seen.see(&finalize(api, ANNA.2, id).await, Kind::NotUploaded, &finalized);
+    let parts = format!("{path}/{id}/parts");
+    seen.see(&get_as(&format!("{api}{parts}"), ANNA.2).await, Kind::SentWhole, &parts);
     assert_eq!(put(&ticket, "no picture".into()).await.status, 200);
     seen.see(&finalize(api, ANNA.2, id).await, Kind::UploadRejected, &finalized);
 }

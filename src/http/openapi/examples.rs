@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 pub(in crate::http) const ID: &str = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
 pub(in crate::http) const CHECKSUM: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 pub(in crate::http) const ETAG: &str = "\"med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E.2.5d41402abc4b2a76\"";
+pub(in crate::http) const PART_ETAG: &str = "\"5d41402abc4b2a76b9719d911017c592\"";
 pub(in crate::http) const TIME: &str = "2027-01-15T08:00:00Z";
 pub(in crate::http) const LINK: &str = "https://media.vivreal.io/vivreal-demo/med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E/harbour.jpg\
      ?Expires=1800000300&Signature=Tm90LWEtc2lnbmF0dXJl&Key-Pair-Id=K2JCJMDEHXQW5F";
@@ -39,6 +40,41 @@ pub(in crate::http) fn ticket() -> Value {
         "storageKey": "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E/harbour.jpg",
         "expiresInSeconds": 900,
     })
+}
+
+/// A ticket of a large file.
+pub(in crate::http) fn large_ticket() -> Value {
+    let mut page = parts();
+    page["partSizeBytes"] = 67_108_864.into();
+    page["partCount"] = 2.into();
+    json!({
+        "assetId": ID,
+        "method": "PUT",
+        "storageKey": "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E/film.mp4",
+        "expiresInSeconds": 86_400,
+        "multipart": page,
+    })
+}
+
+/// A page of parts.
+pub(in crate::http) fn parts() -> Value {
+    let url = "https://uploads.example.com/vivreal-demo/med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E/film.mp4?partNumber=2&X-Amz-Signature=00ff";
+    let there = json!({"partNumber": 1, "sizeBytes": 67_108_864, "uploaded": true, "etag": PART_ETAG});
+    let missing = json!({
+        "partNumber": 2,
+        "sizeBytes": 41_943_040,
+        "uploaded": false,
+        "etag": null,
+        "uploadUrl": url,
+        "method": "PUT",
+        "headers": {},
+    });
+    json!({"parts": [there, missing], "nextAfter": null})
+}
+
+/// All parts of a file.
+pub(in crate::http) fn complete() -> Value {
+    json!({"parts": [{"partNumber": 1, "etag": PART_ETAG}, {"partNumber": 2, "etag": PART_ETAG}]})
 }
 
 /// An asset that is READY.

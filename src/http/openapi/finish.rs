@@ -165,7 +165,15 @@ fn uploads(request: &mut Value, rules: &ApiRules) {
     let largest = types.iter().map(|content_type| limits.of(content_type)).max();
     if let Some(largest) = largest {
         properties["sizeBytes"]["maximum"] = largest.into();
-        let narrower = narrower(types, limits, largest);
+        let mut narrower = narrower(types, limits, largest);
+        let whole = rules.uploads.parts.threshold_bytes;
+        if whole < largest {
+            // No SHA-256 is known of what was sent in parts.
+            narrower.push(json!({
+                "if": {"properties": {"sizeBytes": {"exclusiveMinimum": whole}}, "required": ["sizeBytes"]},
+                "then": {"properties": {"checksum": {"type": "null"}}},
+            }));
+        }
         if !narrower.is_empty() {
             request["allOf"] = narrower.into();
         }
@@ -199,13 +207,14 @@ fn profiles(operation: &mut Value, names: &[String]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::UploadPolicy;
+    use crate::media::{PartsPolicy, UploadPolicy};
 
     #[test]
     fn sizes_depend_on_types_where_the_settings_say_so() {
         let types = ["image/png", "image/gif", "video/mp4"].map(|text| ContentType::parse(text).unwrap());
         let limits = SizeLimits::new(100).with("image/*", 20).unwrap();
-        let uploads = UploadPolicy { content_types: types.to_vec(), limits };
+        let parts = PartsPolicy { threshold_bytes: 100, part_bytes: 10, seconds: 60 };
+        let uploads = UploadPolicy { content_types: types.to_vec(), limits, parts };
         let rules = ApiRules { uploads, profiles: vec!["shop".into()] };
         let document = super::super::describe(&rules).unwrap();
         let request = &document["components"]["schemas"]["UploadRequest"];

@@ -10,10 +10,11 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::{examples, filename};
 use crate::document::Reason;
-use crate::media::{Derivatives, Filename, Metadata, Status, Visibility};
+use crate::http::routes::MAX_ETAG;
+use crate::media::{Derivatives, Filename, MAX_PARTS, Metadata, Status, Visibility};
 use crate::service::cookies::MAX_FOLDER;
 use crate::service::cursor::Cursors;
-use crate::service::{Assets, BatchLinks};
+use crate::service::{Assets, BatchLinks, PartsQuery};
 
 /// Makes of functions that give a schema types that parameters can name.
 macro_rules! named {
@@ -39,6 +40,8 @@ named! {
     FormatName = format_name,
     IdempotencyKeyText = idempotency_key,
     PageLength = page_length,
+    PartsAfter = parts_after,
+    PartsLength = parts_length,
     ReferencesName = references,
     StatusName = status,
     VisibilityName = visibility,
@@ -218,6 +221,30 @@ pub(in crate::http) fn page_length() -> Object {
         .build()
 }
 
+/// A part's number.
+pub(in crate::http) fn part_number() -> Object {
+    number(1, MAX_PARTS.into(), "From 1.").build()
+}
+
+/// What a part was answered with.
+pub(in crate::http) fn part_etag() -> Object {
+    let pattern = format!("^[!-~]{{1,{MAX_ETAG}}}$");
+    text(pattern, "The ETag that the part was answered with, with its quotes.")
+        .examples([examples::PART_ETAG])
+        .build()
+}
+
+/// The part before the first one of a page.
+pub(in crate::http) fn parts_after() -> Object {
+    number(0, MAX_PARTS.into(), "A part's number; 0 is before the first one.").default(Some(0.into())).build()
+}
+
+/// How many parts a page has.
+pub(in crate::http) fn parts_length() -> Object {
+    let most = PartsQuery::MAX_PAGE.try_into().unwrap_or(u64::MAX);
+    number(1, most, "Parts a page.").default(Some(PartsQuery::DEFAULT_PAGE.into())).build()
+}
+
 /// How wide a picture should be, at least.
 pub(in crate::http) fn width() -> Object {
     ObjectBuilder::new()
@@ -267,6 +294,14 @@ pub(in crate::http) fn time() -> Object {
 
 fn text(pattern: impl Into<String>, description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).description(Some(description))
+}
+
+fn number(least: u64, most: u64, description: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(least))
+        .maximum(Some(most))
+        .description(Some(description))
 }
 
 fn words<const N: usize>(words: [&'static str; N], description: &str) -> ObjectBuilder {

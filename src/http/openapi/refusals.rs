@@ -45,6 +45,18 @@ refusals! {
     Finalize = [
         CALLER, QUERY, ASSET, SIGNING, &[Kind::NotUploaded, Kind::UploadRejected, Kind::TicketExpired],
     ];
+    /// Of a page of parts.
+    Parts = [CALLER, QUERY, ASSET, &[Kind::SentWhole, Kind::TicketExpired, Kind::StatusConflict]];
+    /// Of a look at a file that came in parts.
+    Complete = [
+        CALLER, QUERY, BODY, MEMBERS, ASSET, SIGNING,
+        &[
+            Kind::TooManyItems, Kind::SentWhole, Kind::NotUploaded, Kind::UploadRejected, Kind::TicketExpired,
+            Kind::StatusConflict,
+        ],
+    ];
+    /// Of an upload that is given up.
+    GiveUp = [CALLER, QUERY, ASSET, &[Kind::TicketExpired, Kind::StatusConflict, Kind::UploadRejected]];
     /// Of a page of assets.
     Pages = [CALLER, QUERY, SIGNING, &[Kind::PageNotFound]];
     /// Of one asset.

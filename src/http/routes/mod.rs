@@ -8,6 +8,7 @@
 //! | POST `/media/v1/documents` | `documents`, and `ndjson` |
 //! | POST `/media/v1/cookies` | `cookies` |
 //! | POST `/media/v1/uploads`, POST `/media/v1/uploads/{id}/finalize` | `uploads` |
+//! | GET `/media/v1/uploads/{id}/parts`, POST `/media/v1/uploads/{id}/complete`, DELETE `/media/v1/uploads/{id}` | `multipart` |
 //! | GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`, POST `/media/v1/assets/{id}/restore`, GET `/media/v1/usage` | `assets` |
 
 mod asset_body;
@@ -15,10 +16,12 @@ mod assets;
 mod cookies;
 mod documents;
 mod links;
+mod multipart;
 mod ndjson;
 mod resolve;
 mod uploads;
 
+pub(super) use multipart::MAX_ETAG;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,7 +35,10 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .routes(routes!(documents::sign))
         .routes(routes!(cookies::grant))
         .routes(routes!(uploads::ticket))
+        .routes(routes!(multipart::give_up))
         .routes(routes!(uploads::finalize))
+        .routes(routes!(multipart::parts))
+        .routes(routes!(multipart::complete))
         .routes(routes!(assets::list))
         .routes(routes!(assets::find, assets::patch, assets::delete))
         .routes(routes!(assets::restore))

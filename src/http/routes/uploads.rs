@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::asset_body::AssetBody;
+use super::multipart::{self, MultipartBody};
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
 use crate::http::caller::{May, Write};
@@ -18,6 +19,7 @@ use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::media::{AssetId, UploadRequest, Visibility};
+use crate::service::Sending;
 
 #[utoipa::path(
     post,
@@ -26,7 +28,8 @@ use crate::media::{AssetId, UploadRequest, Visibility};
     operation_id = "createUpload",
     summary = "A ticket for an upload",
     description = "Send the bytes with `method` and `headers` to `uploadUrl` within `expiresInSeconds`, then \
-        finalize. PRIVATE unless `visibility` says PUBLIC.",
+        finalize. A large file has `multipart` instead of `uploadUrl` and `headers`: send its parts, each as it \
+        says, then complete. PRIVATE unless `visibility` says PUBLIC.",
     params(
         ("Idempotency-Key" = inline(Option<leaves::IdempotencyKeyText>), Header, description = "A repeated call with the same key and body gives the same ticket for as long as it lives; with another body 422."),
     ),
@@ -42,7 +45,10 @@ use crate::media::{AssetId, UploadRequest, Visibility};
                 ("change" = (operation_id = "changeAsset", parameters(("id" = "$response.body#/assetId")))),
                 ("delete" = (operation_id = "deleteAsset", parameters(("id" = "$response.body#/assetId"))))
             ),
-            example = json!(examples::ticket()),
+            examples(
+                ("whole" = (summary = "A file that is sent whole", value = json!(examples::ticket()))),
+                ("parts" = (summary = "A large file", value = json!(examples::large_ticket()))),
+            ),
         ),
         refusals::Tickets,
     ),
@@ -60,14 +66,21 @@ pub(super) async fn ticket(
     Params::of(query.as_deref())?.finish()?;
     let key = conditions::idempotency_key(&headers)?;
     let ticket = api.in_time(api.services.uploads.ticket(&caller, body.into(), key)).await?;
-    let headers = ticket.presigned.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let (upload_url, method, headers, multipart) = match ticket.sending {
+        Sending::Whole(request) => {
+            let headers = multipart::headers(&request);
+            (Some(request.url), request.method, Some(headers), None)
+        }
+        Sending::Parts { plan, page } => (None, "PUT", None, Some(MultipartBody::new(&plan, page))),
+    };
     let body = TicketBody {
         asset_id: ticket.asset_id,
-        upload_url: &ticket.presigned.url,
-        method: ticket.presigned.method,
+        upload_url,
+        method,
         headers,
         storage_key: &ticket.storage_key,
         expires_in_seconds: ticket.expires_in_seconds,
+        multipart,
     };
     json(StatusCode::CREATED, &body, Caching::No)
 }
@@ -134,19 +147,26 @@ impl From<UploadBody> for UploadRequest {
     }
 }
 
-/// A request to be sent, and the asset that it fills.
+/// Where the bytes go, and the asset that they fill. What is left out stands in the parts.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Ticket)]
 struct TicketBody<'a> {
     #[schema(schema_with = leaves::asset_id)]
     asset_id: AssetId,
-    #[schema(format = "uri")]
-    upload_url: &'a str,
+    /// Where the bytes go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri")]
+    upload_url: Option<String>,
     method: &'static str,
     /// Headers that the request must have; never Content-Length or Host, which clients derive.
-    #[schema(value_type = HashMap<String, String>)]
-    headers: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = HashMap<String, String>, required = false)]
+    headers: Option<Map<String, Value>>,
     storage_key: &'a str,
     expires_in_seconds: u64,
+    /// Of a large file: the parts that it is sent in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MultipartBody, required = false)]
+    multipart: Option<MultipartBody>,
 }

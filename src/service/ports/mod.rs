@@ -15,6 +15,7 @@ mod clock;
 mod leases;
 mod meter;
 mod objects;
+mod parts;
 mod secrets;
 mod tenants;
 mod tokens;
@@ -27,6 +28,7 @@ pub use objects::{
     ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
     SignedRequest, UploadTerms,
 };
+pub use parts::{Completion, PartTag, PartTerms, PartsId, StoredPart};
 pub use secrets::{SecretBytes, SecretError, SecretSource};
 pub use tenants::TenantStore;
 pub use tokens::{Claims, TokenError, TokenVerifier};
