@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::fresh_dev;
 
 /// How many random calls each operation gets, and each chain of calls.
-const EXAMPLES: &str = "20";
+const EXAMPLES: &str = "15";
 
 #[test]
 fn nothing_is_found_by_trying_what_the_description_says() {

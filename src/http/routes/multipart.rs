@@ -224,36 +224,29 @@ struct PartBody {
     uploaded: bool,
     #[schema(required)]
     etag: Option<String>,
-    /// Left out where the part needn't be sent.
-    #[serde(flatten)]
-    request: Option<RequestBody>,
-}
-
-/// A request that sends a part.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = PartRequest)]
-struct RequestBody {
-    #[schema(format = "uri")]
-    upload_url: String,
-    method: &'static str,
-    #[schema(value_type = HashMap<String, String>)]
-    headers: Map<String, Value>,
+    /// The request that sends it; left out, as its method and headers, where it needn't be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri")]
+    upload_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = HashMap<String, String>, required = false)]
+    headers: Option<Map<String, Value>>,
 }
 
 impl From<Part> for PartBody {
     fn from(part: Part) -> Self {
-        let request = part.presigned.map(|presigned| RequestBody {
-            headers: headers(&presigned),
-            method: presigned.method,
-            upload_url: presigned.url,
-        });
+        let request = part.presigned.as_ref();
         Self {
             part_number: part.number,
             size_bytes: part.size_bytes,
             uploaded: part.etag.is_some(),
+            method: request.map(|request| request.method),
+            headers: request.map(headers),
+            upload_url: part.presigned.map(|request| request.url),
             etag: part.etag,
-            request,
         }
     }
 }
