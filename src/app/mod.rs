@@ -3,10 +3,10 @@
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
-//!    [`lifecycle`]: the worker that looks at what is due.
+//!    [`lifecycle`]: the worker that looks at what is due. [`objects`]: S3.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
-//!    `signet document`. [`description`]: `signet openapi`.
+//!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`.
 
 pub mod build;
 pub mod check;
@@ -15,8 +15,10 @@ pub mod dev;
 pub mod keys;
 pub mod lifecycle;
 pub mod listen;
+pub mod objects;
 pub mod offline;
 pub mod profiles;
+pub mod provision;
 pub mod run;
 pub mod serve;
 pub mod tokens;

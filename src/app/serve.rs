@@ -8,7 +8,7 @@ use super::keys::reload::Reloader;
 use super::listen::bind;
 use super::run::{Listeners, run};
 use super::{StartError, listen::Bound};
-use crate::config::{Environment, Settings, load};
+use crate::config::{Environment, ObjectsSetting, Settings, load};
 use crate::telemetry::logging;
 
 /// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`].
@@ -47,6 +47,8 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
 fn upload_url(settings: &Settings, api: &Bound) -> Result<String, StartError> {
     match &settings.store.upload_url {
         Some(url) => Ok(url.clone()),
+        // Uploads go to S3.
+        None if settings.store.objects == ObjectsSetting::S3 => Ok(String::new()),
         None if api.address.ip().is_unspecified() => {
             let detail =
                 format!("is needed, as {} is no address that a client can send uploads to", api.address);

@@ -5,7 +5,7 @@
 //! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents. [`key`]: the options
 //!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
-//! 5. [`keygen`]: a new key pair. [`openapi`]: the description of the API.
+//! 5. [`keygen`]: a new key pair. [`tenant`]: a tenant's bucket. [`openapi`]: the description of the API.
 //!
 //! [`output`] alone writes to stdout and stderr. Answers go to stdout,
 //! diagnostics to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
@@ -30,6 +30,7 @@ pub mod openapi;
 pub mod output;
 pub mod serve;
 pub mod sign;
+pub mod tenant;
 
 #[derive(Parser)]
 #[command(name = "signet", version, about = "Signs CloudFront media links")]
@@ -57,6 +58,8 @@ enum Command {
     Check(check::Args),
     /// Print the OpenAPI document of the API
     Openapi(openapi::Args),
+    /// Make what a tenant needs in S3
+    Tenant(tenant::Args),
 }
 
 /// Why a command didn't do what it was asked.
@@ -104,6 +107,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Document(args) => document::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),
         Command::Keygen(args) => keygen::run(args, &mut out),
+        Command::Tenant(args) => tenant::run(args, &mut out),
     };
     match done {
         Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | [`api`] | `/m/{id}`, `/media/v1/…` | `routes/` |
 //! | [`api`], its description | GET `/openapi.json`, `/docs`, `/docs/{*file}` | `openapi/` |
-//! | [`api`], embedded object store | PUT, OPTIONS `/objects/{*path}` | `objects` |
-//! | [`edge`] | GET, HEAD of everything | `edge` (`range`, `xml`) |
+//! | [`api`], embedded object store | PUT, GET, HEAD, OPTIONS `/objects/{*path}` | `objects` (`file`, `range`, `xml`) |
+//! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
 //! A request's way in: `server` (accept, limits of connections) → `observe` (request id, span,
@@ -21,6 +21,7 @@ mod cors;
 mod drain;
 mod edge;
 mod extract;
+mod file;
 mod limits;
 mod media_type;
 mod objects;
@@ -127,7 +128,7 @@ pub fn api(context: ApiContext) -> Router {
     let mut open = openapi::router(&context.description);
     if let Some(gate) = context.objects {
         let gate = objects::Gate { gate, clock: context.clock, limits: limits.clone() };
-        let route = put(objects::put).options(objects::preflight);
+        let route = put(objects::put).get(objects::get).options(objects::preflight);
         open = open.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
     let open = guarded(open.method_not_allowed_fallback(not_this_method), limits.drain_bytes);

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use signet::media::{ApiKeyDigest, Quota, Tally, Tenant, Usage};
 use signet::service::ports::{
-    AssetFilter, AssetStore, ByteStream, Clock, ObjectGate, ObjectStore, PutError, SignedRequest,
+    AssetFilter, AssetStore, ByteStream, Clock, GetError, ObjectGate, ObjectStore, PutError, SignedRequest,
     SystemClock, TenantStore, Update,
 };
 use signet::store::embedded::{Embedded, Files, OpenError};
@@ -315,10 +315,21 @@ impl Door for Gate {
             Err(PutError::Store(error)) => panic!("{error}"),
         }
     }
+
+    async fn read(&self, url: &str) -> Option<Bytes> {
+        match self.0.open(target(url), None, SystemClock.now()).await {
+            Ok(object) => Some(object.bytes.try_collect::<Vec<Bytes>>().await.unwrap().concat().into()),
+            Err(GetError::Denied(_) | GetError::NotFound) => None,
+            Err(GetError::Store(error)) => panic!("{error}"),
+        }
+    }
 }
 
 fn request(upload: &Upload) -> SignedRequest {
-    let after_scheme = upload.url.split_once("://").unwrap().1;
-    let path_and_query = after_scheme[after_scheme.find('/').unwrap()..].to_owned();
-    SignedRequest { path_and_query, headers: upload.headers.clone() }
+    SignedRequest { path_and_query: target(&upload.url).to_owned(), headers: upload.headers.clone() }
+}
+
+fn target(url: &str) -> &str {
+    let after_scheme = url.split_once("://").unwrap().1;
+    &after_scheme[after_scheme.find('/').unwrap()..]
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
 mod agreement;
+mod asset_cache;
 mod asset_changes;
 mod assets;
 mod bad_input;
@@ -14,6 +15,7 @@ mod cookies_and_links;
 mod cors;
 mod crash;
 mod credentials;
+mod delivery;
 mod description;
 mod differential;
 mod docs;
@@ -37,12 +39,19 @@ mod layers;
 mod lifecycle;
 mod lifecycle_random;
 mod link_service;
+mod pages;
 mod problems;
 mod readme;
 mod rotation;
+mod s3;
+mod s3_answers;
+mod s3_flow;
+mod s3_gone;
+mod s3_provision;
 mod schemathesis;
 mod scopes;
 mod secrets;
+mod stale;
 mod support;
 mod tamper;
 mod tenant_cache;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::Api;
-use crate::http::answer::{Caching, json, time};
+use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::Guest;
 use crate::http::extract::PathId;
 use crate::http::media_type::prefers_json;
@@ -65,7 +65,7 @@ pub(super) async fn resolve(
         Visibility::Private => Caching::Private(link.max_age),
     };
     let mut response = if as_json || prefers_json(&headers) {
-        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: time(link.expires) };
+        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: link.expires.map(time) };
         json(StatusCode::OK, &body, caching)?
     } else {
         redirect(&link.url, caching)?
@@ -75,6 +75,7 @@ pub(super) async fn resolve(
         Visibility::Private => "Accept, Authorization",
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+    mark(&mut response, resolved.stale);
     Ok(response)
 }
 
@@ -122,8 +123,9 @@ struct LinkBody<'a> {
     id: AssetId,
     #[schema(format = "uri")]
     link: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = leaves::time)]
-    expires_at: String,
+    expires_at: Option<String>,
 }
 
 #[cfg(test)]

@@ -23,10 +23,10 @@ mod tokens;
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
 pub use clock::{Clock, SystemClock};
 pub use leases::LeaseStore;
-pub use meter::{LifecycleOutcome, LinkSource, Meter, NoMeter};
+pub use meter::{AssetSource, LifecycleOutcome, LinkSource, Meter, NoMeter};
 pub use objects::{
-    ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
-    SignedRequest, UploadTerms,
+    ByteRange, ByteStream, GetError, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned,
+    PutError, SignedRequest, UploadTerms,
 };
 pub use parts::{Completion, PartTag, PartTerms, PartsId, StoredPart};
 pub use secrets::{SecretBytes, SecretError, SecretSource};
