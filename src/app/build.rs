@@ -12,11 +12,12 @@ use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, PrivateSetting, PublicSetting, Settings};
+use crate::http::Cors;
+use crate::http::openapi::{ApiRules, describe};
 use crate::media::{
     ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
     Tenant, UploadPolicy,
 };
-use crate::service::Services;
 use crate::service::asset_cache::{CacheTerms, CachedAssets};
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::{Authenticator, api_key_digest};
@@ -41,6 +42,7 @@ use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
 use crate::service::tenant_cache::CachedTenants;
 use crate::service::uploads::Uploads;
+use crate::service::{Profiles, Services};
 use crate::store::embedded::{Embedded, Files};
 use crate::store::jwks::RemoteKeys;
 use crate::telemetry::keys::KeyMetrics;
@@ -74,6 +76,10 @@ pub struct Node {
     pub lifecycle: Arc<Lifecycle>,
     /// The way in to the objects, where Signet holds them itself.
     pub gate: Option<Arc<dyn ObjectGate>>,
+    /// The description of the API.
+    pub description: Arc<serde_json::Value>,
+    /// Pages of which origins may call.
+    pub cors: Cors,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The keys of the tokens' issuer, where they are to be fetched while the node serves.
@@ -217,12 +223,19 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             quota,
         ),
     };
+    let description = describe(&rules(settings, services.documents.profiles())?);
+    let description = description.map_err(|error| StartError::system("describing the API", error))?;
+    check_times(settings)?;
+    let cors = Cors::new(&settings.server.cors_origins);
+    let cors = cors.map_err(|error| StartError::setting("server.cors_origins", error))?;
     let edge = Arc::new(Edge::new(ring, delivery, stores.objects, clock));
     Ok(Node {
         services: Arc::new(services),
         lifecycle: Arc::new(lifecycle),
         edge,
         gate: stores.gate,
+        description: Arc::new(description),
+        cors,
         metrics,
         token_keys: tokens.remote,
         key_metrics,
@@ -390,6 +403,29 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
         seconds: within("uploads.multipart_seconds", uploads.multipart_seconds, 1, 30 * 86_400)?,
     };
     Ok(UploadPolicy { content_types, limits, parts })
+}
+
+/// What the description of the API says of the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn rules(settings: &Settings, profiles: &Profiles) -> Result<ApiRules, StartError> {
+    let profiles = profiles.all().map(|(name, _, _)| name.to_owned()).collect();
+    Ok(ApiRules { uploads: upload_policy(settings)?, profiles })
+}
+
+/// A connection that is silent for longer is closed: an answer has to begin before.
+fn check_times(settings: &Settings) -> Result<(), StartError> {
+    let server = &settings.server;
+    if !(1..=70).contains(&server.answer_seconds) {
+        let detail = format!("must be 1 to 70 seconds, not {}", server.answer_seconds);
+        return Err(StartError::setting("server.answer_seconds", detail));
+    }
+    if !(1..=70).contains(&server.body_idle_seconds) {
+        let detail = format!("must be 1 to 70 seconds, not {}", server.body_idle_seconds);
+        return Err(StartError::setting("server.body_idle_seconds", detail));
+    }
+    Ok(())
 }
 
 /// The tenants of the settings.

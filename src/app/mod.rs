@@ -6,10 +6,11 @@
 //!    [`lifecycle`]: the worker that looks at what is due. [`objects`]: S3.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
-//!    `signet document`. [`provision`]: `signet tenant provision`.
+//!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`.
 
 pub mod build;
 pub mod check;
+pub mod description;
 pub mod dev;
 pub mod keys;
 pub mod lifecycle;

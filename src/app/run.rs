@@ -105,8 +105,12 @@ fn api_context(settings: &Settings, node: &Node, meter: &Arc<dyn RequestMeter>) 
         clock: Arc::new(SystemClock),
         limits: HttpLimits {
             document_bytes: usize::try_from(settings.documents.max_bytes).unwrap_or(usize::MAX),
+            body_idle: Duration::from_secs(settings.server.body_idle_seconds),
+            answer_time: Duration::from_secs(settings.server.answer_seconds),
             ..HttpLimits::default()
         },
+        cors: node.cors.clone(),
+        description: Arc::clone(&node.description),
         meter: Arc::clone(meter),
     }
 }

@@ -5,7 +5,7 @@
 //! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents. [`key`]: the options
 //!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
-//! 5. [`keygen`]: a new key pair. [`tenant`]: a tenant's bucket.
+//! 5. [`keygen`]: a new key pair. [`tenant`]: a tenant's bucket. [`openapi`]: the description of the API.
 //!
 //! [`output`] alone writes to stdout and stderr. Answers go to stdout,
 //! diagnostics to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
@@ -26,6 +26,7 @@ pub mod document;
 pub mod inspect;
 pub mod key;
 pub mod keygen;
+pub mod openapi;
 pub mod output;
 pub mod serve;
 pub mod sign;
@@ -55,6 +56,8 @@ enum Command {
     Keygen(keygen::Args),
     /// Check settings, key pairs and stores
     Check(check::Args),
+    /// Print the OpenAPI document of the API
+    Openapi(openapi::Args),
     /// Make what a tenant needs in S3
     Tenant(tenant::Args),
 }
@@ -99,6 +102,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dev(args) => dev::run(&args, &mut out),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Openapi(args) => openapi::run(&args, &mut out),
         Command::Sign(args) => sign::run(args, &mut out),
         Command::Document(args) => document::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),

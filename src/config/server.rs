@@ -1,6 +1,6 @@
 //! Listeners and logs.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// `[server]`
 #[derive(Debug, Clone, Deserialize)]
@@ -11,8 +11,17 @@ pub struct ServerSettings {
     /// Where metrics and health are served; never to be reached from outside. Default
     /// `127.0.0.1:9090`.
     pub admin_listen: String,
+    /// Origins whose pages may call the API from a browser, such as `https://www.example.com`; `["*"]` for
+    /// all. Default none.
+    #[serde(deserialize_with = "texts")]
+    pub cors_origins: Vec<String>,
     /// Most connections at a time. Default 10,000.
     pub max_connections: usize,
+    /// How long a client may send nothing of a body that it has begun, in seconds: 1 to 70. Default 30.
+    pub body_idle_seconds: u64,
+    /// How long a call may take once its body is here, in seconds: 1 to 70, less than a silent connection may
+    /// last. Default 60.
+    pub answer_seconds: u64,
     /// How long requests under way may take to end at a shutdown, in seconds. Default 25.
     pub drain_seconds: u64,
 }
@@ -22,10 +31,29 @@ impl Default for ServerSettings {
         Self {
             listen: "127.0.0.1:8080".into(),
             admin_listen: "127.0.0.1:9090".into(),
+            cors_origins: Vec::new(),
             max_connections: 10_000,
+            body_idle_seconds: 30,
+            answer_seconds: 60,
             drain_seconds: 25,
         }
     }
+}
+
+/// A list of texts; from the environment, one text in which commas part them.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Texts {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match Texts::deserialize(deserializer)? {
+        Texts::One(text) => {
+            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        }
+        Texts::Many(list) => list,
+    })
 }
 
 /// `[edge]`

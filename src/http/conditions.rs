@@ -29,9 +29,16 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyK
 /// whole is for `If-None-Match`, and its revision alone for `If-Match`: a change that was begun with an
 /// old link isn't refused.
 pub(super) fn entity_tag(asset: &Asset, body: &[u8]) -> String {
-    let digest = digest(&SHA256, body);
-    let short: String = digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{}.{}.{short}\"", asset.id, asset.revision)
+    format!("\"{}.{}.{}\"", asset.id, asset.revision, short_digest(body))
+}
+
+/// The entity tag of content that is nothing but itself, strong.
+pub(super) fn content_tag(body: &[u8]) -> String {
+    format!("\"{}\"", short_digest(body))
+}
+
+fn short_digest(body: &[u8]) -> String {
+    digest(&SHA256, body).as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether `If-None-Match` names a tag, by weak comparison, or any.

@@ -1,9 +1,11 @@
 //! What handlers are given: which asset, and a JSON body that was read strictly. Who calls: `caller`.
 
+use std::fmt;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use hyper::http::request::Parts;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, Unexpected, Visitor};
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
@@ -97,6 +99,34 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
+/// A whole number, also where it is written as `5.0`: to a JSON schema that is an integer too.
+pub(super) fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
+    struct Whole;
+    impl Visitor<'_> for Whole {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number from 0 on")
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<u64, E> {
+            let exact = number.fract() == 0.0 && (0.0..MOST_EXACT).contains(&number);
+            // Within these bounds nothing is lost.
+            if exact { Ok(number as u64) } else { Err(E::invalid_value(Unexpected::Float(number), &self)) }
+        }
+    }
+    let number = deserializer.deserialize_u64(Whole)?;
+    T::try_from(number)
+        .map_err(|_| de::Error::invalid_value(Unexpected::Unsigned(number), &"a smaller number"))
+}
+
+/// 2⁵³: from here on not every whole number is a float.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -153,5 +183,20 @@ mod tests {
         ] {
             assert_eq!(refused(text).0, Kind::MalformedJson, "{text}");
         }
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_point() {
+        let read = |text: &str| whole::<_, u64>(&mut serde_json::Deserializer::from_str(text)).ok();
+        for (text, number) in
+            [("5", 5), ("5.0", 5), ("0", 0), ("1e3", 1_000), ("18446744073709551615", u64::MAX)]
+        {
+            assert_eq!(read(text), Some(number), "{text}");
+        }
+        for text in ["5.5", "-1", "-1.0", "1e300", "\"5\"", "null", "9007199254740992.0"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        let small = |text: &str| whole::<_, u16>(&mut serde_json::Deserializer::from_str(text)).ok();
+        assert_eq!((small("65535.0"), small("65536")), (Some(65_535), None));
     }
 }

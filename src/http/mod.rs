@@ -3,12 +3,13 @@
 //! | router | routes | file |
 //! |---|---|---|
 //! | [`api`] | `/m/{id}`, `/media/v1/…` | `routes/` |
+//! | [`api`], its description | GET `/openapi.json`, `/docs`, `/docs/{*file}` | `openapi/` |
 //! | [`api`], embedded object store | PUT, GET, HEAD, OPTIONS `/objects/{*path}` | `objects` (`file`, `range`, `xml`) |
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
 //! A request's way in: `server` (accept, limits of connections) → `observe` (request id, span,
-//! meter) → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`,
+//! meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`,
 //! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
 
 mod admin;
@@ -16,6 +17,7 @@ mod answer;
 mod body;
 mod caller;
 mod conditions;
+mod cors;
 mod drain;
 mod edge;
 mod extract;
@@ -24,6 +26,7 @@ mod limits;
 mod media_type;
 mod objects;
 mod observe;
+pub mod openapi;
 mod params;
 pub mod problem;
 mod range;
@@ -38,10 +41,12 @@ use axum::Router;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
+use serde_json::Value;
 use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use admin::Readiness;
+pub use cors::{Cors, InvalidOrigin};
 pub use limits::{HttpLimits, ServerLimits};
 pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
 pub use server::{Peer, Server};
@@ -62,6 +67,10 @@ pub struct ApiContext {
     pub clock: Arc<dyn Clock>,
     /// What a stranger may ask for.
     pub limits: HttpLimits,
+    /// Pages of which origins may call.
+    pub cors: Cors,
+    /// The description of the API, from [`openapi::describe`].
+    pub description: Arc<Value>,
     /// Counts requests.
     pub meter: Arc<dyn RequestMeter>,
 }
@@ -109,20 +118,27 @@ impl ApiState {
 pub fn api(context: ApiContext) -> Router {
     let limits = Arc::new(context.limits);
     let api = Arc::new(ApiState { services: context.services, limits: limits.clone() });
-    let mut router = routes::all().with_state(api);
+    let (routes, _) = routes::all().split_for_parts();
+    let router = routes.with_state(api).fallback(nothing_here).method_not_allowed_fallback(not_this_method);
+    let mut router = guarded(router, limits.document_bytes.saturating_add(limits.drain_bytes));
+    if let Some(cors) = context.cors.layer() {
+        router = router.layer(cors);
+    }
+    // These say by themselves which pages may read them.
+    let mut open = openapi::router(&context.description);
     if let Some(gate) = context.objects {
         let gate = objects::Gate { gate, clock: context.clock, limits: limits.clone() };
         let route = put(objects::put).get(objects::get).options(objects::preflight);
-        router = router.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
+        open = open.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
-    let router = router.fallback(nothing_here).method_not_allowed_fallback(not_this_method);
-    layered(router, context.meter, "unmatched", limits.document_bytes.saturating_add(limits.drain_bytes))
+    let open = guarded(open.method_not_allowed_fallback(not_this_method), limits.drain_bytes);
+    observed(router.merge(open), context.meter, "unmatched")
 }
 
 /// The edge.
 pub fn edge(context: EdgeContext) -> Router {
     let router = Router::new().fallback(edge::serve).with_state(context.edge);
-    layered(router, context.meter, "edge", EDGE_DRAIN_BYTES)
+    observed(guarded(router, EDGE_DRAIN_BYTES), context.meter, "edge")
 }
 
 /// The admin routes.
@@ -134,19 +150,19 @@ pub fn admin(context: AdminContext) -> Router {
         .with_state(context)
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method);
-    layered(router, Arc::new(NoRequestMeter), "unmatched", EDGE_DRAIN_BYTES)
+    observed(guarded(router, EDGE_DRAIN_BYTES), Arc::new(NoRequestMeter), "unmatched")
 }
 
-fn layered(
-    router: Router,
-    meter: Arc<dyn RequestMeter>,
-    unmatched: &'static str,
-    read_bytes: usize,
-) -> Router {
+/// With panics caught, and bodies read to a bound that were refused.
+fn guarded(router: Router, read_bytes: usize) -> Router {
     router
         .layer(CatchPanicLayer::custom(after_panic))
         .layer(middleware::from_fn_with_state(read_bytes, drain::drain))
-        .layer(middleware::from_fn_with_state(Observer { meter, unmatched }, observe::observe))
+}
+
+/// With what happens to every request.
+fn observed(router: Router, meter: Arc<dyn RequestMeter>, unmatched: &'static str) -> Router {
+    router.layer(middleware::from_fn_with_state(Observer { meter, unmatched }, observe::observe))
 }
 
 async fn nothing_here() -> Problem {
@@ -174,7 +190,6 @@ mod tests {
     use futures_util::stream;
     use http_body_util::BodyExt;
     use hyper::StatusCode;
-    use serde_json::Value;
     use tower::ServiceExt;
 
     use super::*;
@@ -200,7 +215,7 @@ mod tests {
             .route("/fail", get(fail))
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_method);
-        layered(router, seen, "unmatched", 1 << 20)
+        observed(guarded(router, 1 << 20), seen, "unmatched")
     }
 
     async fn ask(method: &str, path: &str) -> (Response<Bytes>, Vec<String>) {

@@ -294,6 +294,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Ready, Self::Rejected, Self::Expired];
+
     /// The name in answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -314,6 +317,20 @@ pub enum Visibility {
     Public,
     /// Its tenant, by short-lived links.
     Private,
+}
+
+impl Visibility {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Public, Self::Private];
+
+    /// The name in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "PUBLIC",
+            Self::Private => "PRIVATE",
+        }
+    }
 }
 
 /// What an object store says of a file.

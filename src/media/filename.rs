@@ -14,6 +14,8 @@ const MAX_EXTENSION: usize = 16;
 impl Filename {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 255;
+    /// The longest name that a client may give to be cleaned, in characters.
+    pub const MAX_GIVEN: usize = 4_096;
 
     /// Cleans what a client calls its file:
     /// 1. what stands before the last `/` or `\` is a folder of the client's, and dropped;

@@ -55,6 +55,10 @@ impl UploadPolicy {
     /// # Errors
     /// The first member that is wrong, and what it should be.
     pub fn check(&self, request: UploadRequest) -> Result<NewUpload, InvalidField> {
+        if request.filename.chars().count() > Filename::MAX_GIVEN {
+            let detail = format!("has at most {} characters", Filename::MAX_GIVEN);
+            return Err(InvalidField::new("/filename", detail));
+        }
         let filename = Filename::clean(&request.filename).ok_or_else(|| {
             InvalidField::new("/filename", "needs a character that is seen, other than dots and spaces")
         })?;
@@ -154,7 +158,8 @@ mod tests {
         type Spoil = fn(&mut UploadRequest);
         let checksum = || Some("0".repeat(64));
         assert!(policy().check(UploadRequest { size_bytes: 50, checksum: checksum(), ..request() }).is_ok());
-        let cases: [(Spoil, &str); 7] = [
+        let cases: [(Spoil, &str); 8] = [
+            (|request| request.filename = "a".repeat(4_097), "/filename"),
             (|request| request.filename = "..".into(), "/filename"),
             (|request| request.content_type = "png".into(), "/contentType"),
             (|request| request.content_type = "image/svg+xml".into(), "/contentType"),

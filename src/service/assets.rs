@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::asset_files::AssetFiles;
 use super::auth::Caller;
-use super::cursor::Cursors;
+use super::cursor::{Cursors, WrongCursor};
 use super::delivery::{Delivery, Target};
 use super::layout::Place;
 use super::links::{Link, LinkError};
@@ -169,8 +169,7 @@ impl Assets {
         limit: usize,
     ) -> Result<AssetPage, AssetError> {
         let tenant = &caller.tenant.id;
-        let wrong = || InvalidField::new("/cursor", "must be a nextCursor of this list");
-        let after = cursor.map(|cursor| self.cursors.read(tenant, cursor).ok_or_else(wrong)).transpose()?;
+        let after = cursor.map(|cursor| self.cursors.read(tenant, cursor)).transpose()?;
         let limit = limit.clamp(1, Self::MAX_PAGE);
         let mut assets = self.store.list(tenant, &filter, after, limit + 1).await?;
         let more = assets.len() > limit;
@@ -301,12 +300,21 @@ impl Assets {
     }
 }
 
+impl From<WrongCursor> for AssetError {
+    fn from(error: WrongCursor) -> Self {
+        Self::Cursor(error)
+    }
+}
+
 /// Why an asset can't be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// There is no such asset of this tenant.
     #[error("there is no such asset")]
     NotFound,
+    /// The page that is asked for isn't one of this tenant's.
+    #[error("the cursor is no nextCursor of this list")]
+    Cursor(WrongCursor),
     /// Something in the request is wrong.
     #[error(transparent)]
     Field(#[from] InvalidField),

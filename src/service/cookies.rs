@@ -10,6 +10,9 @@ use super::links::{LinkError, LinkService};
 use crate::cloudfront::Resource;
 use crate::media::{InvalidField, ObjectKey};
 
+/// The longest folder that cookies are made for, in characters: what browsers let a cookie have isn't passed.
+pub const MAX_FOLDER: usize = 256;
+
 /// Makes cookies for folders.
 pub struct FolderCookies {
     layout: Arc<Layout>,
@@ -66,12 +69,14 @@ fn folder_key(folder: &str) -> Result<ObjectKey, InvalidField> {
     let name = folder
         .strip_suffix('/')
         .ok_or_else(|| wrong("must name a folder under the root and end in `/`, such as `groupObjects/`"))?;
-    let key = ObjectKey::parse(name).map_err(|error| wrong(&error.to_string()))?;
-    let decoded = percent_decode_str(name).decode_utf8_lossy();
-    if decoded != name && ObjectKey::parse(decoded.as_ref()).is_err() {
-        return Err(wrong("must not hold an encoded slash, backslash or dot segment"));
+    if folder.chars().count() > MAX_FOLDER {
+        return Err(wrong(&format!("has at most {MAX_FOLDER} characters")));
     }
-    let first = decoded.split('/').next().unwrap_or_default();
+    let key = ObjectKey::parse(name).map_err(|error| wrong(&error.to_string()))?;
+    if percent_decode_str(name).ne(name.bytes()) {
+        return Err(wrong("must be named as its keys have it, not percent-encoded"));
+    }
+    let first = name.split('/').next().unwrap_or_default();
     if first.eq_ignore_ascii_case("private") {
         return Err(wrong("must not be `private/`: private files are linked one by one"));
     }
@@ -110,6 +115,8 @@ mod tests {
             "a\\b/",
             "%2e%2e/",
             "a%2f..%2f/",
+            "a%20b/",
+            &format!("{}/", "a".repeat(256)),
         ] {
             assert!(folder_key(folder).is_err(), "{folder}");
         }

@@ -10,6 +10,15 @@ use crate::media::{AssetId, TenantId, Timestamp};
 const TAG: usize = 16;
 const POSITION: usize = 8 + 16;
 
+/// Why a cursor can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrongCursor {
+    /// It isn't a cursor at all.
+    Malformed,
+    /// It looks like one, and wasn't written for this tenant.
+    Unknown,
+}
+
 /// Writes and reads cursors: base64url of the position and 16 bytes of an HMAC over the tenant and
 /// the position.
 pub struct Cursors {
@@ -17,6 +26,9 @@ pub struct Cursors {
 }
 
 impl Cursors {
+    /// How many characters a cursor has: base64url without padding.
+    pub const LENGTH: usize = ((POSITION + TAG) * 4).div_ceil(3);
+
     /// Cursors under a secret, the same on all nodes.
     #[must_use]
     pub fn new(secret: &[u8]) -> Self {
@@ -34,13 +46,19 @@ impl Cursors {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// The position of a cursor; `None` where it wasn't written for this tenant.
-    #[must_use]
-    pub fn read(&self, tenant: &TenantId, cursor: &str) -> Option<ListPosition> {
-        if cursor.len() > 2 * (POSITION + TAG) {
-            return None;
+    /// The position of a cursor.
+    ///
+    /// # Errors
+    /// Where it wasn't written for this tenant, or isn't a cursor at all.
+    pub fn read(&self, tenant: &TenantId, cursor: &str) -> Result<ListPosition, WrongCursor> {
+        if cursor.len() != Self::LENGTH {
+            return Err(WrongCursor::Malformed);
         }
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| WrongCursor::Malformed)?;
+        self.position(tenant, &bytes).ok_or(WrongCursor::Unknown)
+    }
+
+    fn position(&self, tenant: &TenantId, bytes: &[u8]) -> Option<ListPosition> {
         let (position, tag) = bytes.split_at_checked(POSITION)?;
         let expected = hmac::sign(&self.key, &message(tenant, position));
         let expected = expected.as_ref().get(..TAG)?;
@@ -71,16 +89,17 @@ mod tests {
         let (mine, other): (TenantId, TenantId) = ("a".parse().unwrap(), "b".parse().unwrap());
         let position = ListPosition { created_at: Timestamp::from_millis(7), id: AssetId::generate() };
         let cursor = cursors.write(&mine, position);
-        assert_eq!(cursors.read(&mine, &cursor), Some(position));
-        assert_eq!(cursors.read(&other, &cursor), None);
-        assert_eq!(Cursors::new(b"other").read(&mine, &cursor), None);
+        assert_eq!(cursor.len(), Cursors::LENGTH);
+        assert_eq!(cursors.read(&mine, &cursor), Ok(position));
+        assert_eq!(cursors.read(&other, &cursor), Err(WrongCursor::Unknown));
+        assert_eq!(Cursors::new(b"other").read(&mine, &cursor), Err(WrongCursor::Unknown));
         for index in 0..cursor.len() {
             let mut changed = cursor.clone().into_bytes();
             changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
-            assert_eq!(cursors.read(&mine, &String::from_utf8(changed).unwrap()), None, "{index}");
+            assert!(cursors.read(&mine, &String::from_utf8(changed).unwrap()).is_err(), "{index}");
         }
         for text in ["", "x", "é", &cursor[1..]] {
-            assert_eq!(cursors.read(&mine, text), None);
+            assert_eq!(cursors.read(&mine, text), Err(WrongCursor::Malformed));
         }
     }
 }

@@ -48,6 +48,8 @@ impl Scene {
             objects: None,
             clock: Arc::new(SystemClock),
             limits: HttpLimits::default(),
+            cors: signet::http::Cors::default(),
+            description: Arc::default(),
             meter: Arc::new(NoRequestMeter),
         });
         Self { router, node, store, _folder: folder }

@@ -59,6 +59,10 @@ pub async fn dev(
     settings.store.objects = ObjectsSetting::Embedded;
     settings.server.listen = api.address.to_string();
     settings.server.admin_listen = admin.address.to_string();
+    if environment.is_unset("SIGNET__SERVER__CORS_ORIGINS") {
+        // Whoever develops a page serves it from anywhere; callers are known by a header, never by cookies.
+        settings.server.cors_origins = vec!["*".to_owned()];
+    }
     settings.cdn.base_url = edge.url();
     settings.cdn.aliases = vec![VIVREAL.to_owned()];
     settings.delivery.public_base_url.get_or_insert(edge.url());

@@ -38,6 +38,14 @@ macro_rules! catalogue {
                 }
             }
 
+            /// When it is the answer, and which further members it has, in Markdown.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+
             /// A short summary, the same for every problem of this kind.
             #[must_use]
             pub const fn title(self) -> &'static str {
@@ -72,6 +80,8 @@ catalogue! {
     NotFound = NOT_FOUND "not-found" "There is nothing here",
     /// There is no such asset, or it isn't the caller's.
     AssetNotFound = NOT_FOUND "asset-not-found" "There is no such asset",
+    /// The cursor names no page of this list: it was made for another tenant, or changed.
+    PageNotFound = NOT_FOUND "page-not-found" "There is no such page",
     /// The path doesn't take this method. Header `Allow`.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "The method isn't allowed here",
     /// The body came too slowly.

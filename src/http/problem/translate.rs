@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{Kind, Problem};
 use crate::document::ScanError;
 use crate::media::{InvalidField, Rejection, StatusConflict};
+use crate::service::cursor::WrongCursor;
 use crate::service::ports::{StoreError, TokenError};
 use crate::service::{
     AssetError, AuthError, CookieError, DocumentError, FinalizeError, InsufficientScope, LinkError,
@@ -214,6 +215,14 @@ impl From<AssetError> for Problem {
                     .with("deletedAt", deleted_at.to_rfc3339())
             }
             AssetError::NotFound => Self::asset_not_found(),
+            AssetError::Cursor(WrongCursor::Unknown) => Self::new(
+                Kind::PageNotFound,
+                "the cursor isn't a nextCursor that this list has given; begin again without one",
+            ),
+            AssetError::Cursor(WrongCursor::Malformed) => {
+                Self::new(Kind::InvalidQuery, "the query parameter cursor must be a nextCursor of this list")
+                    .with("parameter", "cursor")
+            }
             AssetError::Field(error) => error.into(),
             AssetError::Status(error) => error.into(),
             AssetError::Contended => Self::new(

@@ -2,32 +2,48 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::http::answer::time;
+use crate::http::openapi::leaves;
 use crate::media::{AssetId, Checksum, Status, Visibility};
 use crate::service::AssetView;
 
 /// The JSON of an asset. `url` and `expiresAt` are there once it is READY; a stable URL has no
 /// `expiresAt`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Asset)]
 pub(super) struct AssetBody<'a> {
+    #[schema(schema_with = leaves::asset_id)]
     asset_id: AssetId,
+    #[schema(schema_with = leaves::status)]
     status: Status,
+    #[schema(schema_with = leaves::visibility)]
     visibility: Visibility,
     filename: &'a str,
+    #[schema(schema_with = leaves::any_content_type)]
     content_type: &'a str,
+    #[schema(schema_with = leaves::size_bytes)]
     size_bytes: u64,
+    #[schema(schema_with = leaves::checksum, required)]
     checksum: Option<&'a str>,
+    #[schema(required)]
     width_px: Option<u32>,
+    #[schema(required)]
     height_px: Option<u32>,
     storage_key: &'a str,
+    #[schema(schema_with = leaves::metadata)]
     metadata: &'a Map<String, Value>,
+    #[schema(schema_with = leaves::time)]
     created_at: String,
+    #[schema(schema_with = leaves::time)]
     updated_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri")]
     url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = leaves::time)]
     expires_at: Option<String>,
 }
 

@@ -4,11 +4,11 @@
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use futures_util::TryFutureExt;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::asset_body::AssetBody;
 use crate::http::Api;
@@ -16,12 +16,33 @@ use crate::http::answer::{self, Caching, json};
 use crate::http::caller::{May, Read, Write};
 use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
+use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
-use crate::media::{ContentType, InvalidField, Status, Tally, Visibility};
+use crate::media::{ContentType, Status, Tally, Visibility};
 use crate::service::ports::AssetFilter;
-use crate::service::{AssetError, AssetPatch, AssetView, Assets};
+use crate::service::{AssetPatch, AssetView, Assets};
 
+#[utoipa::path(
+    get,
+    path = "/media/v1/assets",
+    tag = "Files",
+    operation_id = "listAssets",
+    summary = "The tenant's assets, newest first",
+    description = "In pages, which stay right while others insert and delete: `nextCursor` is the `cursor` of the next one, null on the last.",
+    params(
+        ("visibility" = inline(Option<leaves::VisibilityName>), Query, description = "Only these."),
+        ("contentType" = inline(Option<leaves::ContentTypeText>), Query, description = "Only these."),
+        ("status" = inline(Option<leaves::StatusName>), Query, description = "Only these."),
+        ("limit" = inline(Option<leaves::PageLength>), Query, description = "How many a page."),
+        ("cursor" = inline(Option<leaves::CursorText>), Query, description = "Where the page begins: `nextCursor` of the one before."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = PageBody, example = json!(examples::page())),
+        refusals::Pages,
+    ),
+    security(("token" = ["media:read"]), ("apiKey" = [])),
+)]
 /// A page of the caller's assets, newest first.
 /// `?visibility=&contentType=&status=&limit=&cursor=`
 pub(super) async fn list(
@@ -34,14 +55,36 @@ pub(super) async fn list(
     let limit = limit(&mut params)?;
     let cursor = params.take("cursor")?;
     params.finish()?;
-    let page = api
-        .in_time(api.services.assets.list(&caller, filter, cursor.as_deref(), limit).map_err(cursor_problem))
-        .await?;
+    let page = api.in_time(api.services.assets.list(&caller, filter, cursor.as_deref(), limit)).await?;
     let caching = Caching::of_links(page.items.iter().flat_map(max_age));
     let items = page.items.iter().map(AssetBody::from).collect();
     json(StatusCode::OK, &PageBody { items, next_cursor: page.next_cursor }, caching)
 }
 
+#[utoipa::path(
+    get,
+    path = "/media/v1/assets/{id}",
+    tag = "Files",
+    operation_id = "getAsset",
+    summary = "One asset",
+    description = "With its link, once it is READY. `ETag` is of the whole answer, its link included.",
+    params(
+        ("id" = inline(leaves::AssetIdText), Path, description = "The asset."),
+        ("If-None-Match" = inline(Option<leaves::EntityTags>), Header, description = "304 where the answer is still the same."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The asset.",
+            body = AssetBody,
+            headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`.")),
+            example = json!(examples::asset()),
+        ),
+        (status = 304, description = "It is what `If-None-Match` names.", headers(("ETag" = String, description = "Its tag."))),
+        refusals::Assets,
+    ),
+    security(("token" = ["media:read"]), ("apiKey" = [])),
+)]
 /// One asset with its link.
 pub(super) async fn find(
     State(api): State<Api>,
@@ -58,6 +101,26 @@ pub(super) async fn find(
     Ok(if known { not_modified(tagged) } else { tagged })
 }
 
+#[utoipa::path(
+    post,
+    path = "/media/v1/assets/{id}/restore",
+    tag = "Files",
+    operation_id = "restoreAsset",
+    summary = "Bring a deleted asset back",
+    description = "As it was, within the days that deleted assets are kept.",
+    params(("id" = inline(leaves::AssetIdText), Path, description = "The asset.")),
+    responses(
+        (
+            status = 200,
+            description = "The asset.",
+            body = AssetBody,
+            headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`.")),
+            example = json!(examples::asset()),
+        ),
+        refusals::Restorations,
+    ),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// Brings a deleted asset back. A body isn't needed and isn't read.
 pub(super) async fn restore(
     State(api): State<Api>,
@@ -70,6 +133,30 @@ pub(super) async fn restore(
     asset(&view, Caching::No)
 }
 
+#[utoipa::path(
+    patch,
+    path = "/media/v1/assets/{id}",
+    tag = "Files",
+    operation_id = "changeAsset",
+    summary = "Change metadata and visibility",
+    description = "Metadata as a merge patch (RFC 7396): null removes a member. A change of visibility moves the file before it answers; only a READY asset can be moved.",
+    params(
+        ("id" = inline(leaves::AssetIdText), Path, description = "The asset."),
+        ("If-Match" = inline(Option<leaves::EntityTags>), Header, description = "Only if the asset is still of this revision: 412 otherwise."),
+    ),
+    request_body(content = PatchBody, example = json!(examples::change())),
+    responses(
+        (
+            status = 200,
+            description = "The asset, changed.",
+            body = AssetBody,
+            headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`.")),
+            example = json!(examples::asset()),
+        ),
+        refusals::Changes,
+    ),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// Changes metadata (as a JSON merge patch) and visibility.
 pub(super) async fn patch(
     State(api): State<Api>,
@@ -86,6 +173,27 @@ pub(super) async fn patch(
     asset(&view, Caching::No)
 }
 
+#[utoipa::path(
+    delete,
+    path = "/media/v1/assets/{id}",
+    tag = "Files",
+    operation_id = "deleteAsset",
+    summary = "Delete an asset",
+    description = "Softly: it is gone for everybody, and can be restored for a while.",
+    params(
+        ("id" = inline(leaves::AssetIdText), Path, description = "The asset."),
+        ("If-Match" = inline(Option<leaves::EntityTags>), Header, description = "Only if the asset is still of this revision: 412 otherwise."),
+    ),
+    responses(
+        (
+            status = 204,
+            description = "It is deleted.",
+            links(("restore" = (operation_id = "restoreAsset", parameters(("id" = "$request.path.id"))))),
+        ),
+        refusals::Deletions,
+    ),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// Deletes softly: 204, and 404 from then on.
 pub(super) async fn delete(
     State(api): State<Api>,
@@ -103,6 +211,19 @@ pub(super) async fn delete(
     Ok(response)
 }
 
+#[utoipa::path(
+    get,
+    path = "/media/v1/usage",
+    tag = "Files",
+    operation_id = "getUsage",
+    summary = "What the tenant stores",
+    description = "READY assets, PENDING ones, and the most that both may be together.",
+    responses(
+        (status = 200, description = "The counts.", body = UsageBody, example = json!(examples::usage())),
+        refusals::Usage,
+    ),
+    security(("token" = ["media:read"]), ("apiKey" = [])),
+)]
 /// What the caller has, and how much it may.
 pub(super) async fn usage(
     State(api): State<Api>,
@@ -175,39 +296,37 @@ fn limit(params: &mut Params) -> Result<usize, Problem> {
     Ok(limit)
 }
 
-/// The cursor is a member of the query here, not of a body.
-fn cursor_problem(error: AssetError) -> Problem {
-    match error {
-        AssetError::Field(InvalidField { pointer, detail, .. }) if pointer == "/cursor" => {
-            Problem::new(Kind::InvalidQuery, detail).with("parameter", "cursor")
-        }
-        error => error.into(),
-    }
-}
-
 fn max_age(view: &AssetView) -> Option<u64> {
     view.link.as_ref().map(|link| link.max_age)
 }
 
 /// A body of PATCH.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = AssetChange)]
 pub(super) struct PatchBody {
+    #[schema(schema_with = leaves::visibility_or_null)]
     visibility: Option<Visibility>,
+    #[schema(schema_with = leaves::metadata_or_null)]
     metadata: Option<Map<String, Value>>,
 }
 
 impl JsonRequest for PatchBody {}
 
-#[derive(Serialize)]
+/// A page of assets.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = AssetPage)]
 struct PageBody<'a> {
     items: Vec<AssetBody<'a>>,
+    /// `cursor` of the next page; null on the last one.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 
-/// READY files, PENDING ones, and the most that both may be together; null is no bound.
-#[derive(Serialize)]
+/// READY files, PENDING ones, and the most that both may be together.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Usage)]
 struct UsageBody {
     count: u64,
     bytes: u64,
@@ -215,7 +334,9 @@ struct UsageBody {
     quota: QuotaBody,
 }
 
-#[derive(Serialize)]
+/// Files, and their bytes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Tally)]
 struct TallyBody {
     count: u64,
     bytes: u64,
@@ -227,9 +348,13 @@ impl From<Tally> for TallyBody {
     }
 }
 
-#[derive(Serialize)]
+/// The most; null is no bound.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Quota)]
 struct QuotaBody {
+    #[schema(required)]
     count: Option<u64>,
+    #[schema(required)]
     bytes: Option<u64>,
 }
 

@@ -8,15 +8,38 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, SET_COOKIE};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use crate::http::Api;
 use crate::http::answer::{Caching, json, time};
 use crate::http::caller::{May, Sign};
 use crate::http::extract::{Json, JsonRequest};
+use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::Params;
 use crate::http::problem::{Kind, Problem};
 use crate::service::CookieGrant;
 
+#[utoipa::path(
+    post,
+    path = "/media/v1/cookies",
+    tag = "Links",
+    operation_id = "signCookies",
+    summary = "Cookies for a folder",
+    description = "Cookies that open everything under a folder, as JSON and as `Set-Cookie`. Not for the root, nor \
+        for `private/`.",
+    request_body(content = FolderBody, example = json!({"folder": "groupObjects/"})),
+    responses(
+        (
+            status = 200,
+            description = "The cookies, and where they belong.",
+            body = GrantBody,
+            headers(("Set-Cookie" = String, description = "The same cookies, one header each.")),
+            example = json!(examples::cookies()),
+        ),
+        refusals::Cookies,
+    ),
+    security(("token" = ["media:sign"]), ("apiKey" = [])),
+)]
 /// Cookies for a folder, in the body and as `Set-Cookie` headers.
 pub(super) async fn grant(
     State(api): State<Api>,
@@ -67,20 +90,26 @@ fn has_domain(domain: &str) -> bool {
 }
 
 /// A body of POST `/media/v1/cookies`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CookiesRequest)]
 pub(super) struct FolderBody {
+    #[schema(schema_with = leaves::folder)]
     folder: String,
 }
 
 impl JsonRequest for FolderBody {}
 
-#[derive(Serialize)]
+/// Cookies, and where they belong.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Cookies)]
 struct GrantBody<'a> {
+    #[schema(value_type = HashMap<String, String>)]
     cookies: Map<String, Value>,
     domain: &'a str,
     path: &'a str,
+    #[schema(schema_with = leaves::time)]
     expires_at: String,
 }
 

@@ -18,10 +18,51 @@ use crate::http::body::{self, Encoding, Pace};
 use crate::http::caller::{May, Sign};
 use crate::http::media_type::MediaType;
 use crate::http::observe::RequestContext;
+use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
 use crate::service::{DocumentOptions, Profiles, SignedDocument};
 
+#[utoipa::path(
+    post,
+    path = "/media/v1/documents",
+    tag = "Documents",
+    operation_id = "signDocument",
+    summary = "Sign the media in a document",
+    description = "The same document, byte for byte, with every piece of media in it signed. \
+        `application/x-ndjson` is a document a line, answered a line each while the request is still coming in; a \
+        line that can't be signed is answered in its place by a problem. `Content-Encoding` may be gzip, br or \
+        zstd.",
+    params(
+        ("report" = Option<bool>, Query, description = "Wrap the answer: the document, and a row for each site in it."),
+        ("strict" = Option<bool>, Query, description = "422 where something would stay unsigned."),
+        ("profile" = Option<String>, Query, description = "What counts as media: a profile of this node. Otherwise the tenant's, otherwise the node's."),
+        ("references" = inline(Option<leaves::ReferencesName>), Query, description = "What becomes of a string that is a `med_` id."),
+    ),
+    request_body(
+        description = "Any JSON (also any type that ends in `+json`), or lines of it.",
+        content(
+            (Value = "application/json", example = json!(examples::document())),
+            (String = "application/x-ndjson", example = json!("{\"key\":\"a/b.jpg\",\"type\":\"image\"}\n{\"title\":\"none\"}\n")),
+        ),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The document, or `{\"document\":…,\"media\":[…]}` where a report was asked for.",
+            content(
+                (Value = "application/json", examples(
+                    ("document" = (summary = "The document", value = json!(examples::signed()))),
+                    ("report" = (summary = "With `report=true`", value = json!(examples::report()))),
+                )),
+                (String = "application/x-ndjson", example = json!("{\"title\":\"none\"}\n")),
+            ),
+            headers(("Signet-Media" = String, description = "`found=12, signed=11, unsigned=1`: counts of sites. Not for lines.")),
+        ),
+        refusals::Documents,
+    ),
+    security(("token" = ["media:sign"]), ("apiKey" = [])),
+)]
 /// A document, or lines of them, with the media in it signed.
 pub(super) async fn sign(
     State(api): State<Api>,

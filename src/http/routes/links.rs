@@ -7,17 +7,35 @@ use axum::response::Response;
 use hyper::StatusCode;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::http::Api;
 use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::{May, Sign};
 use crate::http::extract::{Json, JsonRequest};
 use crate::http::limits::HttpLimits;
+use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::Params;
 use crate::http::problem::{Kind, Problem};
 use crate::service::asset_cache::Known;
 use crate::service::{BatchItem, BatchLinks, BatchRequest, Subject};
 
+#[utoipa::path(
+    post,
+    path = "/media/v1/links",
+    tag = "Links",
+    operation_id = "signLinks",
+    summary = "Links for ids, keys and URLs",
+    description = "At most 1,000 items in all, answered in the order ids, keys, urls. What can't be signed is \
+        answered with a reason; it is no error.",
+    request_body(content = LinksBody, example = json!(examples::batch())),
+    responses(
+        (status = 200, description = "A row for each item.", body = LinksAnswer, example = json!(examples::links())),
+        refusals::Links,
+    ),
+    security(("token" = ["media:sign"]), ("apiKey" = [])),
+)]
 /// Links for ids, keys and URLs, in their order; what can't be signed is answered with a reason.
 pub(super) async fn sign(
     State(api): State<Api>,
@@ -44,14 +62,18 @@ pub(super) async fn sign(
 }
 
 /// A body of POST `/media/v1/links`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LinksRequest)]
 pub(super) struct LinksBody {
     #[serde(default)]
+    #[schema(schema_with = ids)]
     ids: Texts,
     #[serde(default)]
+    #[schema(schema_with = keys)]
     keys: Texts,
     #[serde(default)]
+    #[schema(schema_with = urls)]
     urls: Texts,
 }
 
@@ -59,6 +81,18 @@ impl JsonRequest for LinksBody {
     fn limit(limits: &HttpLimits) -> usize {
         limits.batch_bytes
     }
+}
+
+fn ids() -> RefOr<Schema> {
+    leaves::batch("Assets' ids.", examples::ID)
+}
+
+fn keys() -> RefOr<Schema> {
+    leaves::batch("Object keys under the tenant's root.", examples::KEY)
+}
+
+fn urls() -> RefOr<Schema> {
+    leaves::batch("URLs on a media host; old signatures are replaced.", examples::URL)
 }
 
 /// Strings, of which no more are kept than a call may have; all are counted.
@@ -95,25 +129,34 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Links)]
 struct LinksAnswer<'a> {
     links: Vec<Row<'a>>,
 }
 
-#[derive(Serialize)]
+/// What was asked, and its link or the reason why there is none.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LinkRow)]
 struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri")]
     link: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = leaves::time)]
     expires_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = leaves::reason)]
     reason: Option<&'static str>,
 }
 

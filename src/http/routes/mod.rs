@@ -2,6 +2,7 @@
 //!
 //! | method and path | file |
 //! |---|---|
+//! | GET `/openapi.json`, GET `/docs` and its files | `openapi/`, beside these |
 //! | GET, HEAD `/m/{id}` | `resolve` |
 //! | POST `/media/v1/links` | `links` |
 //! | POST `/media/v1/documents` | `documents`, and `ndjson` |
@@ -20,25 +21,26 @@ mod ndjson;
 mod resolve;
 mod uploads;
 
-use axum::Router;
-use axum::routing::{delete, get, post};
+pub(super) use multipart::MAX_ETAG;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Api;
 
-/// All routes of the API.
-pub(super) fn all() -> Router<Api> {
-    Router::new()
-        .route("/m/{id}", get(resolve::resolve))
-        .route("/media/v1/links", post(links::sign))
-        .route("/media/v1/documents", post(documents::sign))
-        .route("/media/v1/cookies", post(cookies::grant))
-        .route("/media/v1/uploads", post(uploads::ticket))
-        .route("/media/v1/uploads/{id}", delete(multipart::give_up))
-        .route("/media/v1/uploads/{id}/finalize", post(uploads::finalize))
-        .route("/media/v1/uploads/{id}/parts", get(multipart::parts))
-        .route("/media/v1/uploads/{id}/complete", post(multipart::complete))
-        .route("/media/v1/assets", get(assets::list))
-        .route("/media/v1/assets/{id}", get(assets::find).patch(assets::patch).delete(assets::delete))
-        .route("/media/v1/assets/{id}/restore", post(assets::restore))
-        .route("/media/v1/usage", get(assets::usage))
+/// All routes of the API, each with its description: a handler without one doesn't compile here.
+pub(super) fn all() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(resolve::resolve))
+        .routes(routes!(links::sign))
+        .routes(routes!(documents::sign))
+        .routes(routes!(cookies::grant))
+        .routes(routes!(uploads::ticket))
+        .routes(routes!(multipart::give_up))
+        .routes(routes!(uploads::finalize))
+        .routes(routes!(multipart::parts))
+        .routes(routes!(multipart::complete))
+        .routes(routes!(assets::list))
+        .routes(routes!(assets::find, assets::patch, assets::delete))
+        .routes(routes!(assets::restore))
+        .routes(routes!(assets::usage))
 }

@@ -6,19 +6,40 @@ use axum::response::Response;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::asset_body::AssetBody;
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
 use crate::http::caller::{May, Write};
-use crate::http::extract::{Json, JsonRequest, PathId};
+use crate::http::extract::{Json, JsonRequest, PathId, whole};
 use crate::http::limits::HttpLimits;
+use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
 use crate::media::{InvalidField, MAX_PARTS, PartPlan};
 use crate::service::ports::{PartTag, Presigned};
 use crate::service::{Part, PartsPage, PartsQuery};
 
+#[utoipa::path(
+    get,
+    path = "/media/v1/uploads/{id}/parts",
+    tag = "Files",
+    operation_id = "listParts",
+    summary = "Parts of a large upload",
+    description = "Which parts are there, and requests for those that aren't; also after a restart of the client.",
+    params(
+        ("id" = inline(leaves::AssetIdText), Path, description = "The asset."),
+        ("after" = inline(Option<leaves::PartsAfter>), Query, description = "Parts after this one: `nextAfter` of the page before."),
+        ("limit" = inline(Option<leaves::PartsLength>), Query, description = "How many a page."),
+        ("again" = Option<bool>, Query, description = "Requests for parts that are there already, too."),
+    ),
+    responses(
+        (status = 200, description = "A page of them.", body = PageBody, example = json!(examples::parts())),
+        refusals::Parts,
+    ),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// A page of an upload's parts. `?after=&limit=&again=`
 pub(super) async fn parts(
     State(api): State<Api>,
@@ -33,6 +54,22 @@ pub(super) async fn parts(
     json(StatusCode::OK, &PageBody::from(page), Caching::No)
 }
 
+#[utoipa::path(
+    post,
+    path = "/media/v1/uploads/{id}/complete",
+    tag = "Files",
+    operation_id = "completeUpload",
+    summary = "Finish a large upload",
+    description = "Puts all parts together and looks at the file as finalize does. Names every part, in order, each \
+        with the ETag that it was answered with. Safe to repeat.",
+    params(("id" = inline(leaves::AssetIdText), Path, description = "The asset.")),
+    request_body(content = CompleteBody, example = json!(examples::complete())),
+    responses(
+        (status = 200, description = "The asset, READY.", body = AssetBody, example = json!(examples::asset())),
+        refusals::Complete,
+    ),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// Puts the parts together; the asset, READY.
 pub(super) async fn complete(
     State(api): State<Api>,
@@ -47,6 +84,17 @@ pub(super) async fn complete(
     json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
 }
 
+#[utoipa::path(
+    delete,
+    path = "/media/v1/uploads/{id}",
+    tag = "Files",
+    operation_id = "giveUpUpload",
+    summary = "Give an upload up",
+    description = "In parts or whole: what was sent of it goes, and the asset is EXPIRED.",
+    params(("id" = inline(leaves::AssetIdText), Path, description = "The asset.")),
+    responses((status = 204, description = "It is given up."), refusals::GiveUp),
+    security(("token" = ["media:write"]), ("apiKey" = [])),
+)]
 /// Gives an upload up, in parts or whole: 204.
 pub(super) async fn give_up(
     State(api): State<Api>,
@@ -82,16 +130,23 @@ pub(super) fn headers(presigned: &Presigned) -> Map<String, Value> {
 }
 
 /// A body of POST `/media/v1/uploads/{id}/complete`.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CompleteRequest)]
 pub(super) struct CompleteBody {
+    #[schema(max_items = 10_000)]
     parts: Vec<TagBody>,
 }
 
-#[derive(Deserialize)]
+/// A part, and what it was answered with.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(as = PartTag)]
 struct TagBody {
+    #[serde(deserialize_with = "whole")]
+    #[schema(schema_with = leaves::part_number)]
     part_number: u16,
+    #[schema(schema_with = leaves::part_etag)]
     etag: String,
 }
 
@@ -111,9 +166,11 @@ impl CompleteBody {
                 .with("found", found));
         }
         let tag = |(index, part): (usize, TagBody)| {
-            if part.etag.is_empty() || part.etag.len() > MAX_ETAG {
-                let detail =
-                    format!("must be an ETag of 1 to {MAX_ETAG} bytes, as the part was answered with");
+            let visible = part.etag.bytes().all(|byte| byte.is_ascii_graphic());
+            if part.etag.is_empty() || part.etag.len() > MAX_ETAG || !visible {
+                let detail = format!(
+                    "must be an ETag of 1 to {MAX_ETAG} visible ASCII characters, as the part was answered with"
+                );
                 return Err(InvalidField::new(format!("/parts/{index}/etag"), detail).into());
             }
             Ok(PartTag { number: part.part_number, etag: part.etag })
@@ -123,8 +180,9 @@ impl CompleteBody {
 }
 
 /// How a file is sent in parts, in its ticket.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Multipart)]
 pub(super) struct MultipartBody {
     part_size_bytes: u64,
     part_count: u16,
@@ -139,10 +197,14 @@ impl MultipartBody {
     }
 }
 
-#[derive(Serialize)]
+/// A page of parts.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PartsPage)]
 struct PageBody {
     parts: Vec<PartBody>,
+    /// `after` of the next page; null on the last one.
+    #[schema(required)]
     next_after: Option<u16>,
 }
 
@@ -152,45 +214,45 @@ impl From<PartsPage> for PageBody {
     }
 }
 
-#[derive(Serialize)]
+/// A part of a file, and the request that sends it.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Part)]
 struct PartBody {
     part_number: u16,
     size_bytes: u64,
     uploaded: bool,
+    #[schema(required)]
     etag: Option<String>,
-    /// Left out where the part needn't be sent.
-    #[serde(flatten)]
-    request: Option<RequestBody>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RequestBody {
-    upload_url: String,
-    method: &'static str,
-    headers: Map<String, Value>,
+    /// The request that sends it; left out, as its method and headers, where it needn't be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri")]
+    upload_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = HashMap<String, String>, required = false)]
+    headers: Option<Map<String, Value>>,
 }
 
 impl From<Part> for PartBody {
     fn from(part: Part) -> Self {
-        let request = part.presigned.map(|presigned| RequestBody {
-            headers: headers(&presigned),
-            method: presigned.method,
-            upload_url: presigned.url,
-        });
+        let request = part.presigned.as_ref();
         Self {
             part_number: part.number,
             size_bytes: part.size_bytes,
             uploaded: part.etag.is_some(),
+            method: request.map(|request| request.method),
+            headers: request.map(headers),
+            upload_url: part.presigned.map(|request| request.url),
             etag: part.etag,
-            request,
         }
     }
 }
 
 /// More than the ETag of any store's part has.
-const MAX_ETAG: usize = 128;
+pub(in crate::http) const MAX_ETAG: usize = 128;
 
 #[cfg(test)]
 mod tests {

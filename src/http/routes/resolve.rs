@@ -6,16 +6,48 @@ use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderValue, LOCATION, VARY};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::Api;
 use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::Guest;
 use crate::http::extract::PathId;
 use crate::http::media_type::prefers_json;
+use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
 use crate::media::{AssetId, Derivatives, Visibility};
 
+#[utoipa::path(
+    method(get, head),
+    path = "/m/{id}",
+    tag = "Links",
+    operation_id = "permalink",
+    summary = "The permalink of an asset",
+    description = "Leads to the asset's link, for as long as the asset is there. PUBLIC assets need no \
+        credentials; PRIVATE ones aren't there for anybody but their tenant, who needs `media:read` or \
+        `media:sign`. Unknown query parameters are ignored.",
+    params(
+        ("id" = inline(leaves::AssetIdText), Path, description = "The asset."),
+        ("w" = inline(Option<leaves::WidthInPixels>), Query, description = "How wide it should be, at least, in pixels."),
+        ("format" = inline(Option<leaves::FormatName>), Query, description = "As `Accept: application/json`."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The link as JSON, where `Accept` or `format` ask for it.",
+            body = LinkBody,
+            example = json!(examples::link()),
+        ),
+        (
+            status = 302,
+            description = "To the link.",
+            headers(("Location" = String, description = "The link.")),
+        ),
+        refusals::Permalink,
+    ),
+    security((), ("token" = ["media:read"]), ("token" = ["media:sign"]), ("apiKey" = [])),
+)]
 /// 302 to the link, or the link as JSON. Unknown parameters are ignored: permalinks get them
 /// appended by those who pass them on.
 pub(super) async fn resolve(
@@ -82,12 +114,17 @@ impl Wish {
     }
 }
 
-#[derive(Serialize)]
+/// A link as JSON.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = Link)]
 struct LinkBody<'a> {
+    #[schema(schema_with = leaves::asset_id)]
     id: AssetId,
+    #[schema(format = "uri")]
     link: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = leaves::time)]
     expires_at: Option<String>,
 }
 

@@ -1,0 +1,43 @@
+//! Does the API do what its description says? schemathesis asks: with the examples, with values at every bound,
+//! with random ones that the schemas allow and don't allow, and with calls that follow from one another.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::fresh_dev;
+
+/// How many random calls each operation gets, and each chain of calls.
+const EXAMPLES: &str = "15";
+
+#[test]
+fn nothing_is_found_by_trying_what_the_description_says() {
+    let (folder, node) = fresh_dev();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let program = root.join(".tools/schemathesis/bin/st");
+    assert!(program.exists(), "{} isn't there: run `make tools` first", program.display());
+    let tools = root.join("tests/tools");
+    let run = Command::new(program)
+        .args(["--no-color", "--config-file"])
+        .arg(tools.join("schemathesis.toml"))
+        .arg("run")
+        .arg(format!("{}/openapi.json", node.api))
+        .args(["--header", &format!("Authorization: {}", node.api_key)])
+        .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"])
+        .args(["--max-examples", EXAMPLES, "--max-redirects", "0", "--continue-on-failure"])
+        .args(["--workers", "1", "--generation-database", "none"])
+        .env("SCHEMATHESIS_HOOKS", "schemathesis_hooks")
+        .env("PYTHONPATH", &tools)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{report}\n{}", String::from_utf8_lossy(&run.stderr));
+    // It did try everything.
+    assert!(!report.contains("🚫"), "{report}");
+    for phase in ["Examples", "Coverage", "Fuzzing", "Stateful"] {
+        assert!(report.contains(&format!("✅ {phase}")), "{report}");
+    }
+    let log = node.log();
+    assert!(!log.contains("panicked"), "{log}");
+}
