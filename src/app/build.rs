@@ -13,7 +13,7 @@ use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
 use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
 use crate::service::Services;
 use crate::service::assets::{Assets, Views};
-use crate::service::auth::{Authenticator, api_key_digest};
+use crate::service::auth::Authenticator;
 use crate::service::batch::BatchLinks;
 use crate::service::cookies::FolderCookies;
 use crate::service::cursor::Cursors;
@@ -24,7 +24,9 @@ use crate::service::layout::{Layout, Place, Template};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
-use crate::service::ports::{AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore};
+use crate::service::ports::{
+    AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, api_key_digest,
+};
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use moka::sync::Cache;
 
-use super::ports::{Clock, StoreError, TenantStore};
+use super::ports::{ApiKey, Clock, StoreError, TenantStore};
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
 
 /// A store of tenants, and what it has said.
@@ -43,6 +43,13 @@ enum Asked {
     ApiKey(ApiKeyDigest),
 }
 
+/// How the store is asked for it.
+#[derive(Clone, Copy)]
+enum Question<'a> {
+    Id(&'a TenantId),
+    ApiKey(&'a ApiKey),
+}
+
 impl CachedTenants {
     /// Keeps what a store says.
     #[must_use]
@@ -57,7 +64,11 @@ impl CachedTenants {
         }
     }
 
-    async fn look_up(&self, asked: Asked) -> Result<Option<Tenant>, StoreError> {
+    async fn look_up(&self, question: Question<'_>) -> Result<Option<Tenant>, StoreError> {
+        let asked = match question {
+            Question::Id(id) => Asked::Id(id.clone()),
+            Question::ApiKey(key) => Asked::ApiKey(*key.digest()),
+        };
         let now = self.clock.now().millis();
         let known = self.known(&asked);
         let good_for = |millis: u64| known.as_ref().filter(|known| now.abs_diff(known.asked_at) < millis);
@@ -73,9 +84,9 @@ impl CachedTenants {
         {
             return Ok(Some(tenant));
         }
-        let answer = match &asked {
-            Asked::Id(id) => self.store.find(id).await,
-            Asked::ApiKey(digest) => self.store.find_by_api_key(digest).await,
+        let answer = match question {
+            Question::Id(id) => self.store.find(id).await,
+            Question::ApiKey(key) => self.store.find_by_api_key(key).await,
         };
         match answer {
             Ok(tenant) => {
@@ -129,11 +140,11 @@ impl CachedTenants {
 #[async_trait]
 impl TenantStore for CachedTenants {
     async fn find(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        self.look_up(Asked::Id(id.clone())).await
+        self.look_up(Question::Id(id)).await
     }
 
-    async fn find_by_api_key(&self, digest: &ApiKeyDigest) -> Result<Option<Tenant>, StoreError> {
-        self.look_up(Asked::ApiKey(*digest)).await
+    async fn find_by_api_key(&self, key: &ApiKey) -> Result<Option<Tenant>, StoreError> {
+        self.look_up(Question::ApiKey(key)).await
     }
 }
 

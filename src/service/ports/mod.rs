@@ -5,7 +5,7 @@
 //!   holds them (development, single machine).
 //! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
 //! - [`Clock`]: the time.
-//! - [`Meter`]: what the services count.
+//! - [`Meter`]: what the services count. [`StoreMeter`]: what a store does that is reached over a network.
 //!
 //! Every implementation of a store passes the same contract suite in `tests/it/contract/`.
 
@@ -14,6 +14,7 @@ mod clock;
 mod meter;
 mod objects;
 mod secrets;
+mod store_meter;
 mod tenants;
 mod tokens;
 
@@ -25,7 +26,8 @@ pub use objects::{
     SignedRequest, UploadTerms,
 };
 pub use secrets::{SecretBytes, SecretError, SecretSource};
-pub use tenants::TenantStore;
+pub use store_meter::{CheckoutEnd, ConnectionEnd, StoreMeter};
+pub use tenants::{ApiKey, TenantStore, api_key_digest};
 pub use tokens::{Claims, TokenError, TokenVerifier};
 
 /// Why a store couldn't answer.

@@ -3,6 +3,7 @@
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
+//! - [`mongo`]: a MongoDB server, and stores on it.
 //! - [`program`]: commands that end.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`settings`]: `signet serve` with two tenants.
@@ -14,6 +15,7 @@
 
 pub mod http;
 pub mod issuer;
+pub mod mongo;
 pub mod program;
 pub mod rotate;
 pub mod settings;
