@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use signet::cloudfront::SignableUrl;
-use signet::media::{AssetId, Filename, ObjectKey, Tenant, TenantId, Visibility};
+use signet::media::{AssetId, Filename, ObjectKey, Quota, Tenant, TenantId, Visibility};
 use signet::service::layout::{Layout, Place, Template};
 
 const ORIGINS: [&str; 2] = ["https://m.io", "http://127.0.0.1:8081"];
@@ -21,6 +21,7 @@ static TENANT: LazyLock<Tenant> = LazyLock::new(|| Tenant {
     key: "demo".into(),
     db_key: None,
     frozen: false,
+    quota: Quota::NONE,
     api_key: None,
 });
 

@@ -10,7 +10,7 @@ use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
-use crate::media::{ContentType, SizeLimits, Tenant, UploadPolicy};
+use crate::media::{ContentType, Periods, Quota, SizeLimits, Tenant, UploadPolicy};
 use crate::service::Services;
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::Authenticator;
@@ -129,6 +129,13 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let views = Views::new(Arc::clone(&layout), links.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
     let tenants: Arc<dyn TenantStore> = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
+    let uploads = &settings.uploads;
+    let quota = Quota { count: uploads.quota_count, bytes: uploads.quota_bytes };
+    let periods = Periods {
+        ticket_seconds: uploads.ticket_seconds,
+        grace_seconds: uploads.grace_seconds,
+        retention_seconds: u64::from(uploads.retention_days) * 86_400,
+    };
     let services = Services {
         auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
         resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
@@ -147,7 +154,8 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             views.clone(),
             Arc::clone(&clock),
             upload_policy(settings)?,
-            settings.uploads.ticket_seconds,
+            periods.clone(),
+            quota,
         ),
         assets: Assets::new(
             stores.assets,
@@ -155,7 +163,8 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             views,
             Arc::clone(&clock),
             Cursors::new(&stores.cursor_secret),
-            u64::from(settings.uploads.retention_days) * 86_400,
+            periods,
+            quota,
         ),
     };
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
@@ -285,6 +294,7 @@ fn tenants(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
             db_key: tenant.db_key.clone(),
             frozen: tenant.frozen,
             profile: tenant.profile.clone(),
+            quota: Quota { count: tenant.quota_count, bytes: tenant.quota_bytes },
             api_key: api_key.map(api_key_digest),
         })
     };

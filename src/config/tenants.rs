@@ -22,6 +22,12 @@ pub struct TenantSettings {
     /// `[documents] profile`.
     #[serde(default)]
     pub profile: Option<String>,
+    /// How many files it may have. Default `[uploads] quota_count`.
+    #[serde(default)]
+    pub quota_count: Option<u64>,
+    /// How many bytes it may have. Default `[uploads] quota_bytes`.
+    #[serde(default)]
+    pub quota_bytes: Option<u64>,
     /// Its API key, at least 16 characters. Only a digest of it is kept.
     pub api_key: Option<Secret>,
 }

@@ -18,8 +18,15 @@ pub struct UploadSettings {
     pub max_bytes_by_type: BTreeMap<String, u64>,
     /// How long a ticket is good, in seconds. Default 900.
     pub ticket_seconds: u64,
-    /// How long a deleted asset can be restored, in days. Default 30.
+    /// How long after its ticket's end an upload that wasn't finalized is left alone, in seconds. Then
+    /// what was uploaded becomes READY or REJECTED, and the asset of what wasn't EXPIRED. Default 900.
+    pub grace_seconds: u64,
+    /// How long a deleted asset can be restored, in days. Then its objects go for good. Default 30.
     pub retention_days: u32,
+    /// How many files a tenant may have, READY and PENDING together. Default any number.
+    pub quota_count: Option<u64>,
+    /// How many bytes a tenant may have, READY and PENDING together. Default any number.
+    pub quota_bytes: Option<u64>,
 }
 
 impl Default for UploadSettings {
@@ -44,7 +51,10 @@ impl Default for UploadSettings {
             max_bytes: 100 * 1024 * 1024,
             max_bytes_by_type: BTreeMap::new(),
             ticket_seconds: 900,
+            grace_seconds: 900,
             retention_days: 30,
+            quota_count: None,
+            quota_bytes: None,
         }
     }
 }

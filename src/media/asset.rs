@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetId, Checksum, ContentType, Derivatives, Filename, Metadata, NewUpload, ObjectKey, TenantId,
-    Timestamp, contradiction,
+    AssetId, Checksum, ContentType, Derivatives, Filename, Hold, Metadata, NewUpload, ObjectKey, Periods,
+    Tally, TenantId, Timestamp, contradiction,
 };
 
 /// The durable handle of one stored file.
 ///
 /// States: PENDING → READY by [`Asset::ready`], PENDING → REJECTED by [`Asset::rejected`],
 /// PENDING → EXPIRED by [`Asset::expired`]. Deletion is a mark beside the state.
+///
+/// Each change says when the asset is due next: when the lifecycle worker has to look at it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Asset {
     /// Its id.
@@ -47,6 +49,15 @@ pub struct Asset {
     pub deleted_at: Option<Timestamp>,
     /// Why it was refused, if it was.
     pub rejection: Option<Rejection>,
+    /// Purging has begun: its objects may be gone, and it can't be restored.
+    #[serde(default)]
+    pub purging: bool,
+    /// Who is moving or removing its objects. Nobody else begins to, until the hold is over.
+    #[serde(default)]
+    pub hold: Option<Hold>,
+    /// When the lifecycle worker is to look at it; `None` is never.
+    #[serde(default)]
+    pub due_at: Option<Timestamp>,
     /// Counts its changes: a change is made to the revision that was read, or not at all.
     pub revision: u64,
 }
@@ -60,9 +71,9 @@ impl Asset {
         key: ObjectKey,
         upload: NewUpload,
         now: Timestamp,
-        ticket_seconds: u64,
+        periods: &Periods,
     ) -> Self {
-        Self {
+        let asset = Self {
             id,
             tenant,
             status: Status::Pending,
@@ -77,11 +88,15 @@ impl Asset {
             metadata: upload.metadata,
             created_at: now,
             updated_at: now,
-            ticket_expires_at: now.plus_seconds(ticket_seconds),
+            ticket_expires_at: now.plus_seconds(periods.ticket_seconds),
             deleted_at: None,
             rejection: None,
+            purging: false,
+            hold: None,
+            due_at: None,
             revision: 1,
-        }
+        };
+        asset.due(periods, now)
     }
 
     /// What differs between what was promised and what is stored; `None` where nothing does.
@@ -121,6 +136,7 @@ impl Asset {
     pub fn ready(mut self, dimensions: Option<(u32, u32)>, now: Timestamp) -> Result<Self, StatusConflict> {
         self.leave_pending(Status::Ready, now)?;
         (self.width_px, self.height_px) = dimensions.unzip();
+        self.due_at = None;
         Ok(self)
     }
 
@@ -128,33 +144,91 @@ impl Asset {
     ///
     /// # Errors
     /// The state that it is in, where that isn't PENDING.
-    pub fn rejected(mut self, rejection: Rejection, now: Timestamp) -> Result<Self, StatusConflict> {
+    pub fn rejected(
+        mut self,
+        rejection: Rejection,
+        periods: &Periods,
+        now: Timestamp,
+    ) -> Result<Self, StatusConflict> {
         self.leave_pending(Status::Rejected, now)?;
         self.rejection = Some(rejection);
-        Ok(self)
+        Ok(self.due(periods, now))
     }
 
     /// PENDING → EXPIRED.
     ///
     /// # Errors
     /// The state that it is in, where that isn't PENDING.
-    pub fn expired(mut self, now: Timestamp) -> Result<Self, StatusConflict> {
+    pub fn expired(mut self, periods: &Periods, now: Timestamp) -> Result<Self, StatusConflict> {
         self.leave_pending(Status::Expired, now)?;
-        Ok(self)
+        Ok(self.due(periods, now))
     }
 
     /// The asset, marked as deleted.
     #[must_use]
-    pub fn deleted(mut self, now: Timestamp) -> Self {
+    pub fn deleted(mut self, periods: &Periods, now: Timestamp) -> Self {
         self.deleted_at = Some(now);
-        self.touched(now)
+        self.touched(now).due(periods, now)
     }
 
     /// The asset without the mark of its deletion.
     #[must_use]
-    pub fn restored(mut self, now: Timestamp) -> Self {
+    pub fn restored(mut self, periods: &Periods, now: Timestamp) -> Self {
         self.deleted_at = None;
+        self.touched(now).due(periods, now)
+    }
+
+    /// The asset, held by somebody who moves its objects. The worker looks at it when the hold is over.
+    #[must_use]
+    pub fn held(mut self, hold: Hold, now: Timestamp) -> Self {
+        self.due_at = Some(hold.until);
+        self.hold = Some(hold);
         self.touched(now)
+    }
+
+    /// The asset, which nobody holds any more.
+    #[must_use]
+    pub fn released(mut self, periods: &Periods, now: Timestamp) -> Self {
+        self.hold = None;
+        self.touched(now).due(periods, now)
+    }
+
+    /// The asset, whose objects are about to go for good.
+    #[must_use]
+    pub fn purged(mut self, hold: Hold, now: Timestamp) -> Self {
+        self.purging = true;
+        self.held(hold, now)
+    }
+
+    /// The asset after the worker has looked at it and left it as it was.
+    #[must_use]
+    pub fn attended(mut self, periods: &Periods, now: Timestamp) -> Self {
+        self.revision += 1;
+        self.due(periods, now)
+    }
+
+    /// Whether somebody else may be moving or removing its objects.
+    #[must_use]
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.hold.as_ref().is_some_and(|hold| now < hold.until)
+    }
+
+    /// What it adds to its tenant's READY files, and to the PENDING ones.
+    #[must_use]
+    pub fn tallies(&self) -> (Tally, Tally) {
+        let one = Tally { count: 1, bytes: self.size_bytes };
+        match self.status {
+            _ if self.deleted_at.is_some() => (Tally::default(), Tally::default()),
+            Status::Ready => (one, Tally::default()),
+            Status::Pending => (Tally::default(), one),
+            Status::Rejected | Status::Expired => (Tally::default(), Tally::default()),
+        }
+    }
+
+    /// Says when the worker looks at it next, after `now`.
+    fn due(mut self, periods: &Periods, now: Timestamp) -> Self {
+        self.due_at = periods.due_after(&self, now);
+        self
     }
 
     /// The asset after a change, one revision on.
@@ -273,7 +347,7 @@ mod tests {
         };
         let id = AssetId::generate();
         let key = ObjectKey::parse(format!("t/{id}/a.png")).unwrap();
-        Asset::pending(id, "t".parse().unwrap(), key, upload, Timestamp::from_seconds(1), 900)
+        Asset::pending(id, "t".parse().unwrap(), key, upload, Timestamp::from_seconds(1), &Periods::default())
     }
 
     fn stored() -> Stored {
@@ -291,7 +365,7 @@ mod tests {
         let ready = asset().ready(Some((3, 4)), now).unwrap();
         assert_eq!((ready.status, ready.revision, ready.width_px), (Status::Ready, 2, Some(3)));
         assert_eq!(ready.clone().ready(None, now).unwrap_err().status, Status::Ready);
-        assert_eq!(ready.expired(now).unwrap_err().status, Status::Ready);
+        assert_eq!(ready.expired(&Periods::default(), now).unwrap_err().status, Status::Ready);
     }
 
     #[test]
@@ -314,7 +388,7 @@ mod tests {
     fn a_deleted_asset_is_not_served() {
         let ready = asset().ready(None, Timestamp::from_seconds(2)).unwrap();
         assert!(ready.is_servable());
-        assert!(!ready.deleted(Timestamp::from_seconds(3)).is_servable());
+        assert!(!ready.deleted(&Periods::default(), Timestamp::from_seconds(3)).is_servable());
         assert!(!asset().is_servable());
     }
 }

@@ -3,6 +3,7 @@
 //! 1. [`AssetId`], [`TenantId`]: names, parsed once at the border.
 //! 2. [`ObjectKey`]: where a file lies under its tenant's root, and the rules that keep it there.
 //! 3. [`Asset`]: a stored file and its states (PENDING → READY, REJECTED or EXPIRED).
+//!    [`Periods`]: how long the stages of its life take. [`Usage`], [`Quota`]: what a tenant has, and may have.
 //! 4. [`UploadRequest`] → [`NewUpload`]: what a client may upload; [`SizeLimits`]: how large.
 //! 5. [`Tenant`]: who owns assets.
 //! 6. [`contradiction`]: whether a file is what it was declared to be.
@@ -18,10 +19,12 @@ mod idempotency_key;
 mod magic;
 mod metadata;
 mod object_key;
+mod periods;
 mod size_limits;
 mod tenant;
 mod timestamp;
 mod upload;
+mod usage;
 
 pub use asset::{Asset, Rejection, Status, StatusConflict, Stored, Visibility};
 pub use checksum::Checksum;
@@ -33,7 +36,9 @@ pub use idempotency_key::IdempotencyKey;
 pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
+pub use periods::{Hold, LATE, Periods};
 pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;
 pub use upload::{InvalidField, NewUpload, UploadPolicy, UploadRequest};
+pub use usage::{Quota, Tally, Usage};

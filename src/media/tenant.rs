@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::TenantId;
+use super::{Quota, TenantId};
 
 /// A tenant. Three of its names get confused: `id` scopes every query, `key` names its path and
 /// bucket, `db_key` names its database.
@@ -21,6 +21,9 @@ pub struct Tenant {
     /// The profile of its documents; where there is none, the one that holds for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// How much it may store; where it says nothing, what holds for all.
+    #[serde(default, skip_serializing_if = "Quota::is_none")]
+    pub quota: Quota,
     /// What its API key hashes to. The key itself is kept nowhere.
     pub api_key: Option<ApiKeyDigest>,
 }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::asset_files::AssetFiles;
 use super::auth::Caller;
 use super::cursor::Cursors;
 use super::layout::{Layout, Place};
 use super::links::{FileTarget, Link, LinkError, LinkService};
-use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update, Usage};
+use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update};
+use super::relocation::{Destination, Relocation};
 use super::uploads::ATTEMPTS;
 use crate::media::{
-    Asset, AssetId, InvalidField, ObjectKey, Status, StatusConflict, Tenant, Timestamp, Visibility,
+    Asset, AssetId, InvalidField, Metadata, Periods, Quota, Status, StatusConflict, Tenant, Timestamp, Usage,
+    Visibility,
 };
 
 /// An asset as its tenant sees it.
@@ -80,11 +83,12 @@ impl Views {
 /// Reads and changes assets.
 pub struct Assets {
     store: Arc<dyn AssetStore>,
-    objects: Arc<dyn ObjectStore>,
     views: Views,
     clock: Arc<dyn Clock>,
     cursors: Cursors,
-    retention_seconds: u64,
+    periods: Periods,
+    quota: Quota,
+    relocation: Relocation,
 }
 
 /// A page of a list.
@@ -129,7 +133,7 @@ impl Assets {
     /// The page where nothing is said.
     pub const DEFAULT_PAGE: usize = 50;
 
-    /// Joins the parts. A deleted asset can be restored for `retention_seconds`.
+    /// Joins the parts. `quota` holds for tenants that have none of their own.
     #[must_use]
     pub fn new(
         store: Arc<dyn AssetStore>,
@@ -137,9 +141,16 @@ impl Assets {
         views: Views,
         clock: Arc<dyn Clock>,
         cursors: Cursors,
-        retention_seconds: u64,
+        periods: Periods,
+        quota: Quota,
     ) -> Self {
-        Self { store, objects, views, clock, cursors, retention_seconds }
+        let relocation = Relocation {
+            store: Arc::clone(&store),
+            files: AssetFiles::new(objects),
+            clock: Arc::clone(&clock),
+            periods: periods.clone(),
+        };
+        Self { store, views, clock, cursors, periods, quota, relocation }
     }
 
     /// A page of the tenant's assets, newest first.
@@ -185,33 +196,54 @@ impl Assets {
         expected: &Expected,
         patch: AssetPatch,
     ) -> Result<AssetView, AssetError> {
-        let place = self.views.place(&caller.tenant);
         for _ in 0..ATTEMPTS {
             let before = self.read(caller, id).await?;
             expected.check(&before)?;
-            let mut after = before.clone().touched(self.clock.now());
-            if let Some(change) = &patch.metadata {
-                let metadata = before.metadata.patched(change.clone());
-                after.metadata = metadata.map_err(|detail| InvalidField::new("/metadata", detail))?;
-            }
+            let metadata = match &patch.metadata {
+                Some(change) => before.metadata.patched(change.clone()),
+                None => Ok(before.metadata.clone()),
+            };
+            let metadata = metadata.map_err(|detail| InvalidField::new("/metadata", detail))?;
             if let Some(visibility) = patch.visibility.filter(|wanted| *wanted != before.visibility) {
-                after.visibility = visibility;
-                after.key = place
-                    .asset_key(&caller.tenant, id, &before.filename, visibility)
-                    .map_err(|error| InvalidField::new("/visibility", error.to_string()))?;
-                if before.status != Status::Ready {
-                    return Err(StatusConflict { status: before.status }.into());
+                match self.relocate(&caller.tenant, before, visibility, metadata).await? {
+                    Some(moved) => return Ok(self.views.view(&caller.tenant, moved).await?),
+                    None => continue,
                 }
-                self.copy(&place, &before, &after).await?;
             }
+            let mut after = before.touched(self.clock.now());
+            after.metadata = metadata;
             if self.store.update(&after).await? == Update::Done {
-                if after.key != before.key {
-                    self.remove(&place, &before).await?;
-                }
                 return Ok(self.views.view(&caller.tenant, after).await?);
             }
         }
         Err(AssetError::Contended)
+    }
+
+    /// The asset, moved to where another visibility wants it; `None` where somebody else was faster.
+    async fn relocate(
+        &self,
+        tenant: &Tenant,
+        before: Asset,
+        visibility: Visibility,
+        metadata: Metadata,
+    ) -> Result<Option<Asset>, AssetError> {
+        let (place, now) = (self.views.place(tenant), self.clock.now());
+        let key = place
+            .asset_key(tenant, before.id, &before.filename, visibility)
+            .map_err(|error| InvalidField::new("/visibility", error.to_string()))?;
+        if before.status != Status::Ready {
+            return Err(StatusConflict { status: before.status }.into());
+        }
+        if before.is_held(now) {
+            return Err(AssetError::Contended);
+        }
+        let held = before.held(self.relocation.hold(), now);
+        if self.store.update(&held).await? == Update::Stale {
+            return Ok(None);
+        }
+        let (relocation, to) = (self.relocation.clone(), Destination { visibility, key, metadata });
+        let moving = tokio::spawn(async move { relocation.run(&place, held, to).await });
+        moving.await.map_err(StoreError::unavailable)?.map(Some)
     }
 
     /// Marks an asset as deleted.
@@ -222,7 +254,7 @@ impl Assets {
         for _ in 0..ATTEMPTS {
             let asset = self.read(caller, id).await?;
             expected.check(&asset)?;
-            if self.store.update(&asset.deleted(self.clock.now())).await? == Update::Done {
+            if self.store.update(&asset.deleted(&self.periods, self.clock.now())).await? == Update::Done {
                 return Ok(());
             }
         }
@@ -238,10 +270,11 @@ impl Assets {
             let asset = self.store.find(&caller.tenant.id, id).await?.ok_or(AssetError::NotFound)?;
             let deleted_at = asset.deleted_at.ok_or(AssetError::NotDeleted)?;
             let now = self.clock.now();
-            if now >= deleted_at.plus_seconds(self.retention_seconds) {
+            let in_time = self.periods.restorable_until(&asset).is_some_and(|until| now < until);
+            if asset.purging || !in_time {
                 return Err(AssetError::Gone { deleted_at });
             }
-            let restored = asset.restored(now);
+            let restored = asset.restored(&self.periods, now);
             if self.store.update(&restored).await? == Update::Done {
                 return Ok(self.views.view(&caller.tenant, restored).await?);
             }
@@ -249,50 +282,19 @@ impl Assets {
         Err(AssetError::Contended)
     }
 
-    /// Count and bytes of the tenant's READY assets.
+    /// What the tenant has, and how much it may.
     ///
     /// # Errors
     /// Where the store can't answer.
-    pub async fn usage(&self, caller: &Caller) -> Result<Usage, AssetError> {
-        Ok(self.store.usage(&caller.tenant.id).await?)
+    pub async fn usage(&self, caller: &Caller) -> Result<(Usage, Quota), AssetError> {
+        let usage = self.store.usage(&caller.tenant.id).await?;
+        Ok((usage, caller.tenant.quota.or(self.quota)))
     }
 
     async fn read(&self, caller: &Caller, id: AssetId) -> Result<Asset, AssetError> {
         let asset = self.store.find(&caller.tenant.id, id).await?;
         asset.filter(|asset| asset.deleted_at.is_none()).ok_or(AssetError::NotFound)
     }
-
-    async fn copy(&self, place: &Place, before: &Asset, after: &Asset) -> Result<(), AssetError> {
-        for (from, to) in files(before).into_iter().zip(files_at(before, &after.key)) {
-            let original = from == before.key;
-            let copied = self.objects.copy(&place.location(&from), &place.location(&to)).await?;
-            if original && !copied {
-                return Err(AssetError::Store(StoreError::corrupt("the asset's object is gone")));
-            }
-        }
-        Ok(())
-    }
-
-    async fn remove(&self, place: &Place, before: &Asset) -> Result<(), AssetError> {
-        for key in files(before) {
-            self.objects.delete(&place.location(&key)).await?;
-        }
-        Ok(())
-    }
-}
-
-/// The keys of an asset's file and its derivatives.
-fn files(asset: &Asset) -> Vec<ObjectKey> {
-    files_at(asset, &asset.key)
-}
-
-fn files_at(asset: &Asset, key: &ObjectKey) -> Vec<ObjectKey> {
-    let mut keys = vec![key.clone()];
-    if let Some(set) = asset.derivatives() {
-        // One that no key can name was never stored.
-        keys.extend(set.widths().iter().filter_map(|width| key.derivative(*width, set.format()).ok()));
-    }
-    keys
 }
 
 /// Why an asset can't be read or changed.

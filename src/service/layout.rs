@@ -290,6 +290,7 @@ pub struct InvalidTemplate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Quota;
 
     fn tenant() -> Tenant {
         Tenant {
@@ -297,6 +298,7 @@ mod tests {
             key: "demo".into(),
             db_key: None,
             frozen: false,
+            quota: Quota::NONE,
             profile: None,
             api_key: None,
         }

@@ -8,12 +8,14 @@
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
 //!    documents. [`profiles`]: by which rules. [`lines`]: a document a line. [`lookup`]: from ids to assets, for
 //!    both. [`cookies`]: folders.
-//! 5. [`uploads`], [`assets`]: the life of a stored file. [`cursor`]: pages of them.
+//! 5. [`uploads`], [`assets`]: the life of a stored file. `inspection`: what was uploaded. `asset_files`,
+//!    `relocation`: its objects, and how they move. [`cursor`]: pages of assets.
 //! 6. [`edge`]: what CloudFront does with a link.
 //! 7. [`ports`]: what all of these need of the world.
 //!
 //! [`Services`] is all of it, as `app` joins it and `http` uses it.
 
+mod asset_files;
 pub mod assets;
 pub mod auth;
 pub mod batch;
@@ -24,6 +26,7 @@ pub mod documents;
 pub mod edge;
 mod file_links;
 pub mod fragments;
+mod inspection;
 pub mod key_ring;
 pub mod layout;
 mod life;
@@ -33,6 +36,7 @@ pub mod links;
 pub mod lookup;
 pub mod ports;
 pub mod profiles;
+mod relocation;
 pub mod resolve;
 pub mod scope;
 pub mod signature_budget;

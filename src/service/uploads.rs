@@ -3,21 +3,20 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use bytes::Bytes;
-use futures_util::TryStreamExt;
 use serde_json::json;
 
 use super::assets::{AssetView, Views};
 use super::auth::Caller;
+use super::inspection::Inspection;
 use super::layout::Place;
 use super::links::LinkError;
 use super::ports::{
-    AssetStore, ByteRange, Clock, Inserted, NamedCall, ObjectLocation, ObjectStore, Presigned, StoreError,
+    AssetStore, Clock, InsertTerms, Inserted, NamedCall, ObjectLocation, ObjectStore, Presigned, StoreError,
     UploadTerms,
 };
 use crate::media::{
-    Asset, AssetId, HEAD_BYTES, IdempotencyKey, InvalidField, Rejection, Status, Timestamp, UploadPolicy,
-    UploadRequest,
+    Asset, AssetId, IdempotencyKey, InvalidField, Periods, Quota, Rejection, Status, Timestamp, UploadPolicy,
+    UploadRequest, Usage,
 };
 
 /// How often a change is tried again because somebody else was faster.
@@ -29,8 +28,10 @@ pub struct Uploads {
     objects: Arc<dyn ObjectStore>,
     views: Views,
     clock: Arc<dyn Clock>,
+    inspection: Inspection,
     policy: UploadPolicy,
-    ticket_seconds: u64,
+    periods: Periods,
+    quota: Quota,
 }
 
 /// An upload that may be made.
@@ -47,7 +48,7 @@ pub struct Ticket {
 }
 
 impl Uploads {
-    /// Joins the parts.
+    /// Joins the parts. `quota` holds for tenants that have none of their own.
     #[must_use]
     pub fn new(
         assets: Arc<dyn AssetStore>,
@@ -55,9 +56,11 @@ impl Uploads {
         views: Views,
         clock: Arc<dyn Clock>,
         policy: UploadPolicy,
-        ticket_seconds: u64,
+        periods: Periods,
+        quota: Quota,
     ) -> Self {
-        Self { assets, objects, views, clock, policy, ticket_seconds }
+        let inspection = Inspection::new(Arc::clone(&objects), Arc::clone(&clock), periods.clone());
+        Self { assets, objects, views, clock, inspection, policy, periods, quota }
     }
 
     /// A ticket for one file. A call with a key gives the ticket of the first call with that key, for
@@ -73,7 +76,7 @@ impl Uploads {
         key: Option<IdempotencyKey>,
     ) -> Result<Ticket, UploadError> {
         let now = self.clock.now();
-        let expires_at = Timestamp::from_seconds(now.seconds()).plus_seconds(self.ticket_seconds);
+        let expires_at = Timestamp::from_seconds(now.seconds()).plus_seconds(self.periods.ticket_seconds);
         let call = key.map(|key| Ok::<_, StoreError>((fingerprint(&request)?, key))).transpose()?;
         let call = call.map(|(fingerprint, key)| NamedCall { key, fingerprint, expires_at });
         let upload = self.policy.check(request)?;
@@ -81,18 +84,15 @@ impl Uploads {
         let key = place
             .asset_key(&caller.tenant, id, &upload.filename, upload.visibility)
             .map_err(|error| InvalidField::new("/filename", error.to_string()))?;
-        let asset = Asset::pending(id, caller.tenant.id.clone(), key, upload, now, self.ticket_seconds);
+        let asset = Asset::pending(id, caller.tenant.id.clone(), key, upload, now, &self.periods);
         let ticket = self.ticket_of(&place, &asset, now).await?;
-        let inserted = match &call {
-            Some(call) => self.assets.insert_once(&asset, call, now).await?,
-            None if self.assets.insert(&asset).await? => Inserted::New,
-            None => Inserted::Taken,
-        };
-        match inserted {
+        let terms = InsertTerms { call, quota: caller.tenant.quota.or(self.quota), now };
+        match self.assets.insert(&asset, &terms).await? {
             Inserted::New => Ok(ticket),
+            Inserted::OverQuota(usage) => Err(UploadError::OverQuota { usage, quota: terms.quota }),
             Inserted::Taken => Err(StoreError::corrupt("a fresh id is taken").into()),
             Inserted::Before { asset, fingerprint } => {
-                if call.is_none_or(|call| call.fingerprint != fingerprint) {
+                if terms.call.is_none_or(|call| call.fingerprint != fingerprint) {
                     return Err(UploadError::OtherCall);
                 }
                 let first = self.assets.find(&caller.tenant.id, asset).await?;
@@ -132,7 +132,7 @@ impl Uploads {
                 Status::Ready => return Ok(self.views.view(&caller.tenant, asset).await?),
                 Status::Expired => return Err(FinalizeError::Expired),
                 Status::Rejected => return Err(self.reject(&location, asset).await?),
-                Status::Pending => match self.inspect(&location, asset).await? {
+                Status::Pending => match self.inspection.look(&location, asset).await? {
                     Some(changed) => changed,
                     // Somebody faster may have rejected the asset and removed its object.
                     None if self.is_pending(caller, id).await? => return Err(FinalizeError::NotUploaded),
@@ -145,26 +145,6 @@ impl Uploads {
         Err(FinalizeError::Store(StoreError::unavailable("the asset is being changed by others")))
     }
 
-    /// The asset after a look at the object; `None` where there is no object.
-    async fn inspect(&self, location: &ObjectLocation, asset: Asset) -> Result<Option<Asset>, FinalizeError> {
-        let Some(stored) = self.objects.head(location).await? else { return Ok(None) };
-        let now = self.clock.now();
-        let changed = match asset.mismatch(&stored) {
-            Some(rejection) => asset.rejected(rejection, now),
-            None => {
-                let Some(head) = self.head(location).await? else { return Ok(None) };
-                match asset.masquerade(&head) {
-                    Some(rejection) => asset.rejected(rejection, now),
-                    None => {
-                        let dimensions = asset.content_type.is_image().then(|| dimensions(&head)).flatten();
-                        asset.ready(dimensions, now)
-                    }
-                }
-            }
-        };
-        changed.map(Some).map_err(|_| FinalizeError::Expired)
-    }
-
     async fn is_pending(&self, caller: &Caller, id: AssetId) -> Result<bool, StoreError> {
         let asset = self.assets.find(&caller.tenant.id, id).await?;
         Ok(asset.is_some_and(|asset| asset.status == Status::Pending && asset.deleted_at.is_none()))
@@ -175,14 +155,6 @@ impl Uploads {
         self.objects.delete(location).await?;
         let unknown = || Rejection { what: String::new(), expected: String::new(), found: String::new() };
         Ok(FinalizeError::Rejected(asset.rejection.unwrap_or_else(unknown)))
-    }
-
-    /// The first bytes of the object: enough for its type, and for a picture's width and height.
-    async fn head(&self, location: &ObjectLocation) -> Result<Option<Vec<u8>>, StoreError> {
-        let range = Some(ByteRange::FromTo(0, HEAD_BYTES - 1));
-        let Some(object) = self.objects.get(location, range).await? else { return Ok(None) };
-        let parts: Vec<Bytes> = object.bytes.try_collect().await.map_err(StoreError::unavailable)?;
-        Ok(Some(parts.concat()))
     }
 }
 
@@ -201,12 +173,6 @@ fn fingerprint(request: &UploadRequest) -> Result<[u8; 32], StoreError> {
     digest(&SHA256, &text).as_ref().try_into().map_err(StoreError::corrupt)
 }
 
-/// Width and height of a picture, where its header names both.
-fn dimensions(head: &[u8]) -> Option<(u32, u32)> {
-    let size = imagesize::blob_size(head).ok()?;
-    u32::try_from(size.width).ok().zip(u32::try_from(size.height).ok())
-}
-
 /// Why there is no ticket.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
@@ -216,6 +182,14 @@ pub enum UploadError {
     /// The key belongs to a call that asked for something else.
     #[error("the idempotency key was used for another request")]
     OtherCall,
+    /// The tenant has no room for the file.
+    #[error("the tenant's quota is used up")]
+    OverQuota {
+        /// What it has.
+        usage: Usage,
+        /// What it may have.
+        quota: Quota,
+    },
     /// A store can't answer.
     #[error(transparent)]
     Store(#[from] StoreError),

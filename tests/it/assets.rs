@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::support::http::{get, get_as, patch, post, send};
+use crate::support::http::{get, get_as, moment, patch, post, send};
 use crate::support::upload::{finalize, picture, put, ready, ticket};
 use crate::support::{Node, fresh_dev, shared_dev};
 
@@ -124,7 +124,7 @@ async fn metadata_is_merged_and_nothing_else_moves() {
     for name in ["assetId", "storageKey", "visibility", "createdAt", "status", "sizeBytes", "filename"] {
         assert_eq!(changed[name], asset[name], "{name}");
     }
-    assert!(changed["updatedAt"].as_str().unwrap() >= asset["updatedAt"].as_str().unwrap());
+    assert!(moment(&changed["updatedAt"]) >= moment(&asset["updatedAt"]));
     assert_eq!(patch(&path, &node.api_key, "{}").await.json()["metadata"], changed["metadata"]);
     assert_eq!(get_as(&path, &node.api_key).await.json()["metadata"], changed["metadata"]);
     let large = json!({"metadata": {"more": "x".repeat(16_400)}});

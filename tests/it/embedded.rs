@@ -8,21 +8,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use signet::media::Tenant;
+use signet::media::{Quota, Tally, Tenant, Usage};
 use signet::service::ports::{
     ApiKey, AssetFilter, AssetStore, ByteStream, Clock, ObjectGate, ObjectStore, PutError, SignedRequest,
-    SystemClock, TenantStore, Update, Usage, api_key_digest,
+    SystemClock, TenantStore, Update, api_key_digest,
 };
 use signet::store::embedded::{Embedded, Files, OpenError};
 use tempfile::{TempDir, tempdir};
 
 use crate::contract::objects::{Door, Sent, Upload};
-use crate::contract::{self, fresh_tenant, pending, ready};
+use crate::contract::{self, PERIODS, fresh_tenant, insert, pending, ready};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_the_contract_of_assets() {
     let (_dir, store) = open_fresh();
-    contract::assets::all(Arc::new(store)).await;
+    let store = Arc::new(store);
+    contract::assets::all(store.clone()).await;
+    contract::leases::all(store).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,8 +53,8 @@ async fn finds_everything_again_after_reopening() {
     let tenant = Tenant { api_key: Some(api_key_digest("k")), ..sample_tenant() };
     let (first, second) = (ready(&tenant.id, 1_000), pending(&tenant.id, 2_000));
     assert!(store.put_tenant(&tenant).await.unwrap());
-    assert!(store.insert(&first).await.unwrap() && store.insert(&second).await.unwrap());
-    let deleted = first.clone().deleted(SystemClock.now());
+    assert!(insert(&store, &first).await && insert(&store, &second).await);
+    let deleted = first.clone().deleted(&PERIODS, SystemClock.now());
     assert_eq!(store.update(&deleted).await.unwrap(), Update::Done);
     let secret = *store.secret("objects").await.unwrap().as_bytes();
     let other = *store.secret("cursors").await.unwrap().as_bytes();
@@ -67,7 +69,8 @@ async fn finds_everything_again_after_reopening() {
     assert_eq!(AssetStore::find(&store, &tenant.id, first.id).await.unwrap(), Some(deleted));
     let listed = store.list(&tenant.id, &AssetFilter::default(), None, 10).await.unwrap();
     assert_eq!(listed, [second]);
-    assert_eq!(store.usage(&tenant.id).await.unwrap(), Usage::default());
+    let usage = Usage { pending: Tally { count: 1, bytes: 10 }, ..Usage::default() };
+    assert_eq!(store.usage(&tenant.id).await.unwrap(), usage);
     assert_eq!(TenantStore::find(&store, &tenant.id).await.unwrap(), Some(tenant));
     assert_eq!(*store.secret("objects").await.unwrap().as_bytes(), secret);
     let (objects, _) = doors(&self::files(&store, BASE).await);
@@ -84,7 +87,7 @@ async fn what_was_answered_outlives_a_kill() {
         let mut inserts = tokio::task::JoinSet::new();
         for _ in 0..40 {
             let (store, asset) = (store.clone(), ready(&tenant, 1_000));
-            inserts.spawn(async move { store.insert(&asset).await.unwrap().then_some(asset.id) });
+            inserts.spawn(async move { insert(&store, &asset).await.then_some(asset.id) });
         }
         answered.extend(inserts.join_all().await.into_iter().flatten());
         let killed = tempdir().unwrap();
@@ -93,7 +96,7 @@ async fn what_was_answered_outlives_a_kill() {
         let found = store.find_many(&tenant, &answered).await.unwrap();
         assert_eq!(found.len(), (round + 1) * 40);
         let counted = u64::try_from(found.len()).unwrap();
-        assert_eq!(store.usage(&tenant).await.unwrap(), Usage { count: counted, bytes: counted * 10 });
+        assert_eq!(store.usage(&tenant).await.unwrap().ready, Tally { count: counted, bytes: counted * 10 });
     }
 }
 
@@ -150,7 +153,7 @@ fn a_file_where_a_folder_should_be_is_refused() {
 async fn a_corrupt_database_is_refused_and_left_as_it_is() {
     let (dir, store) = open_fresh();
     for number in 0..200 {
-        assert!(store.insert(&ready(&fresh_tenant(), number)).await.unwrap());
+        assert!(insert(&store, &ready(&fresh_tenant(), number)).await);
     }
     drop(store);
     let file = dir.path().join("signet.redb");
@@ -258,6 +261,7 @@ fn sample_tenant() -> Tenant {
         key: "demo".into(),
         db_key: None,
         frozen: false,
+        quota: Quota::NONE,
         profile: None,
         api_key: None,
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use signet::media::{Tenant, TenantId};
+use signet::media::{Quota, Tenant, TenantId};
 use signet::service::ports::{
     ApiKey, Claims, StoreError, TenantStore, TokenError, TokenVerifier, api_key_digest,
 };
@@ -88,6 +88,7 @@ impl House {
             key: "anna".into(),
             db_key: None,
             frozen: false,
+            quota: Quota::NONE,
             profile: None,
             api_key: Some(api_key_digest(KEY)),
         };

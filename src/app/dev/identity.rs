@@ -12,7 +12,7 @@ use super::file::write_private;
 use crate::app::StartError;
 use crate::cloudfront::{NewKey, NonceMode, PrivateKey};
 use crate::config::{KeySettings, Secret, Settings, TenantSettings};
-use crate::media::{Tenant, TenantId, Timestamp};
+use crate::media::{Quota, Tenant, TenantId, Timestamp};
 use crate::service::ports::{Clock, SystemClock, api_key_digest};
 use crate::store::jwks::Issuer;
 
@@ -81,6 +81,7 @@ impl Identity {
             key: TENANT_KEY.to_owned(),
             db_key: None,
             frozen: false,
+            quota: Quota::NONE,
             profile: None,
             api_key: Some(api_key_digest(&self.api_key)),
         }
@@ -104,6 +105,8 @@ impl Identity {
             key: TENANT_KEY.to_owned(),
             db_key: None,
             frozen: false,
+            quota_count: None,
+            quota_bytes: None,
             profile: None,
             api_key: Some(Secret::new(&self.api_key)),
         }];

@@ -86,6 +86,8 @@ catalogue! {
     StatusConflict = CONFLICT "status-conflict" "The asset's state doesn't allow this",
     /// Others are changing the asset at the same time.
     ConcurrentChange = CONFLICT "concurrent-change" "The asset is being changed by others",
+    /// The tenant has no room for the file. Members `usage`, `quota` (each `count`, `bytes`; null is no bound).
+    QuotaExceeded = CONFLICT "quota-exceeded" "The tenant's quota is used up",
     /// The asset can't be restored: it isn't deleted.
     NotDeleted = CONFLICT "not-deleted" "The asset isn't deleted",
     /// The asset was deleted too long ago to be restored. Member `deletedAt`.

@@ -1,6 +1,7 @@
 //! The services' errors, as their callers see them.
 
 use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use serde_json::json;
 
 use super::{Kind, Problem};
 use crate::document::ScanError;
@@ -143,6 +144,14 @@ impl From<UploadError> for Problem {
                 Kind::IdempotencyMismatch,
                 "the Idempotency-Key was used for a call with another body; use a new key for a new call",
             ),
+            UploadError::OverQuota { usage, quota } => {
+                let taken = usage.ready.plus(usage.pending);
+                let detail = "the file doesn't fit beside what the tenant has; tickets that aren't used \
+                              count until they are swept, deleted files don't";
+                Self::new(Kind::QuotaExceeded, detail)
+                    .with("usage", json!({ "count": taken.count, "bytes": taken.bytes }))
+                    .with("quota", json!({ "count": quota.count, "bytes": quota.bytes }))
+            }
             UploadError::Store(error) => error.into(),
         }
     }
@@ -181,9 +190,10 @@ impl From<AssetError> for Problem {
             AssetError::NotFound => Self::asset_not_found(),
             AssetError::Field(error) => error.into(),
             AssetError::Status(error) => error.into(),
-            AssetError::Contended => {
-                Self::new(Kind::ConcurrentChange, "read the asset again and decide anew")
-            }
+            AssetError::Contended => Self::new(
+                Kind::ConcurrentChange,
+                "it is being changed or moved; read it again and decide anew",
+            ),
             AssetError::Link(error) => error.into(),
             AssetError::Store(error) => error.into(),
         }

@@ -18,7 +18,7 @@ use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
-use crate::media::{ContentType, InvalidField, Status, Visibility};
+use crate::media::{ContentType, InvalidField, Status, Tally, Visibility};
 use crate::service::ports::AssetFilter;
 use crate::service::{AssetError, AssetPatch, AssetView, Assets};
 
@@ -103,15 +103,21 @@ pub(super) async fn delete(
     Ok(response)
 }
 
-/// Count and bytes of the caller's assets.
+/// What the caller has, and how much it may.
 pub(super) async fn usage(
     State(api): State<Api>,
     caller: May<Read>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
-    let usage = api.in_time(api.services.assets.usage(&caller)).await?;
-    json(StatusCode::OK, &UsageBody { count: usage.count, bytes: usage.bytes }, Caching::No)
+    let (usage, quota) = api.in_time(api.services.assets.usage(&caller)).await?;
+    let body = UsageBody {
+        count: usage.ready.count,
+        bytes: usage.ready.bytes,
+        pending: usage.pending.into(),
+        quota: QuotaBody { count: quota.count, bytes: quota.bytes },
+    };
+    json(StatusCode::OK, &body, Caching::No)
 }
 
 /// An answer with one asset and its tag.
@@ -200,10 +206,31 @@ struct PageBody<'a> {
     next_cursor: Option<String>,
 }
 
+/// READY files, PENDING ones, and the most that both may be together; null is no bound.
 #[derive(Serialize)]
 struct UsageBody {
     count: u64,
     bytes: u64,
+    pending: TallyBody,
+    quota: QuotaBody,
+}
+
+#[derive(Serialize)]
+struct TallyBody {
+    count: u64,
+    bytes: u64,
+}
+
+impl From<Tally> for TallyBody {
+    fn from(Tally { count, bytes }: Tally) -> Self {
+        Self { count, bytes }
+    }
+}
+
+#[derive(Serialize)]
+struct QuotaBody {
+    count: Option<u64>,
+    bytes: Option<u64>,
 }
 
 #[cfg(test)]

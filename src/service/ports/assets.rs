@@ -3,29 +3,19 @@
 use async_trait::async_trait;
 
 use super::StoreError;
-use crate::media::{Asset, AssetId, ContentType, IdempotencyKey, Status, TenantId, Timestamp, Visibility};
+use crate::media::{
+    Asset, AssetId, ContentType, IdempotencyKey, Quota, Status, TenantId, Timestamp, Usage, Visibility,
+};
 
-/// What is known of assets. Everything but [`AssetStore::find_anywhere`] and [`AssetStore::existing`]
-/// is scoped by tenant: an
-/// asset of another tenant is an asset that isn't there.
+/// What is known of assets. Everything but [`AssetStore::find_anywhere`], [`AssetStore::existing`] and
+/// [`AssetStore::due`] is scoped by tenant: an asset of another tenant is an asset that isn't there.
 ///
 /// A call that has answered is durable.
 #[async_trait]
 pub trait AssetStore: Send + Sync + 'static {
-    /// Puts a new asset in. `false` where its id is taken (by any tenant): nothing is changed.
-    async fn insert(&self, asset: &Asset) -> Result<bool, StoreError>;
-
-    /// Puts a new asset in for a call that has a name. Where the tenant has made a call of that name
-    /// whose time isn't over at `now`, nothing is changed, and the answer says what that call was. Of
-    /// calls at the same time, one is the first.
-    ///
-    /// A call whose time is over is as good as never made, and forgotten some time later.
-    async fn insert_once(
-        &self,
-        asset: &Asset,
-        call: &NamedCall,
-        now: Timestamp,
-    ) -> Result<Inserted, StoreError>;
+    /// Puts a new asset in, or changes nothing and says why. What the terms bound holds also among calls
+    /// at the same time.
+    async fn insert(&self, asset: &Asset, terms: &InsertTerms) -> Result<Inserted, StoreError>;
 
     /// One asset, deleted or not.
     async fn find(&self, tenant: &TenantId, id: AssetId) -> Result<Option<Asset>, StoreError>;
@@ -52,8 +42,44 @@ pub trait AssetStore: Send + Sync + 'static {
     /// Replaces an asset where its stored revision is still `asset.revision - 1`.
     async fn update(&self, asset: &Asset) -> Result<Update, StoreError>;
 
-    /// Count and bytes of a tenant's READY assets that aren't deleted.
+    /// Removes an asset for good where its stored revision is still `asset.revision`. Its id is free
+    /// from then on.
+    async fn remove(&self, asset: &Asset) -> Result<Update, StoreError>;
+
+    /// What a tenant has stored. Exact at each moment, whatever changes at the same time.
     async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError>;
+
+    /// Assets of all tenants whose `due_at` has come at `now`, the longest due first, beginning after
+    /// one. At most `limit`.
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: usize) -> Result<Vec<Due>, StoreError>;
+
+    /// Forgets that an asset is due which isn't there: what an insertion may leave that was cut off.
+    /// Changes nothing where the asset is there.
+    async fn forget_due(&self, due: &Due) -> Result<(), StoreError>;
+}
+
+/// On what terms an asset is put in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InsertTerms {
+    /// The call that it is put in for, where that has a name: where the tenant has made a call of that
+    /// name whose time isn't over at `now`, nothing is changed. Of calls at the same time, one is the
+    /// first. A call whose time is over is as good as never made, and forgotten some time later.
+    pub call: Option<NamedCall>,
+    /// How much the tenant may have. A PENDING or READY asset that doesn't fit isn't put in.
+    pub quota: Quota,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// An asset that the lifecycle worker is to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Since when.
+    pub at: Timestamp,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Which.
+    pub id: AssetId,
 }
 
 /// A call that its client may repeat.
@@ -81,6 +107,8 @@ pub enum Inserted {
         /// What it asked for.
         fingerprint: [u8; 32],
     },
+    /// It doesn't fit into the quota beside what is there.
+    OverQuota(Usage),
 }
 
 /// What became of an update.
@@ -121,13 +149,4 @@ pub struct ListPosition {
     pub created_at: Timestamp,
     /// Of the last asset on the page.
     pub id: AssetId,
-}
-
-/// What a tenant has stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// How many assets.
-    pub count: u64,
-    /// Their bytes together.
-    pub bytes: u64,
 }

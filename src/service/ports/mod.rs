@@ -1,6 +1,7 @@
 //! What the services need of the world; `store/` implements it, `app` joins the two.
 //!
 //! - [`AssetStore`], [`TenantStore`]: what is known of assets and tenants.
+//!   [`LeaseStore`]: which node does what is done once for all.
 //! - [`ObjectStore`]: where the bytes lie. [`ObjectGate`]: the way in and out where Signet itself
 //!   holds them (development, single machine).
 //! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
@@ -11,6 +12,7 @@
 
 mod assets;
 mod clock;
+mod leases;
 mod meter;
 mod objects;
 mod secrets;
@@ -18,8 +20,9 @@ mod store_meter;
 mod tenants;
 mod tokens;
 
-pub use assets::{AssetFilter, AssetStore, Inserted, ListPosition, NamedCall, Update, Usage};
+pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
 pub use clock::{Clock, SystemClock};
+pub use leases::LeaseStore;
 pub use meter::{LinkSource, Meter, NoMeter};
 pub use objects::{
     ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,

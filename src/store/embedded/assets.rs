@@ -4,43 +4,40 @@ use async_trait::async_trait;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::Embedded;
-use super::calls::{self, CallRecord};
-use super::tables::{self, ASSET_PLACES, ASSETS, USAGE};
-use crate::media::{Asset, AssetId, TenantId, Timestamp};
+use super::calls::Call;
+use super::tables::{self, ASSET_PLACES, ASSETS};
+use super::{dues, usage};
+use crate::media::{Asset, AssetId, TenantId, Timestamp, Usage};
 use crate::service::ports::{
-    AssetFilter, AssetStore, Inserted, ListPosition, NamedCall, StoreError, Update, Usage,
+    AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, StoreError, Update,
 };
 
 #[async_trait]
 impl AssetStore for Embedded {
-    async fn insert(&self, asset: &Asset) -> Result<bool, StoreError> {
+    async fn insert(&self, asset: &Asset, terms: &InsertTerms) -> Result<Inserted, StoreError> {
         let (asset, value) = (asset.clone(), tables::encode(asset)?);
-        self.0.writer.write(move |transaction| insert(transaction, &asset, &value)).await
-    }
-
-    async fn insert_once(
-        &self,
-        asset: &Asset,
-        call: &NamedCall,
-        now: Timestamp,
-    ) -> Result<Inserted, StoreError> {
-        let (asset, value) = (asset.clone(), tables::encode(asset)?);
-        let (place, record) = (calls::place(&asset, call), CallRecord::new(&asset, call));
-        let call_value = tables::encode(&record)?;
+        let call = terms.call.as_ref().map(|call| Call::new(&asset, call)).transpose()?;
+        let (quota, now) = (terms.quota, terms.now);
         self.0
             .writer
             .write(move |transaction| {
-                match calls::find(transaction, &place, now)? {
-                    Err(unreadable) => return Ok(Err(unreadable)),
-                    Ok(Some(CallRecord { asset, fingerprint, .. })) => {
-                        return Ok(Ok(Inserted::Before { asset, fingerprint }));
+                if let Some(call) = &call {
+                    match call.before(transaction, now)? {
+                        Err(unreadable) => return Ok(Err(unreadable)),
+                        Ok(Some(before)) => return Ok(Ok(before)),
+                        Ok(None) => {}
                     }
-                    Ok(None) => {}
+                }
+                let usage = usage::of(transaction, &asset.tenant)?;
+                if usage::counts(&asset) && !quota.has_room(&usage, asset.size_bytes) {
+                    return Ok(Ok(Inserted::OverQuota(usage)));
                 }
                 if !insert(transaction, &asset, &value)? {
                     return Ok(Ok(Inserted::Taken));
                 }
-                calls::remember(transaction, &place, &record, &call_value, now)?;
+                if let Some(call) = &call {
+                    call.remember(transaction, now)?;
+                }
                 Ok(Ok(Inserted::New))
             })
             .await?
@@ -95,36 +92,66 @@ impl AssetStore for Embedded {
 
     async fn update(&self, asset: &Asset) -> Result<Update, StoreError> {
         let (asset, value) = (asset.clone(), tables::encode(asset)?);
-        self.0
-            .writer
-            .write(move |transaction| {
-                // An asset lies where its tenant, time and id say, or it isn't there.
-                let place = tables::place(&asset);
-                let mut assets = transaction.open_table(ASSETS)?;
-                let stored =
-                    assets.get(place.as_slice())?.map(|stored| tables::decode::<Asset>(stored.value()));
-                let stored = match stored {
-                    None => return Ok(Ok(Update::Stale)),
-                    Some(Err(unreadable)) => return Ok(Err(unreadable)),
-                    Some(Ok(stored)) => stored,
-                };
-                if stored.revision.checked_add(1) != Some(asset.revision) {
-                    return Ok(Ok(Update::Stale));
-                }
-                assets.insert(place.as_slice(), value.as_slice())?;
-                count(transaction, Some(&stored), &asset)?;
-                Ok(Ok(Update::Done))
-            })
-            .await?
+        let change = move |transaction: &WriteTransaction| {
+            let place = tables::place(&asset);
+            let before = match stored(transaction, &place)? {
+                Err(unreadable) => return Ok(Err(unreadable)),
+                Ok(Some(before)) if before.revision.checked_add(1) == Some(asset.revision) => before,
+                Ok(_) => return Ok(Ok(Update::Stale)),
+            };
+            transaction.open_table(ASSETS)?.insert(place.as_slice(), value.as_slice())?;
+            usage::change(transaction, Some(&before), Some(&asset))?;
+            dues::change(transaction, Some(&before), Some(&asset))?;
+            Ok(Ok(Update::Done))
+        };
+        self.0.writer.write(change).await?
+    }
+
+    async fn remove(&self, asset: &Asset) -> Result<Update, StoreError> {
+        let asset = asset.clone();
+        let change = move |transaction: &WriteTransaction| {
+            let place = tables::place(&asset);
+            let before = match stored(transaction, &place)? {
+                Err(unreadable) => return Ok(Err(unreadable)),
+                Ok(Some(before)) if before.revision == asset.revision => before,
+                Ok(_) => return Ok(Ok(Update::Stale)),
+            };
+            transaction.open_table(ASSETS)?.remove(place.as_slice())?;
+            transaction.open_table(ASSET_PLACES)?.remove(asset.id.to_bytes())?;
+            usage::change(transaction, Some(&before), None)?;
+            dues::change(transaction, Some(&before), None)?;
+            Ok(Ok(Update::Done))
+        };
+        self.0.writer.write(change).await?
     }
 
     async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError> {
-        self.read_now(|transaction| {
-            let row = transaction.open_table(USAGE)?.get(tenant.as_str())?;
-            let (count, bytes) = row.map(|row| row.value()).unwrap_or_default();
-            Ok(Usage { count, bytes })
-        })
+        self.read_now(|transaction| usage::read(transaction, tenant))
     }
+
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let after = after.cloned();
+        self.read(move |transaction| dues::read(transaction, now, after.as_ref(), limit)).await
+    }
+
+    async fn forget_due(&self, due: &Due) -> Result<(), StoreError> {
+        let due = due.clone();
+        let forget = move |transaction: &WriteTransaction| {
+            let there = transaction.open_table(ASSET_PLACES)?.get(due.id.to_bytes())?.is_some();
+            if there { Ok(()) } else { dues::forget(transaction, &due) }
+        };
+        self.0.writer.write(forget).await
+    }
+}
+
+/// The asset that lies there. An asset lies where its tenant, time and id say, or it isn't there.
+fn stored(
+    transaction: &WriteTransaction,
+    place: &[u8],
+) -> Result<Result<Option<Asset>, StoreError>, redb::Error> {
+    let assets = transaction.open_table(ASSETS)?;
+    let stored = assets.get(place)?.map(|stored| tables::decode(stored.value()));
+    Ok(stored.transpose())
 }
 
 /// `false` where the id is taken.
@@ -136,7 +163,8 @@ fn insert(transaction: &WriteTransaction, asset: &Asset, value: &[u8]) -> Result
     let place = tables::place(asset);
     places.insert(asset.id.to_bytes(), place.as_slice())?;
     transaction.open_table(ASSETS)?.insert(place.as_slice(), value)?;
-    count(transaction, None, asset)?;
+    usage::change(transaction, None, Some(asset))?;
+    dues::change(transaction, None, Some(asset))?;
     Ok(true)
 }
 
@@ -185,22 +213,4 @@ fn list(
         }
     }
     Ok(page)
-}
-
-/// Keeps the tenant's usage right in the transaction that changes one of its assets.
-fn count(transaction: &WriteTransaction, before: Option<&Asset>, after: &Asset) -> Result<(), redb::Error> {
-    let counted = |asset: &Asset| if asset.is_servable() { (1, asset.size_bytes) } else { (0, 0) };
-    let (old, new) = (before.map(counted).unwrap_or_default(), counted(after));
-    if old == new {
-        return Ok(());
-    }
-    let mut usage = transaction.open_table(USAGE)?;
-    let tenant = after.tenant.as_str();
-    let (count, bytes) = usage.get(tenant)?.map(|row| row.value()).unwrap_or_default();
-    let changed = (
-        count.saturating_add(new.0).saturating_sub(old.0),
-        bytes.saturating_add(new.1).saturating_sub(old.1),
-    );
-    usage.insert(tenant, changed)?;
-    Ok(())
 }

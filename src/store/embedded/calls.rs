@@ -10,25 +10,63 @@ use serde::{Deserialize, Serialize};
 use super::Embedded;
 use super::tables::{self, CALL_ENDS, CALLS};
 use crate::media::{Asset, AssetId, Timestamp};
-use crate::service::ports::{NamedCall, StoreError};
+use crate::service::ports::{Inserted, NamedCall, StoreError};
 
 /// How many calls that are over go with each new one.
 const SWEEP: usize = 16;
 
+/// A call, and where it lies.
+pub struct Call {
+    place: Vec<u8>,
+    record: CallRecord,
+    value: Vec<u8>,
+}
+
 /// A call as it is stored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct CallRecord {
+struct CallRecord {
     /// The asset that it made.
-    pub asset: AssetId,
+    asset: AssetId,
     /// What it asked for.
-    pub fingerprint: [u8; 32],
+    fingerprint: [u8; 32],
     expires_at: Timestamp,
 }
 
-impl CallRecord {
-    /// The record of a call that makes an asset.
-    pub fn new(asset: &Asset, call: &NamedCall) -> Self {
-        Self { asset: asset.id, fingerprint: call.fingerprint, expires_at: call.expires_at }
+impl Call {
+    /// The call that makes an asset.
+    pub fn new(asset: &Asset, call: &NamedCall) -> Result<Self, StoreError> {
+        let mut place = tables::first_place(&asset.tenant);
+        place.extend_from_slice(call.key.as_str().as_bytes());
+        let record =
+            CallRecord { asset: asset.id, fingerprint: call.fingerprint, expires_at: call.expires_at };
+        Ok(Self { place, value: tables::encode(&record)?, record })
+    }
+
+    /// What a call of this name has made before, where its time isn't over.
+    pub fn before(
+        &self,
+        transaction: &WriteTransaction,
+        now: Timestamp,
+    ) -> Result<Result<Option<Inserted>, StoreError>, redb::Error> {
+        let calls = transaction.open_table(CALLS)?;
+        let stored = calls.get(self.place.as_slice())?;
+        let record = stored.map(|stored| tables::decode::<CallRecord>(stored.value())).transpose();
+        let before = |CallRecord { asset, fingerprint, .. }| Inserted::Before { asset, fingerprint };
+        Ok(record.map(|record| record.filter(|record| now < record.expires_at).map(before)))
+    }
+
+    /// Remembers the call, over one whose time is over.
+    pub fn remember(&self, transaction: &WriteTransaction, now: Timestamp) -> Result<(), redb::Error> {
+        forget(transaction, now, SWEEP)?;
+        let mut calls = transaction.open_table(CALLS)?;
+        let mut ends = transaction.open_table(CALL_ENDS)?;
+        let place = self.place.as_slice();
+        let old = calls.insert(place, self.value.as_slice())?;
+        if let Some(Ok(old)) = old.map(|old| tables::decode::<CallRecord>(old.value())) {
+            ends.remove(end(old.expires_at, place).as_slice())?;
+        }
+        ends.insert(end(self.record.expires_at, place).as_slice(), ())?;
+        Ok(())
     }
 }
 
@@ -41,43 +79,6 @@ impl Embedded {
         let write = self.0.writer.write(move |transaction| forget(transaction, now, usize::MAX));
         write.await
     }
-}
-
-/// Where the call of an asset's tenant lies.
-pub fn place(asset: &Asset, call: &NamedCall) -> Vec<u8> {
-    let mut place = tables::first_place(&asset.tenant);
-    place.extend_from_slice(call.key.as_str().as_bytes());
-    place
-}
-
-/// The call that lies there, where its time isn't over.
-pub fn find(
-    transaction: &WriteTransaction,
-    place: &[u8],
-    now: Timestamp,
-) -> Result<Result<Option<CallRecord>, StoreError>, redb::Error> {
-    let calls = transaction.open_table(CALLS)?;
-    let record = calls.get(place)?.map(|stored| tables::decode::<CallRecord>(stored.value())).transpose();
-    Ok(record.map(|record| record.filter(|record| now < record.expires_at)))
-}
-
-/// Remembers a call, over one whose time is over.
-pub fn remember(
-    transaction: &WriteTransaction,
-    place: &[u8],
-    record: &CallRecord,
-    value: &[u8],
-    now: Timestamp,
-) -> Result<(), redb::Error> {
-    forget(transaction, now, SWEEP)?;
-    let mut calls = transaction.open_table(CALLS)?;
-    let mut ends = transaction.open_table(CALL_ENDS)?;
-    let old = calls.insert(place, value)?.map(|old| tables::decode::<CallRecord>(old.value()));
-    if let Some(Ok(old)) = old {
-        ends.remove(end(old.expires_at, place).as_slice())?;
-    }
-    ends.insert(end(record.expires_at, place).as_slice(), ())?;
-    Ok(())
 }
 
 fn forget(transaction: &WriteTransaction, now: Timestamp, limit: usize) -> Result<(), redb::Error> {
@@ -106,8 +107,10 @@ mod tests {
     use redb::ReadableTableMetadata;
 
     use super::*;
-    use crate::media::{ContentType, Filename, IdempotencyKey, Metadata, NewUpload, ObjectKey, Visibility};
-    use crate::service::ports::{AssetStore, Inserted};
+    use crate::media::{
+        ContentType, Filename, IdempotencyKey, Metadata, NewUpload, ObjectKey, Periods, Quota, Visibility,
+    };
+    use crate::service::ports::{AssetStore, InsertTerms};
 
     async fn insert(store: &Embedded, number: u64) {
         let upload = NewUpload {
@@ -120,13 +123,14 @@ mod tests {
         };
         let (id, key, now) =
             (AssetId::generate(), ObjectKey::parse("a").unwrap(), Timestamp::from_seconds(number));
-        let asset = Asset::pending(id, "t".parse().unwrap(), key, upload, now, 10);
+        let asset = Asset::pending(id, "t".parse().unwrap(), key, upload, now, &Periods::default());
         let call = NamedCall {
             key: IdempotencyKey::parse(format!("{number}").as_bytes()).unwrap(),
             fingerprint: [0; 32],
             expires_at: now.plus_seconds(10),
         };
-        assert_eq!(store.insert_once(&asset, &call, now).await.unwrap(), Inserted::New);
+        let terms = InsertTerms { call: Some(call), quota: Quota::NONE, now };
+        assert_eq!(store.insert(&asset, &terms).await.unwrap(), Inserted::New);
     }
 
     async fn count(store: &Embedded) -> (u64, u64) {

@@ -7,19 +7,23 @@
 //!
 //! 1. [`Embedded`]: opens the folder; tenants are put in here, secrets come from here.
 //! 2. `assets`, `tenants`: the ports [`AssetStore`](crate::service::ports::AssetStore) and
-//!    [`TenantStore`](crate::service::ports::TenantStore). `calls`: those that may be repeated. `tables`: how
-//!    they lie in the database.
+//!    [`TenantStore`](crate::service::ports::TenantStore). `leases`: the port
+//!    [`LeaseStore`](crate::service::ports::LeaseStore). `calls`: those that may be repeated. `usage`: what each
+//!    tenant has. `dues`: when each asset is due. `tables`: how all of it lies in the database.
 //! 3. `writer`: one thread that commits many writes at once.
 //! 4. [`Files`]: the port [`ObjectStore`](crate::service::ports::ObjectStore) on local files, and the
 //!    [`ObjectGate`](crate::service::ports::ObjectGate) that takes uploads.
 
 mod assets;
 mod calls;
+mod dues;
 mod error;
 mod files;
+mod leases;
 mod secret;
 mod tables;
 mod tenants;
+mod usage;
 mod writer;
 
 use std::fs::{self, File};

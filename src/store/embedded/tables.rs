@@ -5,6 +5,9 @@
 //! | `assets` | place: tenant, 0, `created_at` and id, big-endian | asset as JSON |
 //! | `asset_places` | id | place |
 //! | `usage` | tenant | count and bytes of what is READY and not deleted |
+//! | `pending_usage` | tenant | the same of what is PENDING |
+//! | `dues` | when an asset is due, and id, big-endian | tenant |
+//! | `leases` | name | holder and end as JSON |
 //! | `tenants` | id | tenant as JSON |
 //! | `api_keys` | digest | tenant |
 //! | `calls` | tenant, 0, idempotency key | call as JSON |
@@ -24,6 +27,9 @@ use crate::service::ports::StoreError;
 pub const ASSETS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("assets");
 pub const ASSET_PLACES: TableDefinition<[u8; 16], &[u8]> = TableDefinition::new("asset_places");
 pub const USAGE: TableDefinition<&str, (u64, u64)> = TableDefinition::new("usage");
+pub const PENDING_USAGE: TableDefinition<&str, (u64, u64)> = TableDefinition::new("pending_usage");
+pub const DUES: TableDefinition<&[u8], &str> = TableDefinition::new("dues");
+pub const LEASES: TableDefinition<&str, &[u8]> = TableDefinition::new("leases");
 pub const TENANTS: TableDefinition<&str, &[u8]> = TableDefinition::new("tenants");
 pub const API_KEYS: TableDefinition<[u8; 32], &str> = TableDefinition::new("api_keys");
 pub const CALLS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("calls");
@@ -36,6 +42,9 @@ pub fn create(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(ASSETS)?;
     transaction.open_table(ASSET_PLACES)?;
     transaction.open_table(USAGE)?;
+    transaction.open_table(PENDING_USAGE)?;
+    transaction.open_table(DUES)?;
+    transaction.open_table(LEASES)?;
     transaction.open_table(TENANTS)?;
     transaction.open_table(API_KEYS)?;
     transaction.open_table(CALLS)?;

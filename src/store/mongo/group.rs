@@ -17,7 +17,7 @@
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document};
 
-use crate::media::{Tenant, TenantId};
+use crate::media::{Quota, Tenant, TenantId};
 use crate::service::ports::{StoreError, api_key_digest};
 
 /// The database of tenants that share one.
@@ -87,6 +87,7 @@ pub fn tenant(group: &Document) -> Result<Tenant, BadGroup> {
         db_key: Some(db_key.to_owned()),
         frozen: is_set(group.get("frozen")),
         profile: text("mediaProfile")?.map(str::to_owned),
+        quota: Quota::NONE,
         api_key: text("apiKey")?.map(api_key_digest),
     })
 }

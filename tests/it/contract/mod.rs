@@ -1,17 +1,36 @@
 //! What every implementation of a store must do, whatever is behind it.
 //!
-//! 1. [`assets`] and [`calls`]: `AssetStore`. 2. [`tenants`]: `TenantStore`. 3. [`objects`]: `ObjectStore` and the way in.
+//! 1. [`assets`], [`calls`], [`room`] and [`dues`]: `AssetStore`. [`leases`]: `LeaseStore`. 2. [`tenants`]: `TenantStore`. 3. [`objects`]: `ObjectStore` and the way in.
 //!
 //! Each check takes a store that others may be using: it makes up its own tenants and buckets.
 
 pub mod assets;
 pub mod calls;
+pub mod dues;
+pub mod leases;
 pub mod objects;
+pub mod room;
 pub mod tenants;
 
 use signet::media::{
-    Asset, AssetId, ContentType, Filename, Metadata, NewUpload, ObjectKey, TenantId, Timestamp, Visibility,
+    Asset, AssetId, ContentType, Filename, Metadata, NewUpload, ObjectKey, Periods, Quota, TenantId,
+    Timestamp, Visibility,
 };
+use signet::service::ports::{AssetStore, InsertTerms, Inserted};
+
+/// The stages of a file's life, where a check doesn't care.
+pub const PERIODS: Periods =
+    Periods { ticket_seconds: 900, grace_seconds: 900, retention_seconds: 30 * 86_400 };
+
+/// Puts an asset in, without bounds. `false` where its id is taken.
+pub async fn insert(store: &(impl AssetStore + ?Sized), asset: &Asset) -> bool {
+    let terms = InsertTerms { call: None, quota: Quota::NONE, now: asset.created_at };
+    match store.insert(asset, &terms).await.unwrap() {
+        Inserted::New => true,
+        Inserted::Taken => false,
+        other => panic!("{other:?}"),
+    }
+}
 
 /// A tenant that no other check knows.
 pub fn fresh_tenant() -> TenantId {
@@ -30,7 +49,7 @@ pub fn pending(tenant: &TenantId, created_at_millis: u64) -> Asset {
         metadata: Metadata::default(),
     };
     let key = ObjectKey::parse(format!("{tenant}/{id}/a.png")).unwrap();
-    Asset::pending(id, tenant.clone(), key, upload, Timestamp::from_millis(created_at_millis), 900)
+    Asset::pending(id, tenant.clone(), key, upload, Timestamp::from_millis(created_at_millis), &PERIODS)
 }
 
 /// A READY picture of ten bytes, made at a time.

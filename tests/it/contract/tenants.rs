@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use signet::media::Tenant;
+use signet::media::{Quota, Tenant};
 use signet::service::ports::{ApiKey, TenantStore};
 
 use super::fresh_tenant;
@@ -20,6 +20,7 @@ pub fn samples() -> Vec<Sample> {
             key: key.into(),
             db_key: db_key.map(Into::into),
             frozen,
+            quota: Quota::NONE,
             profile: frozen.then(|| "shop".to_owned()),
             api_key: api_key.as_ref().map(|key| *key.digest()),
         };

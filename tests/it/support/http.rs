@@ -142,3 +142,9 @@ pub fn parse(bytes: &[u8]) -> Answer {
     }
     Answer { status, headers, body: Bytes::copy_from_slice(&bytes[end + 4..]) }
 }
+
+/// A time of an answer.
+pub fn moment(text: &Value) -> time::OffsetDateTime {
+    let text = text.as_str().unwrap();
+    time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap()
+}

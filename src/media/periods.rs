@@ -1,0 +1,141 @@
+//! How long the stages of a file's life take, and when somebody has to look at it.
+//!
+//! | asset | is looked at |
+//! |---|---|
+//! | PENDING | a grace after its ticket has run out |
+//! | REJECTED, EXPIRED | the same, and [`LATE`] later again and again: an upload that began in time may end late |
+//! | deleted | when it can't be restored any more, and nothing can arrive any more |
+//! | held | when the hold is over |
+//! | READY | never |
+
+use serde::{Deserialize, Serialize};
+
+use super::{Asset, Status, Timestamp};
+
+/// When a file is looked for that was uploaded late, in seconds after the end of its ticket and the grace.
+/// The last look is the last chance: no store takes a request that runs for longer.
+pub const LATE: [u64; 4] = [0, 3_600, 6 * 3_600, 24 * 3_600];
+
+/// The stages of a file's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Periods {
+    /// How long a ticket is good, in seconds.
+    pub ticket_seconds: u64,
+    /// How long after its ticket's end a PENDING asset is left alone, in seconds.
+    pub grace_seconds: u64,
+    /// How long a deleted asset can be restored, in seconds.
+    pub retention_seconds: u64,
+}
+
+impl Default for Periods {
+    fn default() -> Self {
+        Self { ticket_seconds: 900, grace_seconds: 900, retention_seconds: 30 * 86_400 }
+    }
+}
+
+impl Periods {
+    /// When an asset is to be looked at first after `now`; `None` is never.
+    #[must_use]
+    pub fn due_after(&self, asset: &Asset, now: Timestamp) -> Option<Timestamp> {
+        if let Some(hold) = &asset.hold {
+            return Some(hold.until);
+        }
+        if asset.deleted_at.is_some() {
+            return self.purge_at(asset);
+        }
+        match asset.status {
+            Status::Ready => None,
+            Status::Pending => Some(self.looks(asset)[0]),
+            Status::Rejected | Status::Expired => self.looks(asset).into_iter().find(|look| *look > now),
+        }
+    }
+
+    /// From when on a deleted asset can't be restored; `None` where it isn't deleted.
+    #[must_use]
+    pub fn restorable_until(&self, asset: &Asset) -> Option<Timestamp> {
+        asset.deleted_at.map(|deleted_at| deleted_at.plus_seconds(self.retention_seconds))
+    }
+
+    /// When a deleted asset's objects go: not before the last upload that its ticket allows has ended.
+    #[must_use]
+    pub fn purge_at(&self, asset: &Asset) -> Option<Timestamp> {
+        let restorable_until = self.restorable_until(asset)?;
+        let [.., last] = self.looks(asset);
+        Some(if asset.status == Status::Ready { restorable_until } else { restorable_until.max(last) })
+    }
+
+    fn looks(&self, asset: &Asset) -> [Timestamp; LATE.len()] {
+        let first = asset.ticket_expires_at.plus_seconds(self.grace_seconds);
+        LATE.map(|seconds| first.plus_seconds(seconds))
+    }
+}
+
+/// A claim on an asset's objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Whose it is: no two are alike.
+    pub by: String,
+    /// When it is over.
+    pub until: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::{
+        AssetId, ContentType, Filename, Metadata, NewUpload, ObjectKey, Rejection, Visibility,
+    };
+
+    const PERIODS: Periods = Periods { ticket_seconds: 100, grace_seconds: 10, retention_seconds: 1_000 };
+
+    fn pending() -> Asset {
+        let upload = NewUpload {
+            filename: Filename::clean("a.png").unwrap(),
+            content_type: ContentType::parse("image/png").unwrap(),
+            size_bytes: 10,
+            visibility: Visibility::Public,
+            checksum: None,
+            metadata: Metadata::default(),
+        };
+        let key = ObjectKey::parse("a.png").unwrap();
+        Asset::pending(AssetId::generate(), "t".parse().unwrap(), key, upload, at(0), &PERIODS)
+    }
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_seconds(second)
+    }
+
+    #[test]
+    fn a_ticket_is_looked_at_after_its_grace_and_a_late_upload_again_and_again() {
+        assert_eq!(pending().due_at, Some(at(110)));
+        let mut asset = pending().expired(&PERIODS, at(110)).unwrap();
+        for look in [3_710, 21_710, 86_510] {
+            assert_eq!(asset.due_at, Some(at(look)));
+            asset = asset.attended(&PERIODS, at(look));
+        }
+        assert_eq!(asset.due_at, None);
+        let nothing = Rejection { what: "content".into(), expected: "a".into(), found: "b".into() };
+        let early = pending().rejected(nothing, &PERIODS, at(5)).unwrap();
+        assert_eq!(early.due_at, Some(at(110)), "its ticket is still good: another file may come");
+    }
+
+    #[test]
+    fn a_deleted_asset_is_purged_when_nothing_can_come_back_or_arrive() {
+        let ready = pending().ready(None, at(50)).unwrap();
+        assert_eq!(ready.due_at, None);
+        let deleted = ready.deleted(&PERIODS, at(60));
+        assert_eq!(deleted.due_at, Some(at(1_060)));
+        assert_eq!(deleted.restored(&PERIODS, at(70)).due_at, None);
+        let never_there = pending().deleted(&PERIODS, at(60));
+        assert_eq!(never_there.due_at, Some(at(86_510)));
+    }
+
+    #[test]
+    fn a_hold_is_looked_at_when_it_is_over() {
+        let hold = Hold { by: "me".into(), until: at(80) };
+        let held = pending().ready(None, at(50)).unwrap().held(hold, at(60));
+        assert!(held.is_held(at(79)) && !held.is_held(at(80)));
+        assert_eq!(held.due_at, Some(at(80)));
+        assert_eq!(held.deleted(&PERIODS, at(61)).due_at, Some(at(80)), "the mover goes first");
+    }
+}
