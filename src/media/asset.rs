@@ -299,6 +299,17 @@ pub enum Visibility {
     Private,
 }
 
+impl Visibility {
+    /// The name in answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "PUBLIC",
+            Self::Private => "PRIVATE",
+        }
+    }
+}
+
 /// What an object store says of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {

@@ -32,6 +32,7 @@ mod jwks_secret;
 mod jwks_url;
 mod layers;
 mod link_service;
+mod mongo_assets;
 mod mongo_tenants;
 mod readme;
 mod rotation;

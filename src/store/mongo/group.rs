@@ -9,6 +9,7 @@
 //! | `frozen` | a flag | `false` |
 //! | `apiKey` | the API key, raw | none opens it |
 //! | `mediaProfile` | the profile of its documents | the one for all |
+//! | `mediaQuota` | `{count, bytes}`: how much it may store, each of them where it is there | what holds for all |
 //!
 //! A flag may be a boolean or a string: `"true"` is, `"false"` and `""` aren't. Whatever else stands there
 //! freezes: somebody meant to say something of this tenant, and a frozen tenant that is served is worse than a
@@ -87,9 +88,36 @@ pub fn tenant(group: &Document) -> Result<Tenant, BadGroup> {
         db_key: Some(db_key.to_owned()),
         frozen: is_set(group.get("frozen")),
         profile: text("mediaProfile")?.map(str::to_owned),
-        quota: Quota::NONE,
+        quota: quota(group.get("mediaQuota")).ok_or_else(|| bad("mediaQuota", "isn't {count, bytes}"))?,
         api_key: text("apiKey")?.map(api_key_digest),
     })
+}
+
+/// A quota; `None` where it can't be read.
+fn quota(stored: Option<&Bson>) -> Option<Quota> {
+    let members = match stored {
+        None | Some(Bson::Null | Bson::Undefined) => return Some(Quota::NONE),
+        Some(Bson::Document(members)) => members,
+        Some(_) => return None,
+    };
+    let bound = |name| match members.get(name) {
+        None | Some(Bson::Null) => Some(None),
+        Some(value) => whole(value).map(Some),
+    };
+    Some(Quota { count: bound("count")?, bytes: bound("bytes")? })
+}
+
+/// A whole number that isn't negative, of whatever type of number: shells write doubles.
+pub fn whole(value: &Bson) -> Option<u64> {
+    match value {
+        Bson::Int32(number) => u64::try_from(*number).ok(),
+        Bson::Int64(number) => u64::try_from(*number).ok(),
+        // Up to here a double counts each one.
+        Bson::Double(number) if (0.0..=9_007_199_254_740_992.0).contains(number) && number.fract() == 0.0 => {
+            format!("{number:.0}").parse().ok()
+        }
+        _ => None,
+    }
 }
 
 /// Whether a flag is set, or can't be read.
@@ -204,6 +232,21 @@ mod tests {
     fn a_key_that_is_no_path_segment_is_refused() {
         for bad in [bson!("a/b"), bson!(".."), bson!(""), bson!("A"), bson!(1), Bson::Null] {
             assert_eq!(tenant(&with("key", bad)).unwrap_err().member, "key");
+        }
+    }
+
+    #[test]
+    fn a_quota_bounds_what_it_names() {
+        let quota = |value: Bson| tenant(&with("mediaQuota", value)).map(|tenant| tenant.quota);
+        let of = |count, bytes| Quota { count, bytes };
+        assert_eq!(tenant(&group()).unwrap().quota, Quota::NONE);
+        assert_eq!(quota(bson!({ "count": 5 })).unwrap(), of(Some(5), None));
+        assert_eq!(
+            quota(bson!({ "count": 1e3, "bytes": i64::MAX })).unwrap(),
+            of(Some(1_000), Some(u64::MAX >> 1))
+        );
+        for bad in [bson!(5), bson!({ "count": -1 }), bson!({ "bytes": "many" }), bson!({ "count": 0.5 })] {
+            assert!(quota(bad.clone()).is_err(), "{bad}");
         }
     }
 

@@ -5,7 +5,7 @@
 //! |---|---|---|---|---|
 //! | control plane | `groups` | `signet_api_key`, or another one of the same member | `apiKey` | credentials |
 //! | | `media_ids` | `_id_` | `_id` | `/m/`, whether ids are known |
-//! | | | `signet_due` | `dueAt`, where there is one | the worker |
+//! | | | `signet_due` | `dueAt`, `_id`, where there is a `dueAt` | the worker |
 //! | | `media_leases` | `_id_` | `_id` | leases |
 //! | tenants' | `media_assets` | `signet_id` | `groupID`, `_id` | finds by id, changes |
 //! | | | `signet_list` | `groupID`, `deleted`, `createdAt` ↓, `_id` ↓ | lists |
@@ -44,8 +44,6 @@ pub const LIST: &str = "signet_list";
 pub const LIST_TYPE: &str = "signet_list_type";
 pub const LIST_STATUS: &str = "signet_list_status";
 pub const LIST_VISIBILITY: &str = "signet_list_visibility";
-/// The finds by id.
-pub const ID: &str = "signet_id";
 /// What is due.
 pub const DUE: &str = "signet_due";
 
@@ -67,6 +65,8 @@ enum Options {
     Unique,
     /// Without the documents that lack the member.
     Sparse,
+    /// Of the documents that have a member.
+    Having(&'static str),
     /// Removes a document once the time that it names is over.
     Expiring,
 }
@@ -75,7 +75,7 @@ enum Options {
 pub async fn see_to_control(cluster: &Cluster) -> Result<(), ConnectError> {
     let wanted = [
         Wanted::new(GROUPS, "signet_api_key", doc! { "apiKey": 1 }, Options::Sparse),
-        Wanted::new(IDS, DUE, doc! { "dueAt": 1 }, Options::Sparse),
+        Wanted::new(IDS, DUE, doc! { "dueAt": 1, "_id": 1 }, Options::Having("dueAt")),
     ];
     see_to(cluster, &cluster.control_database(), &wanted).await
 }
@@ -91,7 +91,7 @@ pub async fn see_to_tenants(cluster: &Cluster, name: &str) -> Result<(), Connect
         keys
     };
     let wanted = [
-        Wanted::new(ASSETS, ID, doc! { "groupID": 1, "_id": 1 }, Options::None),
+        Wanted::new(ASSETS, "signet_id", doc! { "groupID": 1, "_id": 1 }, Options::None),
         Wanted::new(ASSETS, LIST, list(None), Options::None),
         Wanted::new(ASSETS, LIST_TYPE, list(Some("contentType")), Options::None),
         Wanted::new(ASSETS, LIST_STATUS, list(Some("status")), Options::None),
@@ -146,6 +146,9 @@ impl Wanted {
             Options::None => options.build(),
             Options::Unique => options.unique(true).build(),
             Options::Sparse => options.sparse(true).build(),
+            Options::Having(member) => {
+                options.partial_filter_expression(doc! { member: { "$exists": true } }).build()
+            }
             Options::Expiring => options.expire_after(Duration::ZERO).build(),
         };
         IndexModel::builder().keys(self.keys.clone()).options(options).build()

@@ -5,26 +5,32 @@
 //! 2. `tenants`: the port [`TenantStore`](crate::service::ports::TenantStore) on `groups`; `group`: what is
 //!    written there, and what it means; `databases`: from a tenant to its database.
 //! 3. `assets`: the port [`AssetStore`](crate::service::ports::AssetStore). `record`: how an asset is written.
-//!    `usage`: what a tenant has. `calls`: those that may be repeated. `transaction`: whole or not at all.
-//! 4. `leases`: the port `LeaseStore`.
+//!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `transaction`: whole or not at all.
+//! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
 //! 5. `indexes`: which there are, and what each is for.
 //! 6. `error`: how the driver's errors become a store's.
 //!
 //! The control plane has what belongs to no tenant's database; all else is in the database that the tenant's
 //! `dbKey` names, and every operation there has the tenant in its filter.
 
+mod assets;
+mod calls;
 mod client;
 mod databases;
 mod error;
 mod group;
 mod guard;
+mod ids;
 mod indexes;
 mod lanes;
+mod leases;
 mod observe;
 mod options;
+mod record;
 mod tenants;
 mod transaction;
 mod turns;
+mod usage;
 
 use std::sync::Arc;
 

@@ -40,7 +40,7 @@ impl Mongo {
     ) -> Result<Option<Tenant>, StoreError> {
         let cluster = &self.0.cluster;
         let members = doc! {
-            "key": 1, "tier": 1, "dbKey": 1, "apiKey": 1, "frozen": 1, "mediaProfile": 1,
+            "key": 1, "tier": 1, "dbKey": 1, "apiKey": 1, "frozen": 1, "mediaProfile": 1, "mediaQuota": 1,
         };
         let groups: Vec<Document> = cluster
             .control(|database| async move {

@@ -36,6 +36,8 @@ pub enum End<T> {
     Commit(T),
     /// It is undone, and this is why.
     Undo(T),
+    /// It met another one, and is to be tried again.
+    Again,
 }
 
 /// A change, which may be attempted several times.
@@ -93,19 +95,25 @@ async fn run<C: Change>(cluster: &Cluster, database: &str, change: &C) -> Result
         let error = match change.attempt(&mut at).await {
             Ok(End::Commit(outcome)) => match commit(&mut session).await {
                 Ok(()) => return Ok(outcome),
-                Err(error) => error,
+                Err(error) => Some(error),
             },
             Ok(End::Undo(outcome)) => {
                 abort(&mut session).await;
                 return Ok(outcome);
             }
+            Ok(End::Again) => {
+                abort(&mut session).await;
+                None
+            }
             Err(error) => {
                 abort(&mut session).await;
-                error
+                Some(error)
             }
         };
         tries += 1;
-        if tries >= ATTEMPTS || !error.contains_label(TRANSIENT_TRANSACTION_ERROR) {
+        let error = error.unwrap_or_else(|| Error::custom("another transaction was first, each time"));
+        let met = error.get_custom::<&str>().is_some() || error.contains_label(TRANSIENT_TRANSACTION_ERROR);
+        if tries >= ATTEMPTS || !met {
             return Err(error);
         }
         cluster.meter().transaction_retried();

@@ -7,6 +7,7 @@
 //! - [`program`]: commands that end.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`settings`]: `signet serve` with two tenants.
+//! - [`settled`]: tenants that come to be when they are named.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`stage`]: a picture at the edge, and whether links to it are refused.
 //! - [`tokens`]: keys of an issuer, and tokens that they sign.
@@ -19,6 +20,7 @@ pub mod mongo;
 pub mod program;
 pub mod rotate;
 pub mod settings;
+pub mod settled;
 pub mod splices;
 pub mod stage;
 pub mod tokens;
