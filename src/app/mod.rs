@@ -2,6 +2,7 @@
 //!
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
+//!    [`databases`]: settings → assets and tenants, embedded or in MongoDB.
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
@@ -9,6 +10,7 @@
 
 pub mod build;
 pub mod check;
+pub mod databases;
 pub mod dev;
 pub mod keys;
 pub mod listen;

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::build::{embedded, node, put_tenants};
+use super::build::node;
+use super::databases;
 use super::keys::reload::Reloader;
 use super::listen::bind;
 use super::run::{Listeners, run};
@@ -25,11 +26,11 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         None => None,
     };
     let upload_url = upload_url(&settings, &api)?;
-    let (store, stores) = embedded(&settings, &upload_url).await?;
-    put_tenants(&settings, &store).await?;
+    let databases = databases::open(&settings, &upload_url).await?;
     let reloader = Reloader::new(file, environment, &settings)?;
     let ring = reloader.loader().ring(&settings.signing).await?;
-    let node = node(&settings, Arc::clone(&ring), stores)?;
+    let node = node(&settings, Arc::clone(&ring), databases.stores)?;
+    databases.metrics.register(node.metrics.registry())?;
     tracing::info!(
         api = %api.url(),
         admin = %admin.url(),

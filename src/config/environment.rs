@@ -2,12 +2,13 @@
 //!
 //! | variable | setting |
 //! |---|---|
-//! | `SIGNET__SECTION__FIELD` | any |
+//! | `SIGNET__SECTION__FIELD`, `SIGNET__STORE__MONGODB__FIELD` | any |
 //! | `SIGNET_LISTEN`, `SIGNET_ADMIN_LISTEN` | `server.listen`, `server.admin_listen` |
 //! | `CDN_BASE_URL` | `cdn.base_url` |
 //! | `MEDIA_BUCKET_PREFIX` | `cdn.path` and `cdn.bucket`, each `{prefix}{key}` |
 //! | `MEDIA_S3_BUCKET` | `cdn.bucket`, one for all tenants, with `cdn.path = "{tenant}"` |
 //! | `CLOUDFRONT_SIGNED_URL_TTL_SECONDS` | `signing.ttl_seconds` |
+//! | `CLUSTER_URL` | `store.mongodb.uri` |
 //! | `CLOUDFRONT_SIGNING_PRIVATE_KEY`, `CLOUDFRONT_SIGNING_KEY_PAIR_ID` | `signing.keys`, this one alone |
 //! | whatever `private_key_env` names | the private key of one of `signing.keys` |
 
@@ -21,11 +22,12 @@ const PREFIX: &str = "SIGNET__";
 const PRIVATE_KEY: &str = "CLOUDFRONT_SIGNING_PRIVATE_KEY";
 const KEY_PAIR_ID: &str = "CLOUDFRONT_SIGNING_KEY_PAIR_ID";
 /// Variables that each set one setting as it is.
-const NAMED: [(&str, &str); 4] = [
+const NAMED: [(&str, &str); 5] = [
     ("SIGNET_LISTEN", "server.listen"),
     ("SIGNET_ADMIN_LISTEN", "server.admin_listen"),
     ("CDN_BASE_URL", "cdn.base_url"),
     ("CLOUDFRONT_SIGNED_URL_TTL_SECONDS", "signing.ttl_seconds"),
+    ("CLUSTER_URL", "store.mongodb.uri"),
 ];
 
 /// The variables of the environment, taken once.
@@ -86,7 +88,7 @@ impl Environment {
         {
             let path = variable[PREFIX.len()..].to_ascii_lowercase();
             let parts: Vec<&str> = path.split("__").collect();
-            if parts.len() != 2 || parts.iter().any(|part| part.is_empty()) {
+            if !(2..=3).contains(&parts.len()) || parts.iter().any(|part| part.is_empty()) {
                 let detail = "the form is SIGNET__SECTION__FIELD".to_owned();
                 return Err(ConfigError::Variable { variable: variable.clone(), detail });
             }

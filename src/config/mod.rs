@@ -9,6 +9,7 @@ mod auth;
 mod cdn;
 mod documents;
 mod environment;
+mod mongodb;
 mod profile;
 mod server;
 mod signing;
@@ -25,12 +26,13 @@ pub use auth::AuthSettings;
 pub use cdn::{CdnSettings, DeliverySettings};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
+pub use mongodb::MongodbSettings;
 pub use profile::ProfileSettings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
 pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
 };
-pub use store::StoreSettings;
+pub use store::{AssetsSetting, StoreSettings};
 pub use tenants::TenantSettings;
 pub use uploads::UploadSettings;
 
@@ -223,6 +225,8 @@ mod tests {
                 ("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1"),
                 ("SIGNET_LISTEN", "127.0.0.1:1"),
                 ("SIGNET__DELIVERY__PRIVATE_TTL", "120"),
+                ("CLUSTER_URL", "mongodb+srv://cluster.example"),
+                ("SIGNET__STORE__MONGODB__POOL_SIZE", "5"),
             ]),
             "test",
         )
@@ -234,6 +238,9 @@ mod tests {
         assert_eq!(settings.signing.keys[0].id, "K1");
         assert_eq!(settings.server.listen, "127.0.0.1:1");
         assert_eq!(settings.delivery.private_ttl, 120);
+        let mongodb = settings.store.mongodb;
+        assert_eq!(mongodb.uri.unwrap().expose(), "mongodb+srv://cluster.example");
+        assert_eq!((mongodb.pool_size, settings.store.assets), (5, AssetsSetting::Embedded));
     }
 
     #[test]

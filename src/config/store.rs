@@ -4,20 +4,41 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::MongodbSettings;
+
 /// `[store]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
     /// The folder of the embedded stores. Default `signet-data`.
     pub path: PathBuf,
+    /// Where assets and tenants are: in that folder, or in MongoDB. Default `embedded`.
+    pub assets: AssetsSetting,
     /// The URL under which clients reach this process for uploads, such as
     /// `https://signet.example`, without a slash at its end. Default: the address that the API
     /// listens on, by http.
     pub upload_url: Option<String>,
+    /// How MongoDB is reached.
+    pub mongodb: MongodbSettings,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        Self { path: "signet-data".into(), upload_url: None }
+        Self {
+            path: "signet-data".into(),
+            assets: AssetsSetting::Embedded,
+            upload_url: None,
+            mongodb: MongodbSettings::default(),
+        }
     }
+}
+
+/// Where assets and tenants are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AssetsSetting {
+    /// In the embedded store, with the tenants of the settings.
+    Embedded,
+    /// In MongoDB, with the tenants of the control plane's `groups`.
+    Mongodb,
 }

@@ -33,6 +33,7 @@ mod jwks_url;
 mod layers;
 mod link_service;
 mod mongo_assets;
+mod mongo_connections;
 mod mongo_tenants;
 mod readme;
 mod rotation;

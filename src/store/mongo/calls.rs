@@ -2,11 +2,12 @@
 //! time later; whether one still holds is decided by the time that is asked for.
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Document, doc};
+use mongodb::bson::{Binary, DateTime, Document, doc};
 use mongodb::error::Error;
+use mongodb::options::Hint;
 use serde::Deserialize;
 
-use super::indexes::CALLS;
+use super::indexes::{CALL, CALLS};
 use super::record::date_or_last;
 use super::transaction::Attempt;
 use super::{Mongo, error};
@@ -15,9 +16,11 @@ use crate::service::ports::{Inserted, NamedCall, StoreError};
 
 /// A document of `media_calls`, as far as it is read.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct CallRecord {
     asset: AssetId,
     fingerprint: Binary,
+    expires_at: DateTime,
 }
 
 /// A call, to be remembered.
@@ -46,6 +49,7 @@ impl Call {
         let update = calls
             .find_one_and_update(self.filter.clone(), doc! { "$set": &self.call })
             .upsert(true)
+            .hint(Hint::Name(CALL.to_owned()))
             .projection(doc! { "_id": 1 })
             .max_time(at.max_time)
             .session(&mut *at.session);
@@ -67,14 +71,14 @@ impl Mongo {
         now: Timestamp,
     ) -> Result<Option<Inserted>, StoreError> {
         let cluster = &self.0.cluster;
-        let mut filter = of(tenant, call);
-        filter.insert("expiresAt", doc! { "$gt": date_or_last(now) });
-        let before = cluster
+        let filter = of(tenant, call);
+        let found = cluster
             .tenant(database, |database| async move {
                 database.collection::<CallRecord>(CALLS).find_one(filter).max_time(cluster.max_time()).await
             })
             .await?;
-        let Some(CallRecord { asset, fingerprint }) = before else { return Ok(None) };
+        let holds = found.filter(|found| found.expires_at > date_or_last(now));
+        let Some(CallRecord { asset, fingerprint, .. }) = holds else { return Ok(None) };
         let fingerprint = fingerprint.bytes.try_into();
         let fingerprint =
             fingerprint.map_err(|_| StoreError::corrupt("a call's fingerprint isn't 32 bytes"))?;

@@ -148,6 +148,11 @@ impl Cluster {
         self.0.guard.pass(ping).await
     }
 
+    /// Takes the proof away that the cluster answers.
+    pub fn doubt(&self) {
+        self.0.guard.doubt();
+    }
+
     /// A session, for a transaction.
     pub async fn session(&self) -> Result<ClientSession, mongodb::error::Error> {
         self.0.client.start_session().await

@@ -67,6 +67,7 @@ impl IdRecord {
         };
         let ids = at.control.collection::<Document>(IDS);
         let update = ids.find_one_and_update(row(asset.id, &asset.tenant), change);
+        let update = update.hint(Hint::Keys(doc! { "_id": 1 }));
         update.projection(doc! { "_id": 1 }).max_time(at.max_time).session(&mut *at.session).await?;
         Ok(())
     }
@@ -75,6 +76,7 @@ impl IdRecord {
     pub async fn remove(at: &mut Attempt<'_>, asset: &Asset) -> Result<(), Error> {
         let ids = at.control.collection::<Document>(IDS);
         let remove = ids.find_one_and_delete(row(asset.id, &asset.tenant));
+        let remove = remove.hint(Hint::Keys(doc! { "_id": 1 }));
         remove.projection(doc! { "_id": 1 }).max_time(at.max_time).session(&mut *at.session).await?;
         Ok(())
     }
@@ -164,7 +166,7 @@ impl Mongo {
             .control(|database| async move {
                 let ids = database.collection::<Document>(IDS);
                 let remove = ids.find_one_and_delete(filter).projection(doc! { "_id": 1 });
-                remove.max_time(cluster.max_time()).await
+                remove.hint(Hint::Keys(doc! { "_id": 1 })).max_time(cluster.max_time()).await
             })
             .await?;
         Ok(())

@@ -44,6 +44,10 @@ pub const LIST: &str = "signet_list";
 pub const LIST_TYPE: &str = "signet_list_type";
 pub const LIST_STATUS: &str = "signet_list_status";
 pub const LIST_VISIBILITY: &str = "signet_list_visibility";
+/// The assets by their ids.
+pub const ID: &str = "signet_id";
+/// The calls by their names.
+pub const CALL: &str = "signet_call";
 /// What is due.
 pub const DUE: &str = "signet_due";
 
@@ -91,13 +95,13 @@ pub async fn see_to_tenants(cluster: &Cluster, name: &str) -> Result<(), Connect
         keys
     };
     let wanted = [
-        Wanted::new(ASSETS, "signet_id", doc! { "groupID": 1, "_id": 1 }, Options::None),
+        Wanted::new(ASSETS, ID, doc! { "groupID": 1, "_id": 1 }, Options::None),
         Wanted::new(ASSETS, LIST, list(None), Options::None),
         Wanted::new(ASSETS, LIST_TYPE, list(Some("contentType")), Options::None),
         Wanted::new(ASSETS, LIST_STATUS, list(Some("status")), Options::None),
         Wanted::new(ASSETS, LIST_VISIBILITY, list(Some("visibility")), Options::None),
         Wanted::new(USAGE, "signet_group", doc! { "groupID": 1 }, Options::Unique),
-        Wanted::new(CALLS, "signet_call", doc! { "groupID": 1, "key": 1 }, Options::Unique),
+        Wanted::new(CALLS, CALL, doc! { "groupID": 1, "key": 1 }, Options::Unique),
         Wanted::new(CALLS, "signet_call_end", doc! { "expiresAt": 1 }, Options::Expiring),
     ];
     see_to(cluster, &cluster.database(name), &wanted).await

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
+use mongodb::options::Hint;
 
 use super::indexes::LEASES;
 use super::record::date_or_last;
@@ -28,6 +29,7 @@ impl LeaseStore for Mongo {
             .control(|database| async move {
                 let leases = database.collection::<Document>(LEASES);
                 let take = leases.find_one_and_update(free, mine).upsert(true);
+                let take = take.hint(Hint::Keys(doc! { "_id": 1 }));
                 match take.projection(doc! { "_id": 1 }).max_time(cluster.max_time()).await {
                     // It isn't free, and so it would have been put in a second time.
                     Err(error) if error::is_duplicate(&error) => Ok(false),
@@ -44,7 +46,7 @@ impl LeaseStore for Mongo {
             .control(|database| async move {
                 let leases = database.collection::<Document>(LEASES);
                 let remove = leases.find_one_and_delete(own).projection(doc! { "_id": 1 });
-                remove.max_time(cluster.max_time()).await
+                remove.hint(Hint::Keys(doc! { "_id": 1 })).max_time(cluster.max_time()).await
             })
             .await?;
         Ok(())

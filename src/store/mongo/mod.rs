@@ -7,6 +7,7 @@
 //! 3. `assets`: the port [`AssetStore`](crate::service::ports::AssetStore). `record`: how an asset is written.
 //!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `transaction`: whole or not at all.
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
+//!    `secret`: what all nodes share.
 //! 5. `indexes`: which there are, and what each is for.
 //! 6. `error`: how the driver's errors become a store's.
 //!
@@ -27,6 +28,7 @@ mod leases;
 mod observe;
 mod options;
 mod record;
+mod secret;
 mod tenants;
 mod transaction;
 mod turns;
@@ -37,7 +39,7 @@ use std::sync::Arc;
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 
-use crate::service::ports::{Clock, StoreMeter};
+use crate::service::ports::{Clock, StoreError, StoreMeter};
 use client::Cluster;
 use databases::Databases;
 use lanes::Lanes;
@@ -92,5 +94,18 @@ impl Mongo {
         let cluster = Cluster::new(uri, options, clock, meter, commands).await?;
         let (databases, lanes) = (Databases::default(), Lanes::default());
         Ok(Self(Arc::new(Inner { cluster, databases, lanes })))
+    }
+
+    /// Sees to it that the cluster has answered a moment ago.
+    ///
+    /// # Errors
+    /// Where it doesn't.
+    pub async fn proven(&self) -> Result<(), StoreError> {
+        self.0.cluster.ping().await
+    }
+
+    /// Takes it as not proven that the cluster answers.
+    pub fn doubt(&self) {
+        self.0.cluster.doubt();
     }
 }

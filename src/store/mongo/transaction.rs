@@ -71,7 +71,7 @@ impl Mongo {
         change: &C,
     ) -> Result<C::Outcome, StoreError> {
         let cluster = &self.0.cluster;
-        let _lane = self.0.lanes.enter(tenant, cluster.options().wait_queue).await?;
+        let _lane = self.0.lanes.enter(tenant, cluster.options().patience()).await?;
         let _turn = cluster.turn().await?;
         cluster.bounded(run(cluster, database, change)).await
     }

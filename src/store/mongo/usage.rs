@@ -5,7 +5,7 @@
 
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
-use mongodb::options::ReturnDocument;
+use mongodb::options::{Hint, ReturnDocument};
 use serde::{Deserialize, Serialize};
 
 use super::indexes::USAGE;
@@ -95,6 +95,7 @@ impl Delta {
         let update = groups
             .find_one_and_update(filter, add)
             .projection(doc! { "_id": 1 })
+            .hint(Hint::Keys(doc! { "_id": 1 }))
             .max_time(at.max_time)
             .session(&mut *at.session);
         if update.await?.is_none() {

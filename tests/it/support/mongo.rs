@@ -135,6 +135,7 @@ pub struct Stand {
     pub mongo: Mongo,
     /// Another client, for what isn't the stores' to do.
     pub client: Client,
+    uri: String,
     /// The control plane's database.
     pub control: String,
     /// A tenants' database.
@@ -179,7 +180,14 @@ impl Stand {
         let mongo = Mongo::connect(uri, options, Arc::new(SystemClock), meter, handler).await.unwrap();
         commands.take();
         let client = Client::with_uri_str(uri).await.unwrap();
-        Self { mongo, client, control, tenants: format!("tenants_{mark}"), commands }
+        let uri = uri.to_owned();
+        Self { mongo, client, uri, control, tenants: format!("tenants_{mark}"), commands }
+    }
+
+    /// The stores of another node, on the same databases.
+    pub async fn another_node(&self) -> Mongo {
+        let options = MongoOptions { control_database: self.control.clone(), ..MongoOptions::default() };
+        Mongo::connect(&self.uri, options, Arc::new(SystemClock), Arc::new(NoMeter), None).await.unwrap()
     }
 
     /// The groups.

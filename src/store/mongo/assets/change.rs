@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
+use mongodb::options::Hint;
 
 use super::super::Mongo;
 use super::super::calls::Call;
 use super::super::error;
 use super::super::ids::{IdRecord, row};
-use super::super::indexes::ASSETS;
+use super::super::indexes::{ASSETS, ID};
 use super::super::record::AssetRecord;
 use super::super::transaction::{Attempt, Change, End};
 use super::super::usage::Delta;
@@ -105,7 +106,7 @@ impl Change for Replacement {
         let assets = at.tenants.collection::<Document>(ASSETS);
         let record = mongodb::bson::serialize_to_document(&self.record)?;
         let replace = assets.find_one_and_replace(self.before.clone(), record);
-        let replace = replace.projection(doc! { "_id": 1 }).max_time(at.max_time);
+        let replace = replace.projection(doc! { "_id": 1 }).hint(by_id()).max_time(at.max_time);
         if replace.session(&mut *at.session).await?.is_none() {
             return Ok(End::Undo(Update::Stale));
         }
@@ -140,7 +141,7 @@ impl Change for Removal {
     async fn attempt(&self, at: &mut Attempt<'_>) -> Result<End<Update>, Error> {
         let assets = at.tenants.collection::<Document>(ASSETS);
         let remove = assets.find_one_and_delete(self.before.clone()).projection(doc! { "_id": 1 });
-        if remove.max_time(at.max_time).session(&mut *at.session).await?.is_none() {
+        if remove.hint(by_id()).max_time(at.max_time).session(&mut *at.session).await?.is_none() {
             return Ok(End::Undo(Update::Stale));
         }
         if !self.delta.is_none() && self.delta.add(at, &self.asset.tenant).await?.is_none() {
@@ -164,11 +165,15 @@ impl Mongo {
                 let record = mongodb::bson::serialize_to_document(&replacement.record)?;
                 let assets = database.collection::<Document>(ASSETS);
                 let replace = assets.find_one_and_replace(replacement.before.clone(), record);
-                replace.projection(doc! { "_id": 1 }).max_time(cluster.max_time()).await
+                replace.projection(doc! { "_id": 1 }).hint(by_id()).max_time(cluster.max_time()).await
             })
             .await?;
         Ok(if replaced.is_some() { Update::Done } else { Update::Stale })
     }
+}
+
+fn by_id() -> Hint {
+    Hint::Name(ID.to_owned())
 }
 
 /// Matches an asset as it was read: its revision, and beside it what the tenant's usage depends on, should an
