@@ -34,6 +34,7 @@ mod layers;
 mod link_service;
 mod mongo_assets;
 mod mongo_connections;
+mod mongo_faults;
 mod mongo_tenants;
 mod readme;
 mod rotation;
