@@ -10,7 +10,10 @@ use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
 use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
-use crate::media::{ContentType, Periods, Quota, SizeLimits, Tenant, UploadPolicy};
+use crate::media::{
+    ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
+    Tenant, UploadPolicy,
+};
 use crate::service::Services;
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::Authenticator;
@@ -21,11 +24,12 @@ use crate::service::documents::Documents;
 use crate::service::edge::Edge;
 use crate::service::key_ring::KeyRing;
 use crate::service::layout::{Layout, Place, Template};
+use crate::service::lifecycle::{Lifecycle, LifecycleParts};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
 use crate::service::ports::{
-    AssetStore, Clock, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, api_key_digest,
+    AssetStore, Clock, LeaseStore, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, api_key_digest,
 };
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
@@ -47,6 +51,8 @@ pub struct Stores {
     pub objects: Arc<dyn ObjectStore>,
     /// The way in to the objects, where Signet holds them itself.
     pub gate: Option<Arc<dyn ObjectGate>>,
+    /// Which node does what is done once for all.
+    pub leases: Arc<dyn LeaseStore>,
     /// The secret of cursors.
     pub cursor_secret: Vec<u8>,
 }
@@ -57,6 +63,8 @@ pub struct Node {
     pub services: Arc<Services>,
     /// The distribution in front of the object store.
     pub edge: Arc<Edge>,
+    /// Looks at what is due.
+    pub lifecycle: Arc<Lifecycle>,
     /// The way in to the objects, where Signet holds them itself.
     pub gate: Option<Arc<dyn ObjectGate>>,
     /// What is counted.
@@ -90,6 +98,7 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
         tenants: Arc::new(embedded.clone()),
         objects: Arc::clone(&files) as Arc<dyn ObjectStore>,
         gate: Some(files),
+        leases: Arc::new(embedded.clone()),
         cursor_secret: secret("cursors").await?.as_bytes().to_vec(),
     };
     Ok((embedded, stores))
@@ -134,8 +143,25 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let periods = Periods {
         ticket_seconds: uploads.ticket_seconds,
         grace_seconds: uploads.grace_seconds,
+        late_seconds: uploads.late_seconds,
         retention_seconds: u64::from(uploads.retention_days) * 86_400,
     };
+    let parts = LifecycleParts {
+        assets: Arc::clone(&stores.assets),
+        objects: Arc::clone(&stores.objects),
+        tenants: Arc::clone(&tenants),
+        leases: stores.leases,
+        layout: Arc::clone(&layout),
+        clock: Arc::clone(&clock),
+        meter: Arc::clone(&meter),
+        periods: periods.clone(),
+    };
+    if settings.lifecycle.interval_seconds == 0 {
+        return Err(StartError::setting("lifecycle.interval_seconds", "must be at least 1"));
+    }
+    let per_second = NonZeroU32::new(settings.lifecycle.assets_per_second)
+        .ok_or_else(|| StartError::setting("lifecycle.assets_per_second", "must be at least 1"))?;
+    let lifecycle = Lifecycle::new(parts, per_second);
     let services = Services {
         auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
         resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
@@ -170,6 +196,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
     Ok(Node {
         services: Arc::new(services),
+        lifecycle: Arc::new(lifecycle),
         edge,
         gate: stores.gate,
         metrics,
@@ -261,16 +288,30 @@ fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
         })
     };
     let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
-    let by_type = settings.uploads.max_bytes_by_type.iter();
-    let limits = by_type.into_iter().try_fold(
-        SizeLimits::new(settings.uploads.max_bytes),
-        |limits, (name, bytes)| {
-            limits
-                .with(name, *bytes)
-                .map_err(|error| StartError::setting(format!("uploads.max_bytes_by_type.{name:?}"), error))
-        },
-    )?;
-    Ok(UploadPolicy { content_types, limits })
+    let uploads = &settings.uploads;
+    let within = |name: &str, value: u64, least: u64, most: u64| {
+        let wrong = || StartError::setting(name, format!("must be {least} to {most}, not {value}"));
+        (least..=most).contains(&value).then_some(value).ok_or_else(wrong)
+    };
+    let largest = |name: &str, bytes: u64| {
+        if bytes > MAX_FILE_BYTES {
+            let detail = format!("must be at most {MAX_FILE_BYTES} bytes (5 TiB): S3 takes no larger file");
+            return Err(StartError::setting(name, detail));
+        }
+        Ok(bytes)
+    };
+    let all = SizeLimits::new(largest("uploads.max_bytes", uploads.max_bytes)?);
+    let limits = uploads.limits_by_type().into_iter().try_fold(all, |limits, (name, bytes)| {
+        let setting = format!("uploads.max_bytes_by_type.{name:?}");
+        limits.with(name, largest(&setting, bytes)?).map_err(|error| StartError::setting(setting, error))
+    })?;
+    let part_of_s3 = |name: &str, value| within(name, value, MIN_PART_BYTES, MAX_PART_BYTES);
+    let parts = PartsPolicy {
+        threshold_bytes: part_of_s3("uploads.multipart_threshold_bytes", uploads.multipart_threshold_bytes)?,
+        part_bytes: part_of_s3("uploads.part_bytes", uploads.part_bytes)?,
+        seconds: within("uploads.multipart_seconds", uploads.multipart_seconds, 60, 30 * 86_400)?,
+    };
+    Ok(UploadPolicy { content_types, limits, parts })
 }
 
 /// The tenants of the settings.

@@ -63,6 +63,7 @@ pub async fn open(settings: &Settings, upload_url: &str) -> Result<Databases, St
     let stores = Stores {
         assets: Arc::new(mongo.clone()),
         tenants: Arc::new(mongo.clone()),
+        leases: Arc::new(mongo.clone()),
         cursor_secret: secret.expose().to_vec(),
         ..stores
     };

@@ -4,6 +4,7 @@
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB.
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
+//!    [`lifecycle`]: the worker that looks at what is due.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`.
@@ -13,6 +14,7 @@ pub mod check;
 pub mod databases;
 pub mod dev;
 pub mod keys;
+pub mod lifecycle;
 pub mod listen;
 pub mod offline;
 pub mod profiles;

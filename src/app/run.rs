@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::StartError;
 use super::build::Node;
+use super::lifecycle::work;
 use super::listen::Bound;
 use super::tokens::keep_fresh;
 use crate::config::Settings;
@@ -74,6 +75,8 @@ pub async fn run(
 
     let every = Duration::from_secs(settings.auth.jwks_refresh_seconds);
     let fetching = node.token_keys.map(|keys| tokio::spawn(keep_fresh(keys, every)));
+    let rest = Duration::from_secs(settings.lifecycle.interval_seconds);
+    let working = tokio::spawn(work(Arc::clone(&node.lifecycle), rest));
     readiness.set(true);
     up();
     tokio::select! {
@@ -84,6 +87,10 @@ pub async fn run(
     readiness.set(false);
     let _ = stop.send(true);
     while servers.join_next().await.is_some() {}
+    working.abort();
+    if let Err(error) = node.lifecycle.give_back().await {
+        tracing::warn!(%error, "the lease of the lifecycle worker can't be given back; it runs out by itself");
+    }
     if let Some(fetching) = fetching {
         fetching.abort();
     }

@@ -9,6 +9,7 @@ mod auth;
 mod cdn;
 mod documents;
 mod environment;
+mod lifecycle;
 mod mongodb;
 mod profile;
 mod server;
@@ -26,6 +27,7 @@ pub use auth::AuthSettings;
 pub use cdn::{CdnSettings, DeliverySettings};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
+pub use lifecycle::LifecycleSettings;
 pub use mongodb::MongodbSettings;
 pub use profile::ProfileSettings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
@@ -52,6 +54,8 @@ pub struct Settings {
     pub auth: AuthSettings,
     /// What may be uploaded.
     pub uploads: UploadSettings,
+    /// What becomes of files when nobody looks.
+    pub lifecycle: LifecycleSettings,
     /// How documents are signed.
     pub documents: DocumentSettings,
     /// Where things are kept.

@@ -11,6 +11,8 @@ pub struct HttpLimits {
     pub control_bytes: usize,
     /// Bytes of the body of a batch of links: 1,000 URLs of 8,192 bytes fit. Default 10 MiB.
     pub batch_bytes: usize,
+    /// Bytes of the list of a file's parts: 10,000 with ETags of 128 bytes fit. Default 2 MiB.
+    pub parts_bytes: usize,
     /// Bytes beyond the largest document that are read and thrown away after a refusal, so that
     /// the client sees the answer. Default 1 MiB.
     pub drain_bytes: usize,
@@ -30,6 +32,7 @@ impl Default for HttpLimits {
             document_bytes: 16 * MIB,
             control_bytes: 64 * 1024,
             batch_bytes: 10 * MIB,
+            parts_bytes: 2 * MIB,
             drain_bytes: MIB,
             body_idle: Duration::from_secs(30),
             body_rate: 1024,

@@ -1,7 +1,8 @@
-//! PUT `/objects/{*path}`: uploads to the embedded object store, by its presigned URLs.
+//! PUT `/objects/{*path}`: uploads to the embedded object store, whole or a part, by its presigned URLs.
 //!
 //! It answers as S3 does: 200 with an ETag; XML errors, 403 where the signature doesn't hold, 412
-//! where something is stored already, 400 where the body isn't what was signed. Browsers upload
+//! where something is stored already, 404 where the upload that a part is for isn't there any more, 400
+//! where the body isn't what was signed. Browsers upload
 //! from anywhere, so CORS is open: the signature is the permission.
 
 use std::sync::Arc;
@@ -82,6 +83,10 @@ fn refused(error: PutError) -> Response {
             let words = "At least one of the pre-conditions you specified did not hold";
             refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", words)
         }
+        PutError::NoUpload => {
+            let words = "The upload isn't there any more: it was completed or given up.";
+            refusal(StatusCode::NOT_FOUND, "NoSuchUpload", words)
+        }
         PutError::BadBody(words) => refusal(StatusCode::BAD_REQUEST, "InvalidRequest", words),
         PutError::Cut(error) if error.kind() == std::io::ErrorKind::TimedOut => {
             refusal(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The upload came too slowly.")
@@ -130,6 +135,7 @@ mod tests {
         for (error, status) in [
             (PutError::Denied("no"), 403),
             (PutError::Exists, 412),
+            (PutError::NoUpload, 404),
             (PutError::BadBody("no"), 400),
             (PutError::Cut(std::io::ErrorKind::TimedOut.into()), 408),
             (PutError::Cut(std::io::ErrorKind::UnexpectedEof.into()), 400),

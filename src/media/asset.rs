@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetId, Checksum, ContentType, Derivatives, Filename, Hold, Metadata, NewUpload, ObjectKey, Periods,
-    Tally, TenantId, Timestamp, contradiction,
+    AssetId, Checksum, ContentType, Derivatives, Filename, Hold, Metadata, NewUpload, ObjectKey, Parts,
+    Periods, Tally, TenantId, Timestamp, contradiction,
 };
 
 /// The durable handle of one stored file.
@@ -45,6 +45,9 @@ pub struct Asset {
     pub updated_at: Timestamp,
     /// When its ticket runs out.
     pub ticket_expires_at: Timestamp,
+    /// How it is sent in parts, where it is.
+    #[serde(default)]
+    pub parts: Option<Parts>,
     /// When it was deleted, if it was.
     pub deleted_at: Option<Timestamp>,
     /// Why it was refused, if it was.
@@ -52,6 +55,9 @@ pub struct Asset {
     /// Purging has begun: its objects may be gone, and it can't be restored.
     #[serde(default)]
     pub purging: bool,
+    /// It was moved: what its ticket lets arrive as long as it is good lies in another place.
+    #[serde(default)]
+    pub moved: bool,
     /// Who is moving or removing its objects. Nobody else begins to, until the hold is over.
     #[serde(default)]
     pub hold: Option<Hold>,
@@ -89,9 +95,11 @@ impl Asset {
             created_at: now,
             updated_at: now,
             ticket_expires_at: now.plus_seconds(periods.ticket_seconds),
+            parts: None,
             deleted_at: None,
             rejection: None,
             purging: false,
+            moved: false,
             hold: None,
             due_at: None,
             revision: 1,
@@ -152,7 +160,7 @@ impl Asset {
     ) -> Result<Self, StatusConflict> {
         self.leave_pending(Status::Rejected, now)?;
         self.rejection = Some(rejection);
-        Ok(self.due(periods, now))
+        Ok(self.due_again(periods, now))
     }
 
     /// PENDING → EXPIRED.
@@ -161,7 +169,7 @@ impl Asset {
     /// The state that it is in, where that isn't PENDING.
     pub fn expired(mut self, periods: &Periods, now: Timestamp) -> Result<Self, StatusConflict> {
         self.leave_pending(Status::Expired, now)?;
-        Ok(self.due(periods, now))
+        Ok(self.due_again(periods, now))
     }
 
     /// The asset, marked as deleted.
@@ -175,7 +183,7 @@ impl Asset {
     #[must_use]
     pub fn restored(mut self, periods: &Periods, now: Timestamp) -> Self {
         self.deleted_at = None;
-        self.touched(now).due(periods, now)
+        self.touched(now).due_again(periods, now)
     }
 
     /// The asset, held by somebody who moves its objects. The worker looks at it when the hold is over.
@@ -223,6 +231,15 @@ impl Asset {
             Status::Pending => (Tally::default(), one),
             Status::Rejected | Status::Expired => (Tally::default(), Tally::default()),
         }
+    }
+
+    /// The same, and once more where all looks are over: nobody looked while it was in another state.
+    fn due_again(self, periods: &Periods, now: Timestamp) -> Self {
+        let mut asset = self.due(periods, now);
+        if asset.due_at.is_none() && (asset.moved || asset.status != Status::Ready) {
+            asset.due_at = Some(now.plus_seconds(periods.grace_seconds));
+        }
+        asset
     }
 
     /// Says when the worker looks at it next, after `now`.

@@ -8,6 +8,7 @@
 //! 5. [`Tenant`]: who owns assets.
 //! 6. [`contradiction`]: whether a file is what it was declared to be.
 //! 7. [`Derivatives`]: smaller copies of a picture.
+//! 8. [`PartsPolicy`] → [`PartPlan`]: which files are sent in parts, and how they are cut. [`Parts`]: of an asset.
 
 mod asset;
 mod checksum;
@@ -19,6 +20,7 @@ mod idempotency_key;
 mod magic;
 mod metadata;
 mod object_key;
+mod parts;
 mod periods;
 mod size_limits;
 mod tenant;
@@ -36,7 +38,10 @@ pub use idempotency_key::IdempotencyKey;
 pub use magic::{HEAD_BYTES, contradiction};
 pub use metadata::Metadata;
 pub use object_key::{InvalidKey, ObjectKey};
-pub use periods::{Hold, LATE, Periods};
+pub use parts::{
+    MAX_FILE_BYTES, MAX_PART_BYTES, MAX_PARTS, MIN_PART_BYTES, PartPlan, Parts, PartsId, PartsPolicy,
+};
+pub use periods::{Hold, Periods};
 pub use size_limits::{InvalidLimit, SizeLimits};
 pub use tenant::{ApiKeyDigest, Tenant};
 pub use timestamp::Timestamp;

@@ -3,18 +3,15 @@
 //! | asset | is looked at |
 //! |---|---|
 //! | PENDING | a grace after its ticket has run out |
-//! | REJECTED, EXPIRED | the same, and [`LATE`] later again and again: an upload that began in time may end late |
+//! | REJECTED, EXPIRED | the same, then after a 24th, a fourth and all of the time in which an upload that began in time may end |
 //! | deleted | when it can't be restored any more, and nothing can arrive any more |
 //! | held | when the hold is over |
+//! | READY and moved | when nothing can arrive any more where it was |
 //! | READY | never |
 
 use serde::{Deserialize, Serialize};
 
 use super::{Asset, Status, Timestamp};
-
-/// When a file is looked for that was uploaded late, in seconds after the end of its ticket and the grace.
-/// The last look is the last chance: no store takes a request that runs for longer.
-pub const LATE: [u64; 4] = [0, 3_600, 6 * 3_600, 24 * 3_600];
 
 /// The stages of a file's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,13 +20,15 @@ pub struct Periods {
     pub ticket_seconds: u64,
     /// How long after its ticket's end a PENDING asset is left alone, in seconds.
     pub grace_seconds: u64,
+    /// How long after that an upload that began in time may end, in seconds.
+    pub late_seconds: u64,
     /// How long a deleted asset can be restored, in seconds.
     pub retention_seconds: u64,
 }
 
 impl Default for Periods {
     fn default() -> Self {
-        Self { ticket_seconds: 900, grace_seconds: 900, retention_seconds: 30 * 86_400 }
+        Self { ticket_seconds: 900, grace_seconds: 900, late_seconds: 86_400, retention_seconds: 30 * 86_400 }
     }
 }
 
@@ -44,7 +43,7 @@ impl Periods {
             return self.purge_at(asset);
         }
         match asset.status {
-            Status::Ready => None,
+            Status::Ready => Some(self.last_look(asset)).filter(|look| asset.moved && *look > now),
             Status::Pending => Some(self.looks(asset)[0]),
             Status::Rejected | Status::Expired => self.looks(asset).into_iter().find(|look| *look > now),
         }
@@ -59,14 +58,18 @@ impl Periods {
     /// When a deleted asset's objects go: not before the last upload that its ticket allows has ended.
     #[must_use]
     pub fn purge_at(&self, asset: &Asset) -> Option<Timestamp> {
-        let restorable_until = self.restorable_until(asset)?;
-        let [.., last] = self.looks(asset);
-        Some(if asset.status == Status::Ready { restorable_until } else { restorable_until.max(last) })
+        Some(self.restorable_until(asset)?.max(self.last_look(asset)))
     }
 
-    fn looks(&self, asset: &Asset) -> [Timestamp; LATE.len()] {
+    fn last_look(&self, asset: &Asset) -> Timestamp {
+        let [.., last] = self.looks(asset);
+        last
+    }
+
+    fn looks(&self, asset: &Asset) -> [Timestamp; 4] {
         let first = asset.ticket_expires_at.plus_seconds(self.grace_seconds);
-        LATE.map(|seconds| first.plus_seconds(seconds))
+        [0, self.late_seconds / 24, self.late_seconds / 4, self.late_seconds]
+            .map(|seconds| first.plus_seconds(seconds))
     }
 }
 
@@ -86,7 +89,8 @@ mod tests {
         AssetId, ContentType, Filename, Metadata, NewUpload, ObjectKey, Rejection, Visibility,
     };
 
-    const PERIODS: Periods = Periods { ticket_seconds: 100, grace_seconds: 10, retention_seconds: 1_000 };
+    const PERIODS: Periods =
+        Periods { ticket_seconds: 100, grace_seconds: 10, late_seconds: 86_400, retention_seconds: 1_000 };
 
     fn pending() -> Asset {
         let upload = NewUpload {
@@ -114,6 +118,9 @@ mod tests {
             asset = asset.attended(&PERIODS, at(look));
         }
         assert_eq!(asset.due_at, None);
+        let late = pending().expired(&PERIODS, at(100_000)).unwrap();
+        assert_eq!(late.due_at, Some(at(100_010)), "once at least");
+        assert_eq!(late.attended(&PERIODS, at(100_010)).due_at, None);
         let nothing = Rejection { what: "content".into(), expected: "a".into(), found: "b".into() };
         let early = pending().rejected(nothing, &PERIODS, at(5)).unwrap();
         assert_eq!(early.due_at, Some(at(110)), "its ticket is still good: another file may come");
@@ -123,11 +130,20 @@ mod tests {
     fn a_deleted_asset_is_purged_when_nothing_can_come_back_or_arrive() {
         let ready = pending().ready(None, at(50)).unwrap();
         assert_eq!(ready.due_at, None);
-        let deleted = ready.deleted(&PERIODS, at(60));
-        assert_eq!(deleted.due_at, Some(at(1_060)));
-        assert_eq!(deleted.restored(&PERIODS, at(70)).due_at, None);
-        let never_there = pending().deleted(&PERIODS, at(60));
-        assert_eq!(never_there.due_at, Some(at(86_510)));
+        let deleted = ready.clone().deleted(&PERIODS, at(100_000));
+        assert_eq!(deleted.due_at, Some(at(101_000)));
+        assert_eq!(deleted.restored(&PERIODS, at(100_010)).due_at, None);
+        for early in [ready, pending()] {
+            assert_eq!(early.deleted(&PERIODS, at(60)).due_at, Some(at(86_510)));
+        }
+    }
+
+    #[test]
+    fn what_arrives_where_an_asset_was_is_looked_for_until_nothing_can() {
+        let ready = pending().ready(None, at(50)).unwrap();
+        let moved = Asset { moved: true, ..ready }.released(&PERIODS, at(60));
+        assert_eq!(moved.due_at, Some(at(86_510)));
+        assert_eq!(moved.released(&PERIODS, at(86_510)).due_at, None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Checksum, ContentType, Filename, Metadata, SizeLimits, Visibility};
+use super::{Checksum, ContentType, Filename, Metadata, PartsPolicy, SizeLimits, Visibility};
 
 /// A request for an upload ticket, as the client wrote it.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +45,8 @@ pub struct UploadPolicy {
     pub content_types: Vec<ContentType>,
     /// How large they may be.
     pub limits: SizeLimits,
+    /// Which are sent in parts.
+    pub parts: PartsPolicy,
 }
 
 impl UploadPolicy {
@@ -73,6 +75,15 @@ impl UploadPolicy {
                 InvalidField::new("/checksum", "must be a SHA-256 in base64 or 64 hexadecimal digits")
             })
         });
+        let checksum = checksum.transpose()?;
+        if checksum.is_some() && request.size_bytes > self.parts.threshold_bytes {
+            let detail = format!(
+                "a file of more than {} bytes is sent in parts, and no SHA-256 is known of what was; leave \
+                 the checksum out: each part's ETag says what of it arrived",
+                self.parts.threshold_bytes
+            );
+            return Err(InvalidField::new("/checksum", detail));
+        }
         let metadata =
             Metadata::new(request.metadata).map_err(|detail| InvalidField::new("/metadata", detail))?;
         Ok(NewUpload {
@@ -80,7 +91,7 @@ impl UploadPolicy {
             content_type,
             size_bytes: request.size_bytes,
             visibility: request.visibility.unwrap_or(Visibility::Private),
-            checksum: checksum.transpose()?,
+            checksum,
             metadata,
         })
     }
@@ -119,7 +130,8 @@ mod tests {
 
     fn policy() -> UploadPolicy {
         let content_types = vec![ContentType::parse("image/png").unwrap()];
-        UploadPolicy { content_types, limits: SizeLimits::new(100) }
+        let parts = PartsPolicy { threshold_bytes: 50, part_bytes: 10, seconds: 1 };
+        UploadPolicy { content_types, limits: SizeLimits::new(100), parts }
     }
 
     fn request() -> UploadRequest {
@@ -140,13 +152,16 @@ mod tests {
     #[test]
     fn a_bad_request_names_its_member() {
         type Spoil = fn(&mut UploadRequest);
-        let cases: [(Spoil, &str); 6] = [
+        let checksum = || Some("0".repeat(64));
+        assert!(policy().check(UploadRequest { size_bytes: 50, checksum: checksum(), ..request() }).is_ok());
+        let cases: [(Spoil, &str); 7] = [
             (|request| request.filename = "..".into(), "/filename"),
             (|request| request.content_type = "png".into(), "/contentType"),
             (|request| request.content_type = "image/svg+xml".into(), "/contentType"),
             (|request| request.size_bytes = 0, "/sizeBytes"),
             (|request| request.size_bytes = 101, "/sizeBytes"),
             (|request| request.checksum = Some("x".into()), "/checksum"),
+            (|request| request.checksum = Some("0".repeat(64)), "/checksum"),
         ];
         for (spoil, pointer) in cases {
             let mut bad = request();

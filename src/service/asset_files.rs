@@ -1,4 +1,4 @@
-//! The objects of an asset: its file and its derivatives.
+//! The objects of an asset: its file and its derivatives, and parts of a file that isn't there yet.
 //!
 //! They lie at the asset's key. Beside it there is one other place where some may be: that of the other
 //! visibility, while a move is under way or after one that was cut off.
@@ -37,13 +37,16 @@ impl AssetFiles {
         Ok(true)
     }
 
-    /// Removes an asset's objects from a key.
+    /// Removes an asset's objects from a key; from its own key also parts that came and became no file.
     ///
     /// # Errors
     /// Where the store can't answer.
     pub async fn remove(&self, place: &Place, asset: &Asset, at: &ObjectKey) -> Result<(), StoreError> {
         for key in keys(asset, at) {
             self.objects.delete(&place.location(&key)).await?;
+        }
+        if let Some(parts) = asset.parts.as_ref().filter(|_| *at == asset.key) {
+            self.objects.abort_parts(&place.location(at), &parts.upload).await?;
         }
         Ok(())
     }

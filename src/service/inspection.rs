@@ -11,7 +11,8 @@ use futures_util::TryStreamExt;
 use super::ports::{ByteRange, Clock, ObjectLocation, ObjectStore, StoreError};
 use crate::media::{Asset, HEAD_BYTES, Periods};
 
-/// Looks at uploads.
+/// Looks at uploads. Cheap to clone.
+#[derive(Clone)]
 pub struct Inspection {
     objects: Arc<dyn ObjectStore>,
     clock: Arc<dyn Clock>,

@@ -8,13 +8,15 @@
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
 //!    documents. [`profiles`]: by which rules. [`lines`]: a document a line. [`lookup`]: from ids to assets, for
 //!    both. [`cookies`]: folders.
-//! 5. [`uploads`], [`assets`]: the life of a stored file. `inspection`: what was uploaded. `asset_files`,
-//!    `relocation`: its objects, and how they move. [`cursor`]: pages of assets.
+//! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
+//!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
+//!    it when nobody looks. [`cursor`]: pages of assets.
 //! 6. [`edge`]: what CloudFront does with a link.
 //! 7. [`ports`]: what all of these need of the world.
 //!
 //! [`Services`] is all of it, as `app` joins it and `http` uses it.
 
+mod assembly;
 mod asset_files;
 pub mod assets;
 pub mod auth;
@@ -30,10 +32,12 @@ mod inspection;
 pub mod key_ring;
 pub mod layout;
 mod life;
+pub mod lifecycle;
 pub mod lines;
 pub mod link_cache;
 pub mod links;
 pub mod lookup;
+pub mod multipart;
 pub mod ports;
 pub mod profiles;
 mod relocation;
@@ -53,10 +57,11 @@ pub use documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 pub use edge::{Edge, EdgeError};
 pub use links::{FileTarget, Link, LinkError, LinkService};
 pub use lookup::Lookup;
+pub use multipart::{Part, PartsError, PartsPage, PartsQuery};
 pub use profiles::Profiles;
 pub use resolve::{ResolveError, Resolved, Resolver};
 pub use scope::{InsufficientScope, Scope, Scopes};
-pub use uploads::{FinalizeError, Ticket, UploadError, Uploads};
+pub use uploads::{FinalizeError, Sending, Ticket, UploadError, Uploads};
 
 /// The use cases that the API offers.
 pub struct Services {

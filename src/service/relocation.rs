@@ -13,7 +13,7 @@ use super::assets::AssetError;
 use super::layout::Place;
 use super::ports::{AssetStore, Clock, StoreError, Update};
 use super::uploads::ATTEMPTS;
-use crate::media::{Asset, Hold, Metadata, ObjectKey, Periods, Visibility};
+use crate::media::{Asset, Hold, Metadata, ObjectKey, Periods, Timestamp, Visibility};
 
 /// How long a move may take, in seconds: the copy of the largest file takes minutes within S3.
 pub(super) const HOLD_SECONDS: u64 = 3_600;
@@ -51,6 +51,7 @@ impl Relocation {
             let mut moved = asset.touched(now);
             moved.visibility = to.visibility;
             moved.key = to.key.clone();
+            moved.moved = true;
             moved.metadata = to.metadata.clone();
             moved
         });
@@ -63,7 +64,7 @@ impl Relocation {
     async fn change(
         &self,
         held: &Asset,
-        change: impl Fn(Asset, crate::media::Timestamp) -> Asset,
+        change: impl Fn(Asset, Timestamp) -> Asset,
     ) -> Result<Asset, AssetError> {
         for _ in 0..ATTEMPTS {
             let asset = self.store.find(&held.tenant, held.id).await?.ok_or(AssetError::NotFound)?;

@@ -4,34 +4,45 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
+use super::assembly::Assembly;
 use super::assets::{AssetView, Views};
 use super::auth::Caller;
 use super::inspection::Inspection;
-use super::layout::Place;
 use super::links::LinkError;
+use super::multipart::{Assembled, PartsPage, PartsQuery};
 use super::ports::{
-    AssetStore, Clock, InsertTerms, Inserted, NamedCall, ObjectLocation, ObjectStore, Presigned, StoreError,
-    UploadTerms,
+    AssetStore, Clock, InsertTerms, Inserted, NamedCall, ObjectLocation, ObjectStore, PartTag, Presigned,
+    StoreError, StoredPart, UploadTerms,
 };
 use crate::media::{
-    Asset, AssetId, IdempotencyKey, InvalidField, Periods, Quota, Rejection, Status, Timestamp, UploadPolicy,
-    UploadRequest, Usage,
+    Asset, AssetId, IdempotencyKey, InvalidField, PartPlan, Periods, Quota, Rejection, Status, Tenant,
+    Timestamp, UploadPolicy, UploadRequest, Usage,
 };
 
 /// How often a change is tried again because somebody else was faster.
 pub(super) const ATTEMPTS: usize = 16;
 
-/// Hands tickets out and finalizes them.
+/// How many uploads are put together from their parts at the same time.
+const ASSEMBLIES: usize = 8;
+/// How many uploads' parts are listed at the same time.
+const LISTINGS: usize = 32;
+
+/// Hands tickets out and finalizes them; with files that come in parts, [`multipart`](super::multipart)
+/// goes on.
+#[derive(Clone)]
 pub struct Uploads {
-    assets: Arc<dyn AssetStore>,
-    objects: Arc<dyn ObjectStore>,
-    views: Views,
-    clock: Arc<dyn Clock>,
+    pub(super) assets: Arc<dyn AssetStore>,
+    pub(super) objects: Arc<dyn ObjectStore>,
+    pub(super) views: Views,
+    pub(super) clock: Arc<dyn Clock>,
     inspection: Inspection,
     policy: UploadPolicy,
-    periods: Periods,
+    pub(super) periods: Periods,
     quota: Quota,
+    pub(super) assembly: Assembly<(AssetId, Arc<Vec<PartTag>>), Assembled>,
+    pub(super) listings: Arc<Semaphore>,
 }
 
 /// An upload that may be made.
@@ -39,12 +50,26 @@ pub struct Uploads {
 pub struct Ticket {
     /// The asset, PENDING.
     pub asset_id: AssetId,
-    /// The request to send.
-    pub presigned: Presigned,
+    /// What to send.
+    pub sending: Sending,
     /// The full key in the bucket.
     pub storage_key: String,
     /// How long the ticket is good.
     pub expires_in_seconds: u64,
+}
+
+/// How a file is sent.
+#[derive(Debug)]
+pub enum Sending {
+    /// By this request.
+    Whole(Presigned),
+    /// In parts.
+    Parts {
+        /// How it is cut.
+        plan: PartPlan,
+        /// The first parts.
+        page: PartsPage,
+    },
 }
 
 impl Uploads {
@@ -60,7 +85,8 @@ impl Uploads {
         quota: Quota,
     ) -> Self {
         let inspection = Inspection::new(Arc::clone(&objects), Arc::clone(&clock), periods.clone());
-        Self { assets, objects, views, clock, inspection, policy, periods, quota }
+        let (assembly, listings) = (Assembly::new(ASSEMBLIES), Arc::new(Semaphore::new(LISTINGS)));
+        Self { assets, objects, views, clock, inspection, policy, periods, quota, assembly, listings }
     }
 
     /// A ticket for one file. A call with a key gives the ticket of the first call with that key, for
@@ -76,19 +102,38 @@ impl Uploads {
         key: Option<IdempotencyKey>,
     ) -> Result<Ticket, UploadError> {
         let now = self.clock.now();
-        let expires_at = Timestamp::from_seconds(now.seconds()).plus_seconds(self.periods.ticket_seconds);
         let call = key.map(|key| Ok::<_, StoreError>((fingerprint(&request)?, key))).transpose()?;
-        let call = call.map(|(fingerprint, key)| NamedCall { key, fingerprint, expires_at });
         let upload = self.policy.check(request)?;
+        let plan = self.policy.parts.plan(upload.size_bytes);
+        let mut periods = self.periods.clone();
+        if plan.is_some() {
+            periods.ticket_seconds = self.policy.parts.seconds;
+        }
+        let expires_at = Timestamp::from_seconds(now.seconds()).plus_seconds(periods.ticket_seconds);
+        let call = call.map(|(fingerprint, key)| NamedCall { key, fingerprint, expires_at });
         let (id, place) = (AssetId::generate(), self.views.place(&caller.tenant));
         let key = place
             .asset_key(&caller.tenant, id, &upload.filename, upload.visibility)
             .map_err(|error| InvalidField::new("/filename", error.to_string()))?;
-        let asset = Asset::pending(id, caller.tenant.id.clone(), key, upload, now, &self.periods);
-        let ticket = self.ticket_of(&place, &asset, now).await?;
+        let location = place.location(&key);
+        let asset = Asset::pending(id, caller.tenant.id.clone(), key, upload, now, &periods);
         let terms = InsertTerms { call, quota: caller.tenant.quota.or(self.quota), now };
-        match self.assets.insert(&asset, &terms).await? {
-            Inserted::New => Ok(ticket),
+        let (asset, ready, inserted) = match plan {
+            Some(plan) => {
+                let (asset, inserted) = self.begin(&location, asset, plan, &terms).await?;
+                (asset, None, inserted)
+            }
+            None => {
+                let ticket = self.ticket_of(location.clone(), &asset, &[], now).await?;
+                let inserted = self.assets.insert(&asset, &terms).await?;
+                (asset, Some(ticket), inserted)
+            }
+        };
+        match inserted {
+            Inserted::New => match ready {
+                Some(ticket) => Ok(ticket),
+                None => Ok(self.ticket_of(location, &asset, &[], now).await?),
+            },
             Inserted::OverQuota(usage) => Err(UploadError::OverQuota { usage, quota: terms.quota }),
             Inserted::Taken => Err(StoreError::corrupt("a fresh id is taken").into()),
             Inserted::Before { asset, fingerprint } => {
@@ -97,25 +142,44 @@ impl Uploads {
                 }
                 let first = self.assets.find(&caller.tenant.id, asset).await?;
                 let first = first.ok_or_else(|| StoreError::corrupt("the asset of a call isn't there"))?;
-                Ok(self.ticket_of(&place, &first, now).await?)
+                let location = place.location(&first.key);
+                let stored = match &first.parts {
+                    Some(parts) => self.stored(&location, parts).await?.unwrap_or_default(),
+                    None => Vec::new(),
+                };
+                Ok(self.ticket_of(location, &first, &stored, now).await?)
             }
         }
     }
 
-    /// The ticket of an asset, the same whenever it is made: it begins when the asset did.
-    async fn ticket_of(&self, place: &Place, asset: &Asset, now: Timestamp) -> Result<Ticket, StoreError> {
-        let terms = UploadTerms {
-            content_type: asset.content_type.clone(),
-            size_bytes: asset.size_bytes,
-            checksum: asset.checksum.clone(),
-        };
-        let location = place.location(&asset.key);
+    /// The ticket of an asset. That of a file sent whole is the same whenever it is made: it begins when the
+    /// asset did.
+    async fn ticket_of(
+        &self,
+        location: ObjectLocation,
+        asset: &Asset,
+        stored: &[StoredPart],
+        now: Timestamp,
+    ) -> Result<Ticket, StoreError> {
         let begins = asset.created_at;
         let lives = asset.ticket_expires_at.seconds().saturating_sub(begins.seconds());
-        let presigned = self.objects.presign_put(&location, &terms, begins, lives).await?;
+        let sending = match &asset.parts {
+            Some(parts) => {
+                let page = self.page(&location, (asset, parts), stored, PartsQuery::first(), now).await?;
+                Sending::Parts { plan: PartPlan::of(asset.size_bytes, parts), page }
+            }
+            None => {
+                let terms = UploadTerms {
+                    content_type: asset.content_type.clone(),
+                    size_bytes: asset.size_bytes,
+                    checksum: asset.checksum.clone(),
+                };
+                Sending::Whole(self.objects.presign_put(&location, &terms, begins, lives).await?)
+            }
+        };
         let passed = now.seconds().saturating_sub(begins.seconds());
         let expires_in_seconds = lives.saturating_sub(passed);
-        Ok(Ticket { asset_id: asset.id, presigned, storage_key: location.key, expires_in_seconds })
+        Ok(Ticket { asset_id: asset.id, sending, storage_key: location.key, expires_in_seconds })
     }
 
     /// Looks at what was uploaded and makes the asset READY, or REJECTED for good. Safe to repeat
@@ -124,19 +188,27 @@ impl Uploads {
     /// # Errors
     /// Where nothing was uploaded, or something else than promised.
     pub async fn finalize(&self, caller: &Caller, id: AssetId) -> Result<AssetView, FinalizeError> {
+        let asset = self.settle(&caller.tenant, id).await?;
+        Ok(self.views.view(&caller.tenant, asset).await?)
+    }
+
+    /// The asset, READY.
+    pub(super) async fn settle(&self, tenant: &Tenant, id: AssetId) -> Result<Asset, FinalizeError> {
         for _ in 0..ATTEMPTS {
-            let asset = self.assets.find(&caller.tenant.id, id).await?;
+            let asset = self.assets.find(&tenant.id, id).await?;
             let asset = asset.filter(|asset| asset.deleted_at.is_none()).ok_or(FinalizeError::NotFound)?;
-            let location = self.views.place(&caller.tenant).location(&asset.key);
+            let location = self.views.place(tenant).location(&asset.key);
+            let in_parts = asset.parts.is_some();
             let changed = match asset.status {
-                Status::Ready => return Ok(self.views.view(&caller.tenant, asset).await?),
+                Status::Ready => return Ok(asset),
                 Status::Expired => return Err(FinalizeError::Expired),
                 Status::Rejected => return Err(self.reject(&location, asset).await?),
                 Status::Pending => match self.inspection.look(&location, asset).await? {
                     Some(changed) => changed,
                     // Somebody faster may have rejected the asset and removed its object.
-                    None if self.is_pending(caller, id).await? => return Err(FinalizeError::NotUploaded),
-                    None => continue,
+                    None if !self.is_pending(tenant, id).await? => continue,
+                    None if in_parts => return Err(FinalizeError::NotCompleted),
+                    None => return Err(FinalizeError::NotUploaded),
                 },
             };
             // Whoever was faster decided; the next round gives its answer.
@@ -145,8 +217,8 @@ impl Uploads {
         Err(FinalizeError::Store(StoreError::unavailable("the asset is being changed by others")))
     }
 
-    async fn is_pending(&self, caller: &Caller, id: AssetId) -> Result<bool, StoreError> {
-        let asset = self.assets.find(&caller.tenant.id, id).await?;
+    async fn is_pending(&self, tenant: &Tenant, id: AssetId) -> Result<bool, StoreError> {
+        let asset = self.assets.find(&tenant.id, id).await?;
         Ok(asset.is_some_and(|asset| asset.status == Status::Pending && asset.deleted_at.is_none()))
     }
 
@@ -204,6 +276,9 @@ pub enum FinalizeError {
     /// The object isn't there yet.
     #[error("nothing has been uploaded yet")]
     NotUploaded,
+    /// Its parts haven't been put together yet.
+    #[error("the upload's parts haven't been put together yet")]
+    NotCompleted,
     /// Something else was uploaded; the asset is REJECTED.
     #[error("the upload's {} is {} where {} was promised", .0.what, .0.found, .0.expected)]
     Rejected(Rejection),

@@ -3,12 +3,14 @@
 //! Label values come from fixed sets: a stranger can't add series.
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::document::Reason;
 use crate::http::RequestMeter;
-use crate::service::ports::{LinkSource, Meter};
+use crate::media::Timestamp;
+use crate::service::ports::{LifecycleOutcome, LinkSource, Meter};
 
 /// All metrics, with a registry of their own.
 pub struct Metrics {
@@ -23,6 +25,8 @@ pub struct Metrics {
     sites: IntCounterVec,
     unsigned: IntCounterVec,
     token_keys: IntCounterVec,
+    lifecycle: IntCounterVec,
+    lifecycle_pass: IntGauge,
 }
 
 impl Metrics {
@@ -88,6 +92,20 @@ impl Metrics {
         for outcome in ["fetched", "failed"] {
             token_keys.with_label_values(&[outcome]);
         }
+        let lifecycle = IntCounterVec::new(
+            Opts::new(
+                "signet_lifecycle_assets_total",
+                "Assets that the lifecycle worker looked at, by outcome.",
+            ),
+            &["outcome"],
+        )?;
+        for outcome in LifecycleOutcome::ALL {
+            lifecycle.with_label_values(&[outcome.as_str()]);
+        }
+        let lifecycle_pass = IntGauge::new(
+            "signet_lifecycle_last_pass_timestamp_seconds",
+            "When this node last looked at everything that was due; 0 where it never had the lease.",
+        )?;
         registry.register(Box::new(build))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
@@ -99,6 +117,8 @@ impl Metrics {
         registry.register(Box::new(sites.clone()))?;
         registry.register(Box::new(unsigned.clone()))?;
         registry.register(Box::new(token_keys.clone()))?;
+        registry.register(Box::new(lifecycle.clone()))?;
+        registry.register(Box::new(lifecycle_pass.clone()))?;
         Ok(Self {
             registry,
             requests,
@@ -111,6 +131,8 @@ impl Metrics {
             sites,
             unsigned,
             token_keys,
+            lifecycle,
+            lifecycle_pass,
         })
     }
 
@@ -170,6 +192,14 @@ impl Meter for Metrics {
 
     fn token_keys(&self, fetched: bool) {
         self.token_keys.with_label_values(&[if fetched { "fetched" } else { "failed" }]).inc();
+    }
+
+    fn lifecycle(&self, outcome: LifecycleOutcome) {
+        self.lifecycle.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    fn lifecycle_pass(&self, now: Timestamp) {
+        self.lifecycle_pass.set(i64::try_from(now.seconds()).unwrap_or(i64::MAX));
     }
 }
 

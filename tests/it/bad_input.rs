@@ -238,6 +238,8 @@ async fn unknown_ids_paths_methods_and_parameters_are_told_apart() {
         ("POST", "/m/x", "GET,HEAD"),
         ("POST", "/media/v1/assets/x", "GET,HEAD,PATCH,DELETE"),
         ("GET", "/media/v1/uploads/x/finalize", "POST"),
+        ("GET", "/media/v1/uploads/x", "DELETE"),
+        ("POST", "/media/v1/uploads/x/parts", "GET,HEAD"),
         ("BREW", "/media/v1/usage", "GET,HEAD"),
     ] {
         let answer = send(method, &server.url(path), &[("authorization", server.key())], "").await;

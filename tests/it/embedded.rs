@@ -47,6 +47,15 @@ async fn keeps_the_contract_of_objects() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_the_contract_of_parts() {
+    let (dir, store) = open_fresh();
+    let files = files(&store, BASE).await;
+    contract::parts::all(Arc::new(files.clone()), Arc::new(Gate(files))).await;
+    assert_eq!(drafts(dir.path()), 0);
+    assert_eq!(fs::read_dir(dir.path().join("objects/parts")).unwrap().count(), 0, "all were cleared away");
+}
+
 #[tokio::test]
 async fn finds_everything_again_after_reopening() {
     let (dir, store) = open_fresh();
@@ -300,7 +309,7 @@ impl Door for Gate {
                 assert!(upload.cut);
                 Sent::Refused
             }
-            Err(PutError::Denied(_) | PutError::BadBody(_)) => {
+            Err(PutError::Denied(_) | PutError::BadBody(_) | PutError::NoUpload) => {
                 assert!(!upload.cut);
                 Sent::Refused
             }

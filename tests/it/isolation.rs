@@ -75,6 +75,12 @@ async fn another_tenants_assets_are_not_there() {
                 let deleted = send("DELETE", &url, &[("authorization", &ben)], "").await;
                 deleted.assert_problem(404, "asset-not-found");
                 finalize(&house.node.api, &ben, id(asset)).await.assert_problem(404, "asset-not-found");
+                let upload = house.url(&format!("/media/v1/uploads/{}", id(asset)));
+                get_as(&format!("{upload}/parts"), &ben).await.assert_problem(404, "asset-not-found");
+                let tags = json!({"parts": [{"partNumber": 1, "etag": "x"}]});
+                post(&format!("{upload}/complete"), &ben, tags).await.assert_problem(404, "asset-not-found");
+                let given_up = send("DELETE", &upload, &[("authorization", &ben)], "").await;
+                given_up.assert_problem(404, "asset-not-found");
             }
             let list = get_as(&house.url("/media/v1/assets"), &ben).await.json();
             assert_eq!(list, json!({"items": [], "nextCursor": null}));

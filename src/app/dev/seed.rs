@@ -11,12 +11,12 @@ use super::identity::Identity;
 use crate::app::StartError;
 use crate::app::build::Node;
 use crate::media::{AssetId, ContentType, ObjectKey, UploadRequest, Visibility};
-use crate::service::Scopes;
 use crate::service::auth::Caller;
 use crate::service::layout::Place;
 use crate::service::ports::{
     Clock, ObjectGate, ObjectStore, Presigned, SignedRequest, SystemClock, UploadTerms,
 };
+use crate::service::{Scopes, Sending};
 
 /// A picture, and its smaller copies by width.
 struct Picture {
@@ -114,7 +114,10 @@ impl Garden<'_> {
         };
         let uploads = &self.node.services.uploads;
         let ticket = uploads.ticket(&self.caller, request, None).await?;
-        self.put(&ticket.presigned, picture.bytes).await?;
+        let Sending::Whole(request) = ticket.sending else {
+            return Err("the pictures are too small for parts".into());
+        };
+        self.put(&request, picture.bytes).await?;
         let view = uploads.finalize(&self.caller, ticket.asset_id).await?;
         self.derivatives(picture, &view.asset.key).await?;
         Ok(ticket.asset_id)

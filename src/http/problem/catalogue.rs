@@ -78,6 +78,8 @@ catalogue! {
     SlowBody = REQUEST_TIMEOUT "slow-body" "The body came too slowly",
     /// Nothing has been uploaded yet.
     NotUploaded = CONFLICT "not-uploaded" "Nothing has been uploaded yet",
+    /// The file isn't sent in parts.
+    SentWhole = CONFLICT "sent-whole" "The file is sent whole",
     /// What was uploaded isn't what the ticket was for. Members `what`, `expected`, `found`.
     UploadRejected = CONFLICT "upload-rejected" "The upload was rejected",
     /// The upload ticket has expired.

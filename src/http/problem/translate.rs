@@ -9,7 +9,7 @@ use crate::media::{InvalidField, Rejection, StatusConflict};
 use crate::service::ports::{StoreError, TokenError};
 use crate::service::{
     AssetError, AuthError, CookieError, DocumentError, FinalizeError, InsufficientScope, LinkError,
-    ResolveError, UploadError,
+    PartsError, ResolveError, UploadError,
 };
 
 impl Problem {
@@ -165,12 +165,38 @@ impl From<FinalizeError> for Problem {
                 Kind::NotUploaded,
                 "send the bytes to the ticket's uploadUrl first, then finalize again",
             ),
+            FinalizeError::NotCompleted => Self::new(
+                Kind::NotUploaded,
+                "the file is sent in parts: send those that GET /media/v1/uploads/{id}/parts shows as missing, \
+                 then POST /media/v1/uploads/{id}/complete",
+            ),
             FinalizeError::Rejected(rejection) => rejection.into(),
-            FinalizeError::Expired => {
-                Self::new(Kind::TicketExpired, "nothing was uploaded in time; ask for a new ticket")
-            }
+            FinalizeError::Expired => Self::new(
+                Kind::TicketExpired,
+                "nothing was uploaded in time, or the upload was given up; ask for a new ticket",
+            ),
             FinalizeError::Link(error) => error.into(),
             FinalizeError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PartsError> for Problem {
+    fn from(error: PartsError) -> Self {
+        match error {
+            PartsError::Whole => Self::new(
+                Kind::SentWhole,
+                "the file isn't sent in parts: send it to the ticket's uploadUrl, then finalize",
+            ),
+            PartsError::Gone => Self::new(
+                Kind::TicketExpired,
+                "the parts aren't there any more: they were given up, or are one file already; \
+                 POST /media/v1/uploads/{id}/finalize says which",
+            ),
+            PartsError::Field(error) => error.into(),
+            PartsError::Status(error) => error.into(),
+            PartsError::Finalize(error) => error.into(),
+            PartsError::Store(error) => error.into(),
         }
     }
 }

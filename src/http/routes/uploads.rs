@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::asset_body::AssetBody;
+use super::multipart::{self, MultipartBody};
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
 use crate::http::caller::{May, Write};
@@ -16,6 +17,7 @@ use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::params::Params;
 use crate::http::problem::Problem;
 use crate::media::{AssetId, UploadRequest, Visibility};
+use crate::service::Sending;
 
 /// A ticket: 201 with where and how to send the bytes. The same ticket again, where `Idempotency-Key`
 /// says that it is the same call.
@@ -29,14 +31,21 @@ pub(super) async fn ticket(
     Params::of(query.as_deref())?.finish()?;
     let key = conditions::idempotency_key(&headers)?;
     let ticket = api.in_time(api.services.uploads.ticket(&caller, body.into(), key)).await?;
-    let headers = ticket.presigned.headers.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let (upload_url, method, headers, multipart) = match ticket.sending {
+        Sending::Whole(request) => {
+            let headers = multipart::headers(&request);
+            (Some(request.url), request.method, Some(headers), None)
+        }
+        Sending::Parts { plan, page } => (None, "PUT", None, Some(MultipartBody::new(&plan, page))),
+    };
     let body = TicketBody {
         asset_id: ticket.asset_id,
-        upload_url: &ticket.presigned.url,
-        method: ticket.presigned.method,
+        upload_url,
+        method,
         headers,
         storage_key: &ticket.storage_key,
         expires_in_seconds: ticket.expires_in_seconds,
+        multipart,
     };
     json(StatusCode::CREATED, &body, Caching::No)
 }
@@ -80,13 +89,18 @@ impl From<UploadBody> for UploadRequest {
     }
 }
 
+/// What is left out stands in the parts.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TicketBody<'a> {
     asset_id: AssetId,
-    upload_url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upload_url: Option<String>,
     method: &'static str,
-    headers: Map<String, Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<Map<String, Value>>,
     storage_key: &'a str,
     expires_in_seconds: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    multipart: Option<MultipartBody>,
 }

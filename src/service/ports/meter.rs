@@ -1,5 +1,7 @@
 //! What the services count. `telemetry` turns it into metrics.
 
+use crate::media::Timestamp;
+
 /// Counts what happens.
 pub trait Meter: Send + Sync + 'static {
     /// So many grants were used for links.
@@ -15,6 +17,64 @@ pub trait Meter: Send + Sync + 'static {
     /// The keys of the tokens' issuer were fetched, or couldn't be. Counts for nothing where no tokens are
     /// checked.
     fn token_keys(&self, _fetched: bool) {}
+    /// The lifecycle worker has looked at an asset. Counts for nothing in commands.
+    fn lifecycle(&self, _outcome: LifecycleOutcome) {}
+    /// The lifecycle worker has looked at everything that was due.
+    fn lifecycle_pass(&self, _now: Timestamp) {}
+}
+
+/// What became of an asset that was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LifecycleOutcome {
+    /// Its upload was there and is what was promised: READY.
+    Adopted,
+    /// Its upload was there and is something else: REJECTED.
+    Rejected,
+    /// Nothing was uploaded: EXPIRED.
+    Expired,
+    /// An object that arrived late was removed.
+    Swept,
+    /// It was removed for good.
+    Purged,
+    /// A move that was cut off was ended.
+    Recovered,
+    /// An insertion that was cut off was forgotten.
+    Forgotten,
+    /// Nothing had to be done.
+    Nothing,
+    /// Something failed: it stays due.
+    Failed,
+}
+
+impl LifecycleOutcome {
+    /// All outcomes.
+    pub const ALL: [Self; 9] = [
+        Self::Adopted,
+        Self::Rejected,
+        Self::Expired,
+        Self::Swept,
+        Self::Purged,
+        Self::Recovered,
+        Self::Forgotten,
+        Self::Nothing,
+        Self::Failed,
+    ];
+
+    /// The name in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Adopted => "adopted",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Swept => "swept",
+            Self::Purged => "purged",
+            Self::Recovered => "recovered",
+            Self::Forgotten => "forgotten",
+            Self::Nothing => "nothing",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Where a link's signature came from.

@@ -15,6 +15,7 @@ mod clock;
 mod leases;
 mod meter;
 mod objects;
+mod parts;
 mod secrets;
 mod store_meter;
 mod tenants;
@@ -23,11 +24,12 @@ mod tokens;
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
 pub use clock::{Clock, SystemClock};
 pub use leases::LeaseStore;
-pub use meter::{LinkSource, Meter, NoMeter};
+pub use meter::{LifecycleOutcome, LinkSource, Meter, NoMeter};
 pub use objects::{
     ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
     SignedRequest, UploadTerms,
 };
+pub use parts::{Completion, PartTag, PartTerms, PartsId, StoredPart};
 pub use secrets::{SecretBytes, SecretError, SecretSource};
 pub use store_meter::{CheckoutEnd, ConnectionEnd, StoreMeter};
 pub use tenants::{ApiKey, TenantStore, api_key_digest};

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::StoreError;
+use super::{Completion, PartTag, PartTerms, PartsId, StoreError, StoredPart};
 use crate::media::{Checksum, ContentType, Stored, Timestamp};
 
 /// A place in the object store.
@@ -54,6 +54,46 @@ pub trait ObjectStore: Send + Sync + 'static {
 
     /// Copies a file within the store, over whatever is at `to`. `false` where nothing is at `from`.
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError>;
+
+    /// Begins an upload in parts. Nothing is to be seen at the location until it is completed.
+    async fn begin_parts(
+        &self,
+        location: &ObjectLocation,
+        content_type: &ContentType,
+    ) -> Result<PartsId, StoreError>;
+
+    /// A request that lets its holder put one part in: its number and length are bound by its
+    /// signature. A part may be sent again: the last one counts.
+    async fn presign_part(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+        part: PartTerms,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError>;
+
+    /// The parts that are there, ascending, each number once. `None` where there is no such upload
+    /// (any more).
+    async fn parts(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+    ) -> Result<Option<Vec<StoredPart>>, StoreError>;
+
+    /// Puts parts together to one file, in ascending order, where nothing is stored yet. All but the
+    /// last must have 5 MiB or more. To be repeated safely: an upload that is completed already is
+    /// [`Completion::Done`].
+    async fn complete_parts(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+        parts: &[PartTag],
+    ) -> Result<Completion, StoreError>;
+
+    /// Forgets an upload and its parts; a file that they have become stays. It is no error if there is
+    /// no such upload.
+    async fn abort_parts(&self, location: &ObjectLocation, upload: &PartsId) -> Result<(), StoreError>;
 }
 
 /// What an upload is bound to.
@@ -126,11 +166,11 @@ pub struct ObjectBody {
 }
 
 /// The way in and out of a store whose bytes Signet holds itself: it takes the requests that its
-/// own [`ObjectStore::presign_put`] has signed.
+/// own [`ObjectStore::presign_put`] and [`ObjectStore::presign_part`] have signed.
 #[async_trait]
 pub trait ObjectGate: Send + Sync + 'static {
-    /// Takes an upload whole, or not at all: only what its signature binds, and only where
-    /// nothing is stored yet.
+    /// Takes a file or a part whole, or not at all: only what its signature binds; a file only where
+    /// nothing is stored yet, a part in the place of the same one that came before.
     ///
     /// # Errors
     /// Why it wasn't taken.
@@ -157,6 +197,9 @@ pub enum PutError {
     /// Something is stored there already.
     #[error("the object exists already")]
     Exists,
+    /// The upload that the part is for isn't there: it was completed or given up.
+    #[error("the upload in parts isn't there any more")]
+    NoUpload,
     /// The body differs from what was signed.
     #[error("{0}")]
     BadBody(&'static str),

@@ -10,8 +10,8 @@ use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::media::{
-    Asset, AssetId, Checksum, ContentType, Filename, Hold, ObjectKey, Rejection, Status, TenantId, Timestamp,
-    Visibility,
+    Asset, AssetId, Checksum, ContentType, Filename, Hold, ObjectKey, Parts, PartsId, Rejection, Status,
+    TenantId, Timestamp, Visibility,
 };
 use crate::service::ports::StoreError;
 
@@ -46,6 +46,17 @@ pub struct AssetRecord {
     hold: Option<HoldRecord>,
     #[serde(default)]
     due_at: Option<DateTime>,
+    #[serde(default)]
+    parts: Option<PartsRecord>,
+    #[serde(default)]
+    moved: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PartsRecord {
+    upload: PartsId,
+    part_bytes: i64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -87,6 +98,8 @@ impl AssetRecord {
             purging,
             hold,
             due_at,
+            parts,
+            moved,
             revision,
         } = asset.clone();
         let time = |member, time| date(time).ok_or_else(|| out_of_range(id, member));
@@ -94,6 +107,12 @@ impl AssetRecord {
         let maybe = |member, at: Option<Timestamp>| at.map(|at| time(member, at)).transpose();
         let hold = match hold {
             Some(Hold { by, until }) => Some(HoldRecord { by, until: time("hold.until", until)? }),
+            None => None,
+        };
+        let parts = match parts {
+            Some(Parts { upload, part_bytes }) => {
+                Some(PartsRecord { upload, part_bytes: number("parts.partBytes", part_bytes)? })
+            }
             None => None,
         };
         Ok(Self {
@@ -119,6 +138,8 @@ impl AssetRecord {
             purging,
             hold,
             due_at: maybe("dueAt", due_at)?,
+            parts,
+            moved,
         })
     }
 
@@ -133,6 +154,12 @@ impl AssetRecord {
         let maybe = |member, at: Option<DateTime>| at.map(|at| time(member, at)).transpose();
         let hold = match self.hold {
             Some(HoldRecord { by, until }) => Some(Hold { by, until: time("hold.until", until)? }),
+            None => None,
+        };
+        let parts = match self.parts {
+            Some(PartsRecord { upload, part_bytes }) => {
+                Some(Parts { upload, part_bytes: number("parts.partBytes", part_bytes)? })
+            }
             None => None,
         };
         Ok(Asset {
@@ -156,6 +183,8 @@ impl AssetRecord {
             purging: self.purging,
             hold,
             due_at: maybe("dueAt", self.due_at)?,
+            parts,
+            moved: self.moved,
             revision: number("revision", self.revision)?,
         })
     }
@@ -221,10 +250,17 @@ mod tests {
         let rejection = Rejection { what: "content".into(), expected: "a".into(), found: "b".into() };
         let hold = Hold { by: "me".into(), until: Timestamp::from_millis(1_700_000_000_999) };
         let now = Timestamp::from_millis(1_700_000_000_456);
+        let parts = Parts { upload: PartsId::new("u"), part_bytes: 5_242_880 };
         for asset in [
             pending.clone().ready(Some((u32::MAX, 0)), now).unwrap().deleted(&Periods::default(), now),
             pending.clone().rejected(rejection, &Periods::default(), now).unwrap(),
-            Asset { purging: true, revision: u64::MAX >> 1, ..pending.clone().held(hold, now) },
+            Asset {
+                purging: true,
+                moved: true,
+                parts: Some(parts),
+                revision: u64::MAX >> 1,
+                ..pending.clone().held(hold, now)
+            },
             pending,
         ] {
             let back = there_and_back(&asset);

@@ -1,6 +1,8 @@
 //! What every implementation of a store must do, whatever is behind it.
 //!
-//! 1. [`assets`], [`calls`], [`room`] and [`dues`]: `AssetStore`. [`leases`]: `LeaseStore`. 2. [`tenants`]: `TenantStore`. 3. [`objects`]: `ObjectStore` and the way in.
+//! 1. [`assets`], [`calls`], [`room`] and [`dues`]: `AssetStore`. [`leases`]: `LeaseStore`.
+//! 2. [`tenants`]: `TenantStore`.
+//! 3. [`objects`]: `ObjectStore` and the way in. [`parts`]: files that come in parts.
 //!
 //! Each check takes a store that others may be using: it makes up its own tenants and buckets.
 
@@ -9,6 +11,7 @@ pub mod calls;
 pub mod dues;
 pub mod leases;
 pub mod objects;
+pub mod parts;
 pub mod room;
 pub mod tenants;
 
@@ -20,7 +23,7 @@ use signet::service::ports::{AssetStore, InsertTerms, Inserted};
 
 /// The stages of a file's life, where a check doesn't care.
 pub const PERIODS: Periods =
-    Periods { ticket_seconds: 900, grace_seconds: 900, retention_seconds: 30 * 86_400 };
+    Periods { ticket_seconds: 900, grace_seconds: 900, late_seconds: 86_400, retention_seconds: 30 * 86_400 };
 
 /// Puts an asset in, without bounds. `false` where its id is taken.
 pub async fn insert(store: &(impl AssetStore + ?Sized), asset: &Asset) -> bool {

@@ -356,7 +356,8 @@ pub async fn presign(store: &Store, place: &ObjectLocation, content: &Bytes, che
     store.presign_put(place, &terms(content, checked), SystemClock.now(), 900).await.unwrap()
 }
 
-fn terms(content: &[u8], checked: bool) -> UploadTerms {
+/// What a ticket for a content is bound to.
+pub fn terms(content: &[u8], checked: bool) -> UploadTerms {
     UploadTerms {
         content_type: ContentType::parse("image/png").unwrap(),
         size_bytes: content.len() as u64,
@@ -369,7 +370,7 @@ fn sha256_of(content: &[u8]) -> String {
 }
 
 /// Random bytes, so that no two contents are alike.
-fn noise(length: usize) -> Bytes {
+pub fn noise(length: usize) -> Bytes {
     let mut bytes = vec![0; length];
     rand::fill(&mut bytes[..]);
     bytes.into()

@@ -4,6 +4,7 @@
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
 //! - [`mongo`]: a MongoDB server, and stores on it.
+//! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`settings`]: `signet serve` with two tenants.
@@ -17,6 +18,7 @@
 pub mod http;
 pub mod issuer;
 pub mod mongo;
+pub mod multipart;
 pub mod program;
 pub mod rotate;
 pub mod settings;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! objects/drafts/{ulid}        uploads and copies on their way; swept when the folder is opened
+//! objects/parts/{ulid}/        uploads in parts: see `parts`
 //! objects/{00..ff}/{sha-256}   what is stored
 //! ```
 //!
@@ -23,6 +24,8 @@ use crate::service::ports::ObjectLocation;
 pub struct Folder {
     root: PathBuf,
     drafts: PathBuf,
+    /// Where uploads in parts lie.
+    pub parts: PathBuf,
 }
 
 impl Folder {
@@ -31,13 +34,20 @@ impl Folder {
         let drafts = root.join("drafts");
         fs::create_dir_all(&drafts)?;
         for draft in fs::read_dir(&drafts)? {
-            fs::remove_file(draft?.path())?;
+            let draft = draft?;
+            if draft.file_type()?.is_dir() {
+                fs::remove_dir_all(draft.path())?;
+            } else {
+                fs::remove_file(draft.path())?;
+            }
         }
+        let parts = root.join("parts");
+        fs::create_dir_all(&parts)?;
         for fan in 0..=u8::MAX {
             fs::create_dir_all(root.join(format!("{fan:02x}")))?;
         }
         sync(root)?;
-        Ok(Self { root: root.to_owned(), drafts })
+        Ok(Self { root: root.to_owned(), drafts, parts })
     }
 
     /// Where the object of a location lies, if there is one.
@@ -56,6 +66,54 @@ impl Folder {
         let path = self.drafts.join(Ulid::generate().to_string());
         let file = File::create_new(&path)?;
         Ok((Draft { path }, file))
+    }
+
+    /// A fresh folder that nobody sees yet.
+    pub fn draft_folder(&self) -> io::Result<DraftFolder> {
+        let path = self.drafts.join(Ulid::generate().to_string());
+        fs::create_dir(&path)?;
+        Ok(DraftFolder { path })
+    }
+
+    /// Removes a folder with all that is in it, at one stroke and durably. It is no error if there is none.
+    pub fn remove_folder(&self, path: &Path) -> io::Result<()> {
+        let path_of_draft = self.drafts.join(Ulid::generate().to_string());
+        match fs::rename(path, &path_of_draft) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        // Gone for all; what stays of it goes now, or is swept later.
+        let draft = DraftFolder { path: path_of_draft };
+        sync_parent(path)?;
+        drop(draft);
+        Ok(())
+    }
+}
+
+/// A folder on its way; removed with what is in it when dropped.
+pub struct DraftFolder {
+    path: PathBuf,
+}
+
+impl DraftFolder {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder visible, durably, where nothing is yet.
+    pub fn move_to(self, place: &Path) -> io::Result<()> {
+        sync(&self.path)?;
+        fs::rename(&self.path, place)?;
+        sync_parent(place)
+    }
+}
+
+impl Drop for DraftFolder {
+    fn drop(&mut self) {
+        // Not there any more where it was moved; what else can't be removed is swept later.
+        drop(fs::remove_dir_all(&self.path));
     }
 }
 

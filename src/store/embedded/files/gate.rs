@@ -1,10 +1,14 @@
 //! The way in: an upload is taken whole, or not at all.
 //!
 //! 1. The signature admits the request, or it ends here.
-//! 2. What is stored already stays: known before the body, and once more when publishing.
+//! 2. What is stored already stays: known before the body, and once more when publishing. A part replaces
+//!    the one that came before, and needs an upload that is still there.
 //! 3. The body goes to a draft, counted and hashed on its way. A body that is cut off, too long, too short
 //!    or other than promised leaves nothing behind; nor does a caller that gives up waiting.
 //! 4. Record, fsync, publish, fsync of the folder; then the answer.
+
+use std::fs::File;
+use std::io::ErrorKind;
 
 use async_trait::async_trait;
 use aws_lc_rs::digest::{Context, SHA256};
@@ -13,10 +17,12 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt;
 use tokio::io::AsyncWriteExt;
 
+use super::folder::Draft;
+use super::parts::Upload;
 use super::record::{self, Record};
-use super::signature::Admitted;
+use super::signature::{Admitted, Content};
 use super::{Files, blocking, failed};
-use crate::media::{Stored, Timestamp};
+use crate::media::{PartsId, Stored, Timestamp};
 use crate::service::ports::{ByteStream, ObjectGate, PutError, SignedRequest};
 
 #[async_trait]
@@ -28,27 +34,74 @@ impl ObjectGate for Files {
         now: Timestamp,
     ) -> Result<Stored, PutError> {
         let admitted = self.signer.admit_put(&request, now).map_err(PutError::Denied)?;
+        match &admitted.content {
+            Content::Whole { content_type } => self.put_whole(&admitted, content_type, body).await,
+            Content::Part { upload, number } => self.put_part(&admitted, (upload, *number), body).await,
+        }
+    }
+}
+
+impl Files {
+    async fn put_whole(
+        &self,
+        admitted: &Admitted,
+        content_type: &str,
+        body: ByteStream,
+    ) -> Result<Stored, PutError> {
         let place = self.folder.place(&admitted.location);
         if tokio::fs::try_exists(&place).await.map_err(failed)? {
             return Err(PutError::Exists);
         }
-
-        let (draft, file) = {
-            let folder = self.folder.clone();
-            blocking(move || folder.draft()).await?
-        };
-        let mut file = tokio::fs::File::from_std(file);
-        let digest = receive(&mut file, body, &admitted).await?;
-        let record =
-            Record::new(&admitted.location, &admitted.content_type, admitted.size_bytes, digest.as_ref());
+        let (draft, file, record) = self.draft(admitted, content_type, body).await?;
         let stored = record.stored();
-
-        let file = file.into_std().await;
         let published = blocking(move || {
             record::close(file, &record)?;
             draft.publish(&place)
         });
         if published.await? { Ok(stored) } else { Err(PutError::Exists) }
+    }
+
+    async fn put_part(
+        &self,
+        admitted: &Admitted,
+        (upload, number): (&PartsId, u16),
+        body: ByteStream,
+    ) -> Result<Stored, PutError> {
+        let (folder, location, upload) = (self.folder.clone(), admitted.location.clone(), upload.clone());
+        let found = blocking(move || {
+            let upload = Upload::find(&folder, &location, &upload)?;
+            Ok(upload.map(|upload| (upload.place(number), upload.content_type().to_owned())))
+        });
+        let (place, content_type) = found.await?.ok_or(PutError::NoUpload)?;
+        let (draft, file, record) = self.draft(admitted, &content_type, body).await?;
+        let stored = record.stored();
+        let published = blocking(move || {
+            record::close(file, &record)?;
+            match draft.replace(&place) {
+                Ok(()) => Ok(true),
+                // The upload was completed or given up meanwhile.
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(error),
+            }
+        });
+        if published.await? { Ok(stored) } else { Err(PutError::NoUpload) }
+    }
+
+    /// The body in a draft, and its record, which isn't written yet.
+    async fn draft(
+        &self,
+        admitted: &Admitted,
+        content_type: &str,
+        body: ByteStream,
+    ) -> Result<(Draft, File, Record), PutError> {
+        let (draft, file) = {
+            let folder = self.folder.clone();
+            blocking(move || folder.draft()).await?
+        };
+        let mut file = tokio::fs::File::from_std(file);
+        let digest = receive(&mut file, body, admitted).await?;
+        let record = Record::new(&admitted.location, content_type, admitted.size_bytes, digest.as_ref());
+        Ok((draft, file.into_std().await, record))
     }
 }
 

@@ -1,12 +1,15 @@
 //! Objects as local files.
 //!
 //! 1. [`Files`]: the ports [`ObjectStore`] and [`ObjectGate`].
-//! 2. `signature`: presigned requests, of the shape of S3's.
+//! 2. `signature` (`query`): presigned requests, of the shape of S3's.
 //! 3. `folder`: where a file lies; drafts, and how they are published at one stroke.
 //! 4. `record`: what a file holds: the content, and after it what is known of the content.
+//! 5. `gate`: the way in. `parts`: files that come in parts.
 
 mod folder;
 mod gate;
+mod parts;
+mod query;
 mod record;
 mod signature;
 
@@ -20,12 +23,14 @@ use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
 use self::folder::Folder;
+use self::parts::Upload;
 use self::record::Record;
 use self::signature::Signer;
 use super::{OpenError, Secret};
-use crate::media::{Stored, Timestamp};
+use crate::media::{ContentType, Stored, Timestamp};
 use crate::service::ports::{
-    ByteRange, ObjectBody, ObjectLocation, ObjectStore, Presigned, StoreError, UploadTerms,
+    ByteRange, Completion, ObjectBody, ObjectLocation, ObjectStore, PartTag, PartTerms, PartsId, Presigned,
+    StoreError, StoredPart, UploadTerms,
 };
 
 #[cfg(doc)]
@@ -114,6 +119,57 @@ impl ObjectStore for Files {
             Ok(true)
         })
         .await
+    }
+
+    async fn begin_parts(
+        &self,
+        location: &ObjectLocation,
+        content_type: &ContentType,
+    ) -> Result<PartsId, StoreError> {
+        let (folder, location, content_type) =
+            (Arc::clone(&self.folder), location.clone(), content_type.clone());
+        blocking(move || parts::begin(&folder, &location, content_type.as_str())).await
+    }
+
+    async fn presign_part(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+        part: PartTerms,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError> {
+        let presigned = self.signer.presign_part(location, upload, part, now, expires_in_seconds);
+        presigned.map_err(StoreError::unavailable)
+    }
+
+    async fn parts(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+    ) -> Result<Option<Vec<StoredPart>>, StoreError> {
+        let (folder, location, id) = (Arc::clone(&self.folder), location.clone(), upload.clone());
+        blocking(move || match Upload::find(&folder, &location, &id)? {
+            Some(upload) => upload.list(),
+            None => Ok(None),
+        })
+        .await
+    }
+
+    async fn complete_parts(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+        parts: &[PartTag],
+    ) -> Result<Completion, StoreError> {
+        let (folder, location, id) = (Arc::clone(&self.folder), location.clone(), upload.clone());
+        let tags = parts.to_vec();
+        blocking(move || parts::complete(&folder, &location, &id, &tags)).await
+    }
+
+    async fn abort_parts(&self, location: &ObjectLocation, upload: &PartsId) -> Result<(), StoreError> {
+        let (folder, location, id) = (Arc::clone(&self.folder), location.clone(), upload.clone());
+        blocking(move || parts::abort(&folder, &location, &id)).await
     }
 }
 

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::hex;
 use crate::media::Stored;
-use crate::service::ports::ObjectLocation;
+use crate::service::ports::{ObjectLocation, PartsId};
 
 const MAGIC: &[u8; 8] = b"SIGNETO1";
 /// The length of the record, and the magic.
@@ -34,8 +34,12 @@ pub struct Record {
     content_type: String,
     /// The length of the content.
     pub size_bytes: u64,
-    sha256: String,
+    /// Not known of what came in parts.
+    sha256: Option<String>,
     etag: String,
+    /// The upload by which it came in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    upload: Option<PartsId>,
 }
 
 impl Record {
@@ -46,15 +50,38 @@ impl Record {
             key: location.key.clone(),
             content_type: content_type.to_owned(),
             size_bytes,
-            sha256: STANDARD.encode(sha256),
-            etag: format!("\"{}\"", hex(&sha256[..sha256.len().min(16)])),
+            sha256: Some(STANDARD.encode(sha256)),
+            etag: format!("\"{}\"", short(sha256)),
+            upload: None,
         }
+    }
+
+    /// The record of a content that an upload has brought in so many parts, with the SHA-256 of their
+    /// entity tags.
+    pub fn in_parts(
+        location: &ObjectLocation,
+        content_type: &str,
+        size_bytes: u64,
+        (upload, count, sha256): (&PartsId, usize, &[u8]),
+    ) -> Self {
+        Self {
+            sha256: None,
+            etag: format!("\"{}-{count}\"", short(sha256)),
+            upload: Some(upload.clone()),
+            ..Self::new(location, content_type, size_bytes, sha256)
+        }
+    }
+
+    /// Whether this upload has brought the content.
+    pub fn came_in_parts_of(&self, upload: &PartsId) -> bool {
+        self.upload.as_ref() == Some(upload)
     }
 
     /// The record of the same content in another place.
     pub fn at(mut self, location: &ObjectLocation) -> Self {
         self.bucket.clone_from(&location.bucket);
         self.key.clone_from(&location.key);
+        self.upload = None;
         self
     }
 
@@ -63,7 +90,7 @@ impl Record {
         Stored {
             size_bytes: self.size_bytes,
             content_type: self.content_type.clone(),
-            sha256: Some(self.sha256.clone()),
+            sha256: self.sha256.clone(),
             etag: self.etag.clone(),
         }
     }
@@ -89,6 +116,10 @@ pub fn close(mut file: File, record: &Record) -> io::Result<()> {
     tail.extend_from_slice(MAGIC);
     file.write_all(&tail)?;
     file.sync_all()
+}
+
+fn short(sha256: &[u8]) -> String {
+    hex(&sha256[..sha256.len().min(16)])
 }
 
 fn read(file: &mut File) -> io::Result<Record> {

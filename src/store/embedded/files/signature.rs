@@ -1,6 +1,7 @@
 //! Presigned requests: an HMAC-SHA256 in the shape of S3's query authentication.
 //!
-//! `{base}/{bucket}/{key}?X-Amz-Algorithm=…&X-Amz-Date=…&X-Amz-Expires=…&X-Amz-SignedHeaders=…&X-Amz-Signature=…`
+//! `{base}/{bucket}/{key}?X-Amz-Algorithm=…&X-Amz-Date=…&X-Amz-Expires=…&X-Amz-SignedHeaders=…&X-Amz-Signature=…`,
+//! for a part `…?partNumber=…&uploadId=…&X-Amz-Algorithm=…`.
 //!
 //! What is signed, a line each: the method; the path below the base; the query in order of its names,
 //! without the signature; each signed header as `name:value`. The host isn't signed: the same store may be
@@ -10,21 +11,14 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::super::Secret;
 use super::folder::hex;
-use crate::media::Timestamp;
-use crate::service::ports::{ObjectLocation, Presigned, SignedRequest, UploadTerms};
+use super::query::{PartQuery, Query, date_of};
+use crate::media::{MAX_PARTS, PartsId, Timestamp};
+use crate::service::ports::{ObjectLocation, PartTerms, Presigned, SignedRequest, UploadTerms};
 
 const ALGORITHM: &str = "SIGNET-HMAC-SHA256";
-const DATE: &[BorrowedFormatItem<'static>] =
-    format_description!("[year][month][day]T[hour][minute][second]Z");
-/// How far clocks may differ, in seconds.
-const SKEW_SECONDS: u64 = 15 * 60;
-
 const LENGTH: &str = "content-length";
 const TYPE: &str = "content-type";
 const IF_NONE_MATCH: &str = "if-none-match";
@@ -32,8 +26,10 @@ const CHECKSUM: &str = "x-amz-checksum-sha256";
 /// What an upload's signature binds: without and with a checksum.
 const PLAIN: &str = "content-length;content-type;if-none-match";
 const CHECKED: &str = "content-length;content-type;if-none-match;x-amz-checksum-sha256";
+/// What a part's signature binds.
+const PART: &str = "content-length";
 
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const UNRESERVED_AND_SLASH: &AsciiSet = &UNRESERVED.remove(b'/');
 
 /// Signs uploads, and knows its own signatures again.
@@ -45,14 +41,31 @@ pub struct Signer {
 /// What a request was admitted for.
 #[derive(Debug)]
 pub struct Admitted {
-    /// Where the object goes.
+    /// Where the object goes, or the one that the part is of.
     pub location: ObjectLocation,
-    /// The type that it is stored with.
-    pub content_type: String,
     /// The exact length of the body.
     pub size_bytes: u64,
     /// SHA-256 of the body in base64.
     pub sha256: Option<String>,
+    /// What the body is.
+    pub content: Content,
+}
+
+/// What a body is.
+#[derive(Debug)]
+pub enum Content {
+    /// A file.
+    Whole {
+        /// The type that it is stored with.
+        content_type: String,
+    },
+    /// A part of a file.
+    Part {
+        /// Of which upload.
+        upload: PartsId,
+        /// Which one.
+        number: u16,
+    },
 }
 
 impl Signer {
@@ -72,24 +85,49 @@ impl Signer {
         now: Timestamp,
         expires_in_seconds: u64,
     ) -> Result<Presigned, time::Error> {
-        let path = path(location);
         let checksum = terms.checksum.as_ref().map(|checksum| checksum.to_base64());
         let names = if checksum.is_some() { CHECKED } else { PLAIN };
-        let date = i64::try_from(now.seconds()).unwrap_or(i64::MAX);
-        let query = Query {
-            algorithm: ALGORITHM,
-            date: &OffsetDateTime::from_unix_timestamp(date)?.format(DATE)?,
-            expires: &expires_in_seconds.to_string(),
-            signed_headers: names,
-        }
-        .to_string();
-
         let mut headers = vec![
             (LENGTH.to_owned(), terms.size_bytes.to_string()),
             (TYPE.to_owned(), terms.content_type.to_string()),
             (IF_NONE_MATCH.to_owned(), "*".to_owned()),
         ];
         headers.extend(checksum.map(|checksum| (CHECKSUM.to_owned(), checksum)));
+        self.presign(location, None, (names, headers), now, expires_in_seconds)
+    }
+
+    /// A request that may put one part in.
+    pub fn presign_part(
+        &self,
+        location: &ObjectLocation,
+        upload: &PartsId,
+        part: PartTerms,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, time::Error> {
+        let number = part.number.to_string();
+        let query = PartQuery { number: &number, upload: upload.as_str() };
+        let headers = vec![(LENGTH.to_owned(), part.size_bytes.to_string())];
+        self.presign(location, Some(query), (PART, headers), now, expires_in_seconds)
+    }
+
+    fn presign(
+        &self,
+        location: &ObjectLocation,
+        part: Option<PartQuery<'_>>,
+        (names, mut headers): (&str, Vec<(String, String)>),
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, time::Error> {
+        let path = path(location);
+        let query = Query {
+            part,
+            algorithm: ALGORITHM,
+            date: &date_of(now)?,
+            expires: &expires_in_seconds.to_string(),
+            signed_headers: names,
+        }
+        .to_string();
         let signature =
             self.sign("PUT", &path, &query, headers.iter().map(|(name, value)| (&**name, &**value)));
         // Every client sends the length by itself.
@@ -106,7 +144,8 @@ impl Signer {
         let location = locate(path)?;
         let (query, signature) = Query::parse(query)?;
         let signed_headers = percent_decode_str(query.signed_headers).decode_utf8_lossy();
-        if query.algorithm != ALGORITHM || (signed_headers != PLAIN && signed_headers != CHECKED) {
+        let known: &[&str] = if query.part.is_some() { &[PART] } else { &[PLAIN, CHECKED] };
+        if query.algorithm != ALGORITHM || !known.contains(&&*signed_headers) {
             return Err("the request is signed in another way than this store signs");
         }
 
@@ -117,19 +156,27 @@ impl Signer {
         let expected = self.sign("PUT", path, &canonical, headers.iter().copied());
         verify_slices_are_equal(expected.as_bytes(), signature.as_bytes())
             .map_err(|_| "the request differs from what was signed")?;
-        check_time(&query, now)?;
+        query.check_time(now)?;
 
         let value = |wanted| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let sha256 = value(CHECKSUM).map(str::to_owned);
         if sha256.is_none() && request.headers.iter().any(|(name, _)| name == CHECKSUM) {
             return Err("the header x-amz-checksum-sha256 isn't signed");
         }
-        Ok(Admitted {
-            location,
-            content_type: value(TYPE).unwrap_or_default().to_owned(),
-            size_bytes: value(LENGTH).and_then(|text| text.parse().ok()).ok_or(MISSING_LENGTH)?,
-            sha256,
-        })
+        let content = match query.part {
+            None => Content::Whole { content_type: value(TYPE).unwrap_or_default().to_owned() },
+            Some(part) => Content::Part {
+                upload: PartsId::new(part.upload),
+                number: part
+                    .number
+                    .parse()
+                    .ok()
+                    .filter(|number| (1..=MAX_PARTS).contains(number))
+                    .ok_or("a part has a number from 1 to 10,000")?,
+            },
+        };
+        let size_bytes = value(LENGTH).and_then(|text| text.parse().ok()).ok_or(MISSING_LENGTH)?;
+        Ok(Admitted { location, size_bytes, sha256, content })
     }
 
     /// The path of the base URL.
@@ -156,47 +203,6 @@ impl Signer {
     }
 }
 
-/// The query of a presigned request, without its signature. Shown in the order of its names.
-#[derive(Clone, Copy)]
-struct Query<'q> {
-    algorithm: &'q str,
-    date: &'q str,
-    expires: &'q str,
-    signed_headers: &'q str,
-}
-
-impl<'q> Query<'q> {
-    /// The query and its signature: these parameters, each once, and no other.
-    fn parse(text: &'q str) -> Result<(Self, &'q str), &'static str> {
-        let names =
-            ["X-Amz-Algorithm", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"];
-        let mut values = [None; 5];
-        for pair in text.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let slot = names.iter().position(|known| *known == name);
-            let slot = slot.and_then(|at| values.get_mut(at));
-            let slot = slot.ok_or("the query holds a parameter that isn't signed")?;
-            if slot.replace(value).is_some() {
-                return Err("the query holds a parameter twice");
-            }
-        }
-        let [Some(algorithm), Some(date), Some(expires), Some(signed_headers), Some(signature)] = values
-        else {
-            return Err("the request isn't signed: its query lacks parameters");
-        };
-        Ok((Self { algorithm, date, expires, signed_headers }, signature))
-    }
-}
-
-impl std::fmt::Display for Query<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { algorithm, date, expires, signed_headers } = self;
-        let signed_headers = utf8_percent_encode(signed_headers, UNRESERVED);
-        write!(f, "X-Amz-Algorithm={algorithm}&X-Amz-Date={date}&X-Amz-Expires={expires}")?;
-        write!(f, "&X-Amz-SignedHeaders={signed_headers}")
-    }
-}
-
 const MISSING_LENGTH: &str = "the header Content-Length must be sent: the length is signed";
 
 fn header<'r>(request: &'r SignedRequest, name: &str) -> Result<&'r str, &'static str> {
@@ -211,20 +217,6 @@ fn header<'r>(request: &'r SignedRequest, name: &str) -> Result<&'r str, &'stati
             _ => "the header x-amz-checksum-sha256 must be sent as signed",
         }),
     }
-}
-
-fn check_time(query: &Query<'_>, now: Timestamp) -> Result<(), &'static str> {
-    let unreadable = "the time of the signature can't be read";
-    let date = PrimitiveDateTime::parse(query.date, DATE).map_err(|_| unreadable)?;
-    let date = u64::try_from(date.assume_utc().unix_timestamp()).map_err(|_| unreadable)?;
-    let lifetime: u64 = query.expires.parse().map_err(|_| unreadable)?;
-    if now.seconds().saturating_add(SKEW_SECONDS) < date {
-        return Err("the time of the signature hasn't come");
-    }
-    if now >= Timestamp::from_seconds(date).plus_seconds(lifetime) {
-        return Err("the time of the signature has passed: ask for a new ticket");
-    }
-    Ok(())
 }
 
 fn path(location: &ObjectLocation) -> String {
@@ -243,6 +235,7 @@ fn locate(text: &str) -> Result<ObjectLocation, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::query::SKEW_SECONDS;
     use super::*;
     use crate::media::{Checksum, ContentType};
 
@@ -290,11 +283,34 @@ mod tests {
         let noon = noon().seconds();
         let admitted = at(noon).unwrap();
         assert_eq!(admitted.location.to_string(), "vivreal-demo/a b/ä+.png");
-        assert_eq!((admitted.size_bytes, admitted.content_type.as_str()), (10, "image/png"));
+        assert_eq!(admitted.size_bytes, 10);
+        assert!(matches!(admitted.content, Content::Whole { content_type } if content_type == "image/png"));
         assert!(at(noon + 899).is_ok());
         assert_eq!(at(noon + 900).unwrap_err(), "the time of the signature has passed: ask for a new ticket");
         assert!(at(noon - SKEW_SECONDS).is_ok());
         assert_eq!(at(noon - SKEW_SECONDS - 1).unwrap_err(), "the time of the signature hasn't come");
+    }
+
+    #[test]
+    fn the_ticket_of_a_part_has_the_shape_of_s3_s_and_binds_the_length() {
+        let location = ObjectLocation { bucket: "b".into(), key: "a.mp4".into() };
+        let upload = PartsId::new("01JX");
+        let terms = PartTerms { number: 7, size_bytes: 10 };
+        let ticket = signer().presign_part(&location, &upload, terms, noon(), 900).unwrap();
+        let expected = "http://127.0.0.1:8080/objects/b/a.mp4?partNumber=7&uploadId=01JX\
+            &X-Amz-Algorithm=SIGNET-HMAC-SHA256&X-Amz-Date=20260301T120000Z&X-Amz-Expires=900\
+            &X-Amz-SignedHeaders=content-length&X-Amz-Signature=";
+        assert!(ticket.url.starts_with(expected) && ticket.headers.is_empty(), "{}", ticket.url);
+        let good = request(&ticket);
+        let admitted = signer().admit_put(&good, noon()).unwrap();
+        let part = match admitted.content {
+            Content::Part { upload, number } => (upload, number),
+            Content::Whole { .. } => unreachable!(),
+        };
+        assert_eq!((part, admitted.size_bytes), ((upload, 7), 10));
+        let mut longer = good;
+        longer.headers = vec![("content-length".into(), "11".into())];
+        assert!(signer().admit_put(&longer, noon()).is_err());
     }
 
     #[test]

@@ -1,0 +1,271 @@
+//! The lifecycle worker: nothing is left behind that nobody looks for.
+//!
+//! It looks at each asset that is due, whatever cut off the work of others before:
+//!
+//! | asset | what it does |
+//! |---|---|
+//! | PENDING, its ticket's grace over | looks at the object: READY or REJECTED, as finalize would make it; EXPIRED where there is none |
+//! | EXPIRED, REJECTED | removes what has arrived late |
+//! | deleted, its retention over | purges it: objects first, then the record |
+//! | held by a move that never ended; moved while its ticket was good | removes what doesn't lie where the asset says |
+//!
+//! One node works at a time, by a lease. Two that meet do no harm: each change is made to the revision that
+//! was read, objects are removed only under a hold of one's own, and each step can be done twice.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use governor::{DefaultDirectRateLimiter, Quota as Rate, RateLimiter};
+use tokio::time::timeout;
+
+use super::asset_files::AssetFiles;
+use super::inspection::Inspection;
+use super::layout::{Layout, Place};
+use super::ports::{
+    AssetStore, Clock, Due, LeaseStore, LifecycleOutcome, Meter, ObjectStore, StoreError, TenantStore, Update,
+};
+use super::relocation::HOLD_SECONDS;
+use crate::media::{Asset, Hold, Periods, Status, Tenant, Timestamp};
+
+/// The lease of the worker.
+const LEASE: &str = "lifecycle";
+/// How long the lease is taken for, in seconds: far longer than a step takes.
+const LEASE_SECONDS: u64 = 300;
+/// How many assets are looked at between two renewals of the lease.
+const STEP: usize = 16;
+/// How many assets are looked at at a time.
+const AT_ONCE: usize = 4;
+/// How long one asset may take. What isn't done by then is tried again at the next pass.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks at what is due.
+pub struct Lifecycle {
+    parts: LifecycleParts,
+    inspection: Inspection,
+    files: AssetFiles,
+    holder: String,
+    rate: DefaultDirectRateLimiter,
+}
+
+/// What the worker needs.
+pub struct LifecycleParts {
+    /// What is due.
+    pub assets: Arc<dyn AssetStore>,
+    /// Their objects.
+    pub objects: Arc<dyn ObjectStore>,
+    /// Their owners.
+    pub tenants: Arc<dyn TenantStore>,
+    /// Whose turn it is among all nodes.
+    pub leases: Arc<dyn LeaseStore>,
+    /// Where objects lie.
+    pub layout: Arc<Layout>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Counts what is done.
+    pub meter: Arc<dyn Meter>,
+    /// When assets are due.
+    pub periods: Periods,
+}
+
+/// What a pass did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pass {
+    /// How many assets it looked at.
+    pub looked_at: usize,
+    /// How many of them stay due, because something failed.
+    pub failed: usize,
+}
+
+impl Lifecycle {
+    /// A worker that looks at so many assets a second, at most.
+    #[must_use]
+    pub fn new(parts: LifecycleParts, per_second: NonZeroU32) -> Self {
+        Self {
+            inspection: Inspection::new(
+                Arc::clone(&parts.objects),
+                Arc::clone(&parts.clock),
+                parts.periods.clone(),
+            ),
+            files: AssetFiles::new(Arc::clone(&parts.objects)),
+            holder: ulid::Ulid::generate().to_string(),
+            rate: RateLimiter::direct(Rate::per_second(per_second)),
+            parts,
+        }
+    }
+
+    /// Looks once at everything that is due. `None` where another node has the lease.
+    ///
+    /// # Errors
+    /// Where what is due can't be found out. What fails of one asset is counted and logged.
+    pub async fn pass(&self) -> Result<Option<Pass>, StoreError> {
+        let (mut pass, mut after) = (Pass::default(), None);
+        loop {
+            if !self.lease().await? {
+                return Ok((pass != Pass::default()).then_some(pass));
+            }
+            let dues = self.parts.assets.due(self.now(), after.as_ref(), STEP).await?;
+            let Some(last) = dues.last() else { break };
+            after = Some(last.clone());
+            let attending = dues.into_iter().map(|due| async move { self.attend(&due).await });
+            let done: Vec<bool> = stream::iter(attending).buffer_unordered(AT_ONCE).collect().await;
+            pass.looked_at += done.len();
+            pass.failed += done.iter().filter(|done| !**done).count();
+        }
+        self.parts.meter.lifecycle_pass(self.now());
+        Ok(Some(pass))
+    }
+
+    /// Lets another node work.
+    ///
+    /// # Errors
+    /// Where the store can't answer; the lease runs out by itself.
+    pub async fn give_back(&self) -> Result<(), StoreError> {
+        self.parts.leases.give_back(LEASE, &self.holder).await
+    }
+
+    async fn lease(&self) -> Result<bool, StoreError> {
+        let now = self.now();
+        self.parts.leases.take(LEASE, &self.holder, now, now.plus_seconds(LEASE_SECONDS)).await
+    }
+
+    /// Looks at one asset; whether that went well.
+    async fn attend(&self, due: &Due) -> bool {
+        self.rate.until_ready().await;
+        let outcome = match timeout(PATIENCE, self.settle(due)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => {
+                tracing::warn!(asset = %due.id, tenant = %due.tenant, %error, "the asset stays due");
+                LifecycleOutcome::Failed
+            }
+            Err(_) => {
+                tracing::warn!(asset = %due.id, tenant = %due.tenant, "the asset took too long and stays due");
+                LifecycleOutcome::Failed
+            }
+        };
+        self.parts.meter.lifecycle(outcome);
+        outcome != LifecycleOutcome::Failed
+    }
+
+    async fn settle(&self, due: &Due) -> Result<LifecycleOutcome, StoreError> {
+        let Some(asset) = self.parts.assets.find(&due.tenant, due.id).await? else {
+            self.parts.assets.forget_due(due).await?;
+            return Ok(LifecycleOutcome::Forgotten);
+        };
+        let now = self.now();
+        if asset.due_at.is_none_or(|due_at| now < due_at) || asset.is_held(now) {
+            return Ok(LifecycleOutcome::Nothing);
+        }
+        let tenant = self.parts.tenants.find(&due.tenant).await?;
+        let tenant = tenant.ok_or_else(|| StoreError::corrupt("its tenant isn't there"))?;
+        let place = self.parts.layout.place(&tenant);
+        let purge_at = self.parts.periods.purge_at(&asset);
+        if asset.purging || purge_at.is_some_and(|purge_at| now >= purge_at) {
+            return self.purge(&tenant, &place, asset, now).await;
+        }
+        match asset.status {
+            _ if asset.hold.is_some() || asset.moved => self.recover(&tenant, &place, asset, now).await,
+            Status::Pending if asset.deleted_at.is_none() => self.look(&place, asset, now).await,
+            Status::Rejected | Status::Expired => self.sweep(&place, asset, now).await,
+            // Settings have changed since its time was set.
+            Status::Pending | Status::Ready => self.leave(asset, LifecycleOutcome::Nothing, now).await,
+        }
+    }
+
+    /// Decides what becomes of a ticket that nobody finalized.
+    async fn look(
+        &self,
+        place: &Place,
+        asset: Asset,
+        now: Timestamp,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        let location = place.location(&asset.key);
+        let Some(changed) = self.inspection.look(&location, asset.clone()).await? else {
+            let expired = asset.expired(&self.parts.periods, now).map_err(StoreError::corrupt)?;
+            return self.change(&expired, LifecycleOutcome::Expired).await;
+        };
+        if changed.status == Status::Ready {
+            return self.change(&changed, LifecycleOutcome::Adopted).await;
+        }
+        let outcome = self.change(&changed, LifecycleOutcome::Rejected).await?;
+        if outcome == LifecycleOutcome::Rejected {
+            self.files.remove(place, &changed, &changed.key).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Removes what has arrived after all.
+    async fn sweep(
+        &self,
+        place: &Place,
+        asset: Asset,
+        now: Timestamp,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        let late = self.parts.objects.head(&place.location(&asset.key)).await?.is_some();
+        self.files.remove(place, &asset, &asset.key).await?;
+        let outcome = if late { LifecycleOutcome::Swept } else { LifecycleOutcome::Nothing };
+        self.leave(asset, outcome, now).await
+    }
+
+    /// Ends a move that was cut off.
+    async fn recover(
+        &self,
+        tenant: &Tenant,
+        place: &Place,
+        asset: Asset,
+        now: Timestamp,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        let held = asset.held(self.hold(now), now);
+        if self.parts.assets.update(&held).await? == Update::Stale {
+            return Ok(LifecycleOutcome::Nothing);
+        }
+        self.files.remove_elsewhere(tenant, place, &held).await?;
+        self.change(&held.released(&self.parts.periods, self.now()), LifecycleOutcome::Recovered).await
+    }
+
+    /// Removes an asset for good: from the first step on it can't be restored.
+    async fn purge(
+        &self,
+        tenant: &Tenant,
+        place: &Place,
+        asset: Asset,
+        now: Timestamp,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        let purged = asset.purged(self.hold(now), now);
+        if self.parts.assets.update(&purged).await? == Update::Stale {
+            return Ok(LifecycleOutcome::Nothing);
+        }
+        self.files.remove(place, &purged, &purged.key).await?;
+        self.files.remove_elsewhere(tenant, place, &purged).await?;
+        match self.parts.assets.remove(&purged).await? {
+            Update::Done => Ok(LifecycleOutcome::Purged),
+            Update::Stale => Ok(LifecycleOutcome::Nothing),
+        }
+    }
+
+    async fn leave(
+        &self,
+        asset: Asset,
+        outcome: LifecycleOutcome,
+        now: Timestamp,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        self.change(&asset.attended(&self.parts.periods, now), outcome).await
+    }
+
+    /// Whoever was faster decided: the asset is due again where there is more to do.
+    async fn change(&self, asset: &Asset, outcome: LifecycleOutcome) -> Result<LifecycleOutcome, StoreError> {
+        match self.parts.assets.update(asset).await? {
+            Update::Done => Ok(outcome),
+            Update::Stale => Ok(LifecycleOutcome::Nothing),
+        }
+    }
+
+    fn hold(&self, now: Timestamp) -> Hold {
+        Hold { by: ulid::Ulid::generate().to_string(), until: now.plus_seconds(HOLD_SECONDS) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.parts.clock.now()
+    }
+}
