@@ -71,6 +71,8 @@ pub struct Node {
     pub metrics: Arc<Metrics>,
     /// The keys of the tokens' issuer, where they are to be fetched while the node serves.
     pub token_keys: Option<Arc<RemoteKeys>>,
+    /// What is known of tenants: whoever hears of changes tells it.
+    pub known_tenants: Arc<CachedTenants>,
     /// What is counted of the key ring.
     pub key_metrics: KeyMetrics,
     layout: Arc<Layout>,
@@ -137,7 +139,8 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let lookup = Lookup::new(Arc::clone(&stores.assets));
     let views = Views::new(Arc::clone(&layout), links.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
-    let tenants: Arc<dyn TenantStore> = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
+    let known_tenants = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
+    let tenants = Arc::clone(&known_tenants) as Arc<dyn TenantStore>;
     let uploads = &settings.uploads;
     let quota = Quota { count: uploads.quota_count, bytes: uploads.quota_bytes };
     let periods = Periods {
@@ -201,6 +204,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         gate: stores.gate,
         metrics,
         token_keys: tokens.remote,
+        known_tenants,
         key_metrics,
         layout,
     })

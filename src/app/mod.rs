@@ -3,6 +3,7 @@
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB.
+//!    [`changes`]: what other nodes change.
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
 //!    [`lifecycle`]: the worker that looks at what is due.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
@@ -10,6 +11,7 @@
 //!    `signet document`.
 
 pub mod build;
+pub mod changes;
 pub mod check;
 pub mod databases;
 pub mod dev;

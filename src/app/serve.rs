@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::build::node;
+use super::changes::hear;
 use super::databases;
 use super::keys::reload::Reloader;
 use super::listen::bind;
@@ -39,8 +40,13 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         "signet is serving"
     );
     let reloading = tokio::spawn(reloader.run(ring, node.key_metrics.clone()));
+    let hearing =
+        databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), Arc::clone(&node.known_tenants))));
     let done = run(&settings, node, Listeners { api, admin, edge }, || {}).await;
     reloading.abort();
+    if let Some(hearing) = hearing {
+        hearing.abort();
+    }
     done
 }
 

@@ -35,6 +35,7 @@ mod lifecycle;
 mod lifecycle_random;
 mod link_service;
 mod mongo_assets;
+mod mongo_changes;
 mod mongo_connections;
 mod mongo_faults;
 mod mongo_tenants;

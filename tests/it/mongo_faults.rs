@@ -113,7 +113,8 @@ async fn insert_fails(stand: &Stand, tenant: &signet::media::TenantId) {
 async fn what_was_answered_outlives_a_kill_under_writes_and_usage_is_exact() {
     let folder = TempDir::new().unwrap();
     let mut server = MongoServer::durable(folder.path(), 0);
-    let stand = Arc::new(Stand::on(&server.uri(), MongoOptions::default(), Arc::new(NoMeter)).await);
+    let options = MongoOptions { server_selection: Duration::from_secs(1), ..MongoOptions::default() };
+    let stand = Arc::new(Stand::on(&server.uri(), options, Arc::new(NoMeter)).await);
     let tenant = fresh_tenant();
     stand.put_tenant(&tenant).await;
     let mut answered = HashSet::new();

@@ -2,6 +2,7 @@
 //!
 //! - [`AssetStore`], [`TenantStore`]: what is known of assets and tenants.
 //!   [`LeaseStore`]: which node does what is done once for all.
+//!   [`ChangeFeed`]: what other nodes have changed.
 //! - [`ObjectStore`]: where the bytes lie. [`ObjectGate`]: the way in and out where Signet itself
 //!   holds them (development, single machine).
 //! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
@@ -11,6 +12,7 @@
 //! Every implementation of a store passes the same contract suite in `tests/it/contract/`.
 
 mod assets;
+mod changes;
 mod clock;
 mod leases;
 mod meter;
@@ -22,6 +24,7 @@ mod tenants;
 mod tokens;
 
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
+pub use changes::{Change, ChangeFeed};
 pub use clock::{Clock, SystemClock};
 pub use leases::LeaseStore;
 pub use meter::{LifecycleOutcome, LinkSource, Meter, NoMeter};

@@ -2,6 +2,7 @@
 //!
 //! 1. A proof is good for the time of a heartbeat; an operation that failed takes it away.
 //! 2. Where there is none, one ping is sent, however many wait for it. All of them share what comes of it.
+//! 3. For [`REST`] after a ping that failed, nobody sends another one: who comes then hears the same at once.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,6 +14,9 @@ use tokio::time::timeout;
 
 use crate::service::ports::{Clock, StoreError};
 
+/// How long a failure is taken for granted.
+const REST: Duration = Duration::from_millis(500);
+
 type Attempt = Arc<OnceCell<Result<(), Failure>>>;
 
 /// Knows when the cluster answered last.
@@ -23,6 +27,8 @@ pub struct Guard {
     /// In milliseconds; 0 where there is no proof.
     proved_at: AtomicU64,
     attempt: Mutex<Attempt>,
+    /// The last failure, and when it was, in milliseconds.
+    failed: Mutex<Option<(u64, Failure)>>,
 }
 
 /// What came of a ping, for all who have waited for it.
@@ -37,8 +43,8 @@ enum Failure {
 impl Guard {
     /// A guard without proof. Each ping has until `limit`.
     pub fn new(clock: Arc<dyn Clock>, good_for: Duration, limit: Duration) -> Self {
-        let (proved_at, attempt) = (AtomicU64::new(0), Mutex::default());
-        Self { clock, good_for, limit, proved_at, attempt }
+        let (proved_at, attempt, failed) = (AtomicU64::new(0), Mutex::default(), Mutex::default());
+        Self { clock, good_for, limit, proved_at, attempt, failed }
     }
 
     /// Lets pass where there is a proof, or a ping gives one.
@@ -51,14 +57,20 @@ impl Guard {
         if proved_at != 0 && age < self.good_for {
             return Ok(());
         }
+        if let Some(failure) = self.recent_failure() {
+            return Err(StoreError::unavailable(failure));
+        }
         let attempt = Arc::clone(&self.attempt.lock().unwrap_or_else(PoisonError::into_inner));
         let outcome = attempt
             .get_or_init(|| async {
-                match timeout(self.limit, ping()).await {
-                    Ok(Ok(())) => Ok(self.prove()),
-                    Ok(Err(error)) => Err(Failure::Driver(Arc::new(error))),
-                    Err(_) => Err(Failure::Late(self.limit)),
-                }
+                let failure = match timeout(self.limit, ping()).await {
+                    Ok(Ok(())) => return Ok(self.prove()),
+                    Ok(Err(error)) => Failure::Driver(Arc::new(error)),
+                    Err(_) => Failure::Late(self.limit),
+                };
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                *failed = Some((self.clock.now().millis(), failure.clone()));
+                Err(failure)
             })
             .await
             .clone();
@@ -68,6 +80,13 @@ impl Guard {
             *next = Attempt::default();
         }
         outcome.map_err(StoreError::unavailable)
+    }
+
+    fn recent_failure(&self) -> Option<Failure> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, failure) = failed.as_ref()?;
+        let age = Duration::from_millis(self.clock.now().millis().abs_diff(*at));
+        (age < REST).then(|| failure.clone())
     }
 
     /// The cluster has answered.
@@ -130,6 +149,9 @@ mod tests {
                 assert!(error.to_string().contains("within 0.5 s"), "{error}");
             }
             assert_eq!(pings.load(Ordering::Relaxed), attempt);
+            guard.pass(ping).await.unwrap_err();
+            assert_eq!(pings.load(Ordering::Relaxed), attempt, "it is known for a moment");
+            sleep(REST).await;
         }
     }
 }

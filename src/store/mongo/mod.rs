@@ -8,8 +8,9 @@
 //!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `transaction`: whole or not at all.
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
 //!    `secret`: what all nodes share.
-//! 5. `indexes`: which there are, and what each is for.
-//! 6. `error`: how the driver's errors become a store's.
+//! 5. `feed`: the port [`ChangeFeed`](crate::service::ports::ChangeFeed), what other nodes change.
+//! 6. `indexes`: which there are, and what each is for.
+//! 7. `error`: how the driver's errors become a store's.
 //!
 //! The control plane has what belongs to no tenant's database; all else is in the database that the tenant's
 //! `dbKey` names, and every operation there has the tenant in its filter.
@@ -19,6 +20,7 @@ mod calls;
 mod client;
 mod databases;
 mod error;
+mod feed;
 mod group;
 mod guard;
 mod ids;
@@ -45,6 +47,7 @@ use databases::Databases;
 use lanes::Lanes;
 
 pub use error::ConnectError;
+pub use feed::Feed;
 pub use options::MongoOptions;
 
 /// The stores in a MongoDB cluster. Cheap to clone.

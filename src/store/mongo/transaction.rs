@@ -73,7 +73,13 @@ impl Mongo {
         let cluster = &self.0.cluster;
         let _lane = self.0.lanes.enter(tenant, cluster.options().patience()).await?;
         let _turn = cluster.turn().await?;
-        cluster.bounded(run(cluster, database, change)).await
+        // The control plane takes part.
+        cluster.ping().await?;
+        let outcome = cluster.bounded(run(cluster, database, change)).await;
+        if outcome.is_err() {
+            cluster.doubt();
+        }
+        outcome
     }
 }
 

@@ -44,11 +44,6 @@ impl MongoServer {
         Self::start(port, &["--storage-path", folder.to_str().unwrap(), "--sync-on-commit"])
     }
 
-    /// A server that forgets everything, on a port that another one had.
-    pub fn again(port: u16) -> Self {
-        Self::start(port, &["--storage-path", ":memory:"])
-    }
-
     fn start(port: u16, args: &[&str]) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", KEEPER, "sh"]).arg(program());
@@ -69,11 +64,6 @@ impl MongoServer {
         };
         std::thread::spawn(move || log.for_each(drop));
         Self { keeper, process: process.trim().to_owned(), port: address.parse().unwrap() }
-    }
-
-    /// Where it listens.
-    pub fn port(&self) -> u16 {
-        self.port
     }
 
     /// How clients reach it.
@@ -123,11 +113,6 @@ pub fn shared() -> String {
     // It is ended by its keeper when this process ends.
     static SHARED: OnceLock<MongoServer> = OnceLock::new();
     std::env::var("SIGNET_TEST_MONGODB_URI").unwrap_or_else(|_| SHARED.get_or_init(MongoServer::fresh).uri())
-}
-
-/// Whether the shared server is a real mongod.
-pub fn is_real() -> bool {
-    std::env::var("SIGNET_TEST_MONGODB_URI").is_ok()
 }
 
 /// The stores under test, on databases that nobody else has.
