@@ -8,6 +8,7 @@ use divan::black_box;
 use signet::cloudfront::{HashAlgorithm, KeyPairId, NonceMode, PrivateKey, Window};
 use signet::document::{Limits, MediaHost, Profile, References, Rules};
 use signet::service::Profiles;
+use signet::service::delivery::Delivery;
 use signet::service::documents::{DocumentOptions, Documents, SignedDocument};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
@@ -77,8 +78,12 @@ impl Signing {
             },
         );
         let place = layout.place_of("vivreal-demo", "vivreal-demo");
-        let documents =
-            Documents::new(Profiles::only("vivreal", rules()), None, layout, links, Arc::new(NoMeter));
+        let documents = Documents::new(
+            Profiles::only("vivreal", rules()),
+            None,
+            Delivery::signed(layout, links),
+            Arc::new(NoMeter),
+        );
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         Self { documents, place, runtime }
     }

@@ -2,24 +2,28 @@
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngExt;
 
 use super::StartError;
+use super::objects::s3;
 use super::profiles::{check_known, profiles};
 use super::tokens;
 use crate::cloudfront::Window;
-use crate::config::{GrantScopeSetting, OnFailureSetting, Settings};
+use crate::config::{GrantScopeSetting, OnFailureSetting, PrivateSetting, PublicSetting, Settings};
 use crate::media::{
     ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
     Tenant, UploadPolicy,
 };
 use crate::service::Services;
+use crate::service::asset_cache::{CacheTerms, CachedAssets};
 use crate::service::assets::{Assets, Views};
 use crate::service::auth::Authenticator;
 use crate::service::batch::BatchLinks;
 use crate::service::cookies::FolderCookies;
 use crate::service::cursor::Cursors;
+use crate::service::delivery::{Delivery, PrivateDelivery, PublicDelivery};
 use crate::service::documents::Documents;
 use crate::service::edge::Edge;
 use crate::service::key_ring::KeyRing;
@@ -31,6 +35,7 @@ use crate::service::lookup::Lookup;
 use crate::service::ports::{
     AssetStore, Clock, LeaseStore, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, api_key_digest,
 };
+use crate::service::presigner::Presigner;
 use crate::service::resolve::Resolver;
 use crate::service::signature_budget::SignatureBudget;
 use crate::service::signing_pool::SigningPool;
@@ -45,6 +50,8 @@ use crate::telemetry::metrics::Metrics;
 pub struct Stores {
     /// Assets.
     pub assets: Arc<dyn AssetStore>,
+    /// How long what the store has said of an asset is good, unless this process changes it.
+    pub asset_fresh: Duration,
     /// Tenants.
     pub tenants: Arc<dyn TenantStore>,
     /// Objects.
@@ -75,10 +82,13 @@ pub struct Node {
     pub known_tenants: Arc<CachedTenants>,
     /// What is counted of the key ring.
     pub key_metrics: KeyMetrics,
+    /// What is known of assets: a feed of others' changes goes here.
+    pub assets: CachedAssets,
     layout: Arc<Layout>,
 }
 
-/// Opens the embedded stores. `upload_url` is where clients reach the API.
+/// Opens the embedded stores, and S3 in the place of local files where the settings say so. `upload_url` is
+/// where clients reach the API.
 ///
 /// # Errors
 /// Where the folder can't be used.
@@ -92,14 +102,21 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
         let secret = embedded.secret(name).await;
         secret.map_err(|error| StartError::system("reading a secret of the store", error))
     };
-    let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
-    let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)?;
-    let files = Arc::new(files);
+    let (objects, gate): (Arc<dyn ObjectStore>, Option<Arc<dyn ObjectGate>>) = match s3(settings).await? {
+        Some(objects) => (Arc::new(objects), None),
+        None => {
+            let objects_url = format!("{}/objects", upload_url.trim_end_matches('/'));
+            let files = Files::new(embedded.objects_dir(), &objects_url, &secret("uploads").await?)?;
+            let files = Arc::new(files);
+            (Arc::clone(&files) as Arc<dyn ObjectStore>, Some(files))
+        }
+    };
     let stores = Stores {
         assets: Arc::new(embedded.clone()),
+        asset_fresh: SOLE_WRITER_FRESH,
         tenants: Arc::new(embedded.clone()),
-        objects: Arc::clone(&files) as Arc<dyn ObjectStore>,
-        gate: Some(files),
+        objects,
+        gate,
         leases: Arc::new(embedded.clone()),
         cursor_secret: secret("cursors").await?.as_bytes().to_vec(),
     };
@@ -136,8 +153,16 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let layout = Arc::new(layout(settings)?);
     let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
     let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
-    let lookup = Lookup::new(Arc::clone(&stores.assets));
-    let views = Views::new(Arc::clone(&layout), links.clone());
+    let cached = CachedAssets::new(
+        stores.assets,
+        Arc::clone(&clock),
+        Arc::clone(&meter),
+        &cache_terms(settings, stores.asset_fresh),
+    );
+    let assets: Arc<dyn AssetStore> = Arc::new(cached.clone());
+    let lookup = Lookup::new(cached.clone());
+    let delivery = delivery(settings, Arc::clone(&layout), links.clone(), &stores.objects)?;
+    let views = Views::new(delivery.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
     let known_tenants = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
     let tenants = Arc::clone(&known_tenants) as Arc<dyn TenantStore>;
@@ -150,7 +175,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         retention_seconds: u64::from(uploads.retention_days) * 86_400,
     };
     let parts = LifecycleParts {
-        assets: Arc::clone(&stores.assets),
+        assets: Arc::clone(&assets),
         objects: Arc::clone(&stores.objects),
         tenants: Arc::clone(&tenants),
         leases: stores.leases,
@@ -167,18 +192,17 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let lifecycle = Lifecycle::new(parts, per_second);
     let services = Services {
         auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
-        resolver: Resolver::new(Arc::clone(&stores.assets), tenants, Arc::clone(&layout), links.clone()),
-        batch: BatchLinks::new(lookup.clone(), Arc::clone(&layout), links.clone()),
+        resolver: Resolver::new(cached.clone(), tenants, delivery.clone()),
+        batch: BatchLinks::new(lookup.clone(), delivery.clone()),
         documents: Documents::new(
             profiles(settings, layout.origins())?,
             Some(lookup),
-            Arc::clone(&layout),
-            links.clone(),
+            delivery.clone(),
             meter,
         ),
         cookies: FolderCookies::new(Arc::clone(&layout), links),
         uploads: Uploads::new(
-            Arc::clone(&stores.assets),
+            Arc::clone(&assets),
             Arc::clone(&stores.objects),
             views.clone(),
             Arc::clone(&clock),
@@ -187,7 +211,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             quota,
         ),
         assets: Assets::new(
-            stores.assets,
+            assets,
             Arc::clone(&stores.objects),
             views,
             Arc::clone(&clock),
@@ -196,7 +220,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             quota,
         ),
     };
-    let edge = Arc::new(Edge::new(ring, Arc::clone(&layout), stores.objects, clock));
+    let edge = Arc::new(Edge::new(ring, delivery, stores.objects, clock));
     Ok(Node {
         services: Arc::new(services),
         lifecycle: Arc::new(lifecycle),
@@ -206,9 +230,23 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         token_keys: tokens.remote,
         known_tenants,
         key_metrics,
+        assets: cached,
         layout,
     })
 }
+
+fn cache_terms(settings: &Settings, fresh: Duration) -> CacheTerms {
+    CacheTerms {
+        max_bytes: settings.cache.asset_bytes,
+        fresh,
+        absent: Duration::from_secs(settings.cache.absent_seconds),
+        stale: Duration::from_secs(settings.cache.stale_seconds),
+    }
+}
+
+/// How long an asset is good where this process alone changes assets. It is told of each change; so this only bounds
+/// how long a defect could last.
+const SOLE_WRITER_FRESH: Duration = Duration::from_secs(3_600);
 
 /// The link service of the settings.
 fn links(
@@ -235,6 +273,46 @@ fn links(
     let budget = NonZeroU32::new(signing.signatures_per_second)
         .map_or_else(SignatureBudget::unlimited, SignatureBudget::per_second);
     Ok(LinkService::new(ring, cache, pool, budget, clock, meter, settings))
+}
+
+/// How files are delivered, by the settings.
+fn delivery(
+    settings: &Settings,
+    layout: Arc<Layout>,
+    links: LinkService,
+    objects: &Arc<dyn ObjectStore>,
+) -> Result<Delivery, StartError> {
+    let private = match settings.delivery.private {
+        PrivateSetting::CloudFront => PrivateDelivery::CloudFront,
+        PrivateSetting::S3 => PrivateDelivery::Presigned(Presigner::new(
+            Arc::clone(objects),
+            window(settings.delivery.private_ttl, "delivery.private_ttl")?,
+        )),
+    };
+    Ok(Delivery::new(layout, links, public_delivery(settings)?, private))
+}
+
+/// How files of PUBLIC assets are delivered, by the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn public_delivery(settings: &Settings) -> Result<PublicDelivery, StartError> {
+    const BASE: &str = "delivery.public_base_url";
+    let base = settings.delivery.public_base_url.as_deref();
+    if let Some(base) = base {
+        check_origin(base).map_err(|detail| StartError::setting(BASE, detail))?;
+    }
+    match (settings.delivery.public, base) {
+        (PublicSetting::Signed, _) => Ok(PublicDelivery::Signed),
+        (PublicSetting::Stable, Some(base)) => {
+            Ok(PublicDelivery::Stable(base.trim_end_matches('/').to_owned()))
+        }
+        (PublicSetting::Stable, None) => {
+            let detail = "is needed where delivery.public is \"stable\": the origin that serves PUBLIC assets to \
+                          anybody, such as https://cdn.example.com (or MEDIA_PUBLIC_BASE_URL)";
+            Err(StartError::setting(BASE, detail))
+        }
+    }
 }
 
 /// Signing threads; 0 is as many as the machine has cores.

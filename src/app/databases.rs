@@ -7,8 +7,10 @@ use prometheus::Registry;
 
 use super::StartError;
 use super::build::{Stores, embedded, put_tenants};
+use super::changes::UNHEARD;
+use super::objects::s3;
 use crate::config::{AssetsSetting, MongodbSettings, Settings};
-use crate::service::ports::{Clock, SystemClock};
+use crate::service::ports::{Clock, ObjectStore, SystemClock};
 use crate::store::mongo::{ConnectError, Mongo, MongoOptions};
 use crate::telemetry::store::StoreMetrics;
 
@@ -58,14 +60,22 @@ pub async fn open(settings: &Settings, upload_url: &str) -> Result<Databases, St
     let mongo = connect(&settings.store.mongodb, &metrics).await?;
     let secret = mongo.secret("cursors").await;
     let secret = secret.map_err(|error| StartError::system("reading a secret of the cluster", error))?;
-    // Objects and the secret of their upload URLs stay in the folder.
-    let (_, stores) = embedded(settings, upload_url).await?;
+    let (objects, gate) = match s3(settings).await? {
+        Some(objects) => (Arc::new(objects) as Arc<dyn ObjectStore>, None),
+        None => {
+            // They stay in the folder, and so does the secret of their upload URLs.
+            let (_, stores) = embedded(settings, upload_url).await?;
+            (stores.objects, stores.gate)
+        }
+    };
     let stores = Stores {
         assets: Arc::new(mongo.clone()),
+        asset_fresh: UNHEARD,
         tenants: Arc::new(mongo.clone()),
+        objects,
+        gate,
         leases: Arc::new(mongo.clone()),
         cursor_secret: secret.expose().to_vec(),
-        ..stores
     };
     Ok(Databases { stores, metrics: DatabaseMetrics(Some(metrics)), mongo: Some(mongo) })
 }

@@ -5,10 +5,10 @@
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB.
 //!    [`changes`]: what other nodes change.
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
-//!    [`lifecycle`]: the worker that looks at what is due.
+//!    [`lifecycle`]: the worker that looks at what is due. [`objects`]: S3.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
-//!    `signet document`.
+//!    `signet document`. [`provision`]: `signet tenant provision`.
 
 pub mod build;
 pub mod changes;
@@ -18,8 +18,10 @@ pub mod dev;
 pub mod keys;
 pub mod lifecycle;
 pub mod listen;
+pub mod objects;
 pub mod offline;
 pub mod profiles;
+pub mod provision;
 pub mod run;
 pub mod serve;
 pub mod tokens;

@@ -8,6 +8,7 @@ use super::StartError;
 use super::build::{check_origin, signing_pool};
 use crate::document::{Limits, MediaHost, Profile, References, Rules};
 use crate::service::Profiles;
+use crate::service::delivery::Delivery;
 use crate::service::documents::Documents;
 use crate::service::key_ring::{KeyRing, RingKey};
 use crate::service::layout::{Layout, Place, Template};
@@ -88,7 +89,7 @@ impl Offline {
             limits: Limits { depth: 128, links: usize::MAX },
         };
         let profiles = Profiles::only("--profile", rules);
-        Ok((Documents::new(profiles, None, layout, links, self.meter), place))
+        Ok((Documents::new(profiles, None, Delivery::signed(layout, links), self.meter), place))
     }
 }
 

@@ -10,7 +10,7 @@ use super::keys::reload::Reloader;
 use super::listen::bind;
 use super::run::{Listeners, run};
 use super::{StartError, listen::Bound};
-use crate::config::{Environment, Settings, load};
+use crate::config::{Environment, ObjectsSetting, Settings, load};
 use crate::telemetry::logging;
 
 /// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`].
@@ -40,8 +40,8 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         "signet is serving"
     );
     let reloading = tokio::spawn(reloader.run(ring, node.key_metrics.clone()));
-    let hearing =
-        databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), Arc::clone(&node.known_tenants))));
+    let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
+    let hearing = databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), assets, tenants)));
     let done = run(&settings, node, Listeners { api, admin, edge }, || {}).await;
     reloading.abort();
     if let Some(hearing) = hearing {
@@ -54,6 +54,8 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
 fn upload_url(settings: &Settings, api: &Bound) -> Result<String, StartError> {
     match &settings.store.upload_url {
         Some(url) => Ok(url.clone()),
+        // Uploads go to S3.
+        None if settings.store.objects == ObjectsSetting::S3 => Ok(String::new()),
         None if api.address.ip().is_unspecified() => {
             let detail =
                 format!("is needed, as {} is no address that a client can send uploads to", api.address);

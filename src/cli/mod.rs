@@ -5,7 +5,7 @@
 //! 3. [`sign`]: links and cookies for given URLs. [`document`]: whole documents. [`key`]: the options
 //!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
-//! 5. [`keygen`]: a new key pair.
+//! 5. [`keygen`]: a new key pair. [`tenant`]: a tenant's bucket.
 //!
 //! [`output`] alone writes to stdout and stderr. Answers go to stdout,
 //! diagnostics to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
@@ -29,6 +29,7 @@ pub mod keygen;
 pub mod output;
 pub mod serve;
 pub mod sign;
+pub mod tenant;
 
 #[derive(Parser)]
 #[command(name = "signet", version, about = "Signs CloudFront media links")]
@@ -54,6 +55,8 @@ enum Command {
     Keygen(keygen::Args),
     /// Check settings, key pairs and stores
     Check(check::Args),
+    /// Make what a tenant needs in S3
+    Tenant(tenant::Args),
 }
 
 /// Why a command didn't do what it was asked.
@@ -100,6 +103,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Document(args) => document::run(args, &mut out),
         Command::Inspect(args) => inspect::run(args, &mut out),
         Command::Keygen(args) => keygen::run(args, &mut out),
+        Command::Tenant(args) => tenant::run(args, &mut out),
     };
     match done {
         Ok(()) | Err(CliError::Closed) => ExitCode::SUCCESS,

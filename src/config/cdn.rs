@@ -15,6 +15,9 @@ pub struct CdnSettings {
     pub path: String,
     /// The bucket: a template, or one name for all tenants. Default `vivreal-{key}`.
     pub bucket: String,
+    /// The ARN of the distribution, which `signet tenant provision` lets read the buckets. Default
+    /// none.
+    pub distribution_arn: Option<String>,
 }
 
 impl Default for CdnSettings {
@@ -24,6 +27,7 @@ impl Default for CdnSettings {
             aliases: Vec::new(),
             path: "vivreal-{key}".into(),
             bucket: "vivreal-{key}".into(),
+            distribution_arn: None,
         }
     }
 }
@@ -32,12 +36,43 @@ impl Default for CdnSettings {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeliverySettings {
-    /// How long links of PRIVATE files live, in seconds: 60 to 604,800. Default 300.
+    /// How PUBLIC assets are delivered. Default `signed`.
+    pub public: PublicSetting,
+    /// The origin of stable URLs, without a path. No default; `stable` needs it.
+    pub public_base_url: Option<String>,
+    /// How PRIVATE assets, and all else under `private/`, are delivered. Default `cloudfront`.
+    pub private: PrivateSetting,
+    /// How long links of what lies under `private/` live, in seconds: 60 to 604,800. Default 300.
     pub private_ttl: u64,
 }
 
 impl Default for DeliverySettings {
     fn default() -> Self {
-        Self { private_ttl: 300 }
+        Self {
+            public: PublicSetting::Signed,
+            public_base_url: None,
+            private: PrivateSetting::CloudFront,
+            private_ttl: 300,
+        }
     }
+}
+
+/// How PUBLIC assets are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicSetting {
+    /// By links of CloudFront's.
+    Signed,
+    /// By stable URLs.
+    Stable,
+}
+
+/// How PRIVATE assets are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrivateSetting {
+    /// By links of CloudFront's.
+    CloudFront,
+    /// By presigned requests to the object store.
+    S3,
 }

@@ -2,9 +2,10 @@
 //!
 //! | variable | setting |
 //! |---|---|
-//! | `SIGNET__SECTION__FIELD`, `SIGNET__STORE__MONGODB__FIELD` | any |
+//! | `SIGNET__SECTION__FIELD`, `SIGNET__SECTION__PART__FIELD` | any |
 //! | `SIGNET_LISTEN`, `SIGNET_ADMIN_LISTEN` | `server.listen`, `server.admin_listen` |
 //! | `CDN_BASE_URL` | `cdn.base_url` |
+//! | `MEDIA_PUBLIC_BASE_URL` | `delivery.public_base_url` |
 //! | `MEDIA_BUCKET_PREFIX` | `cdn.path` and `cdn.bucket`, each `{prefix}{key}` |
 //! | `MEDIA_S3_BUCKET` | `cdn.bucket`, one for all tenants, with `cdn.path = "{tenant}"` |
 //! | `CLOUDFRONT_SIGNED_URL_TTL_SECONDS` | `signing.ttl_seconds` |
@@ -22,10 +23,11 @@ const PREFIX: &str = "SIGNET__";
 const PRIVATE_KEY: &str = "CLOUDFRONT_SIGNING_PRIVATE_KEY";
 const KEY_PAIR_ID: &str = "CLOUDFRONT_SIGNING_KEY_PAIR_ID";
 /// Variables that each set one setting as it is.
-const NAMED: [(&str, &str); 5] = [
+const NAMED: [(&str, &str); 6] = [
     ("SIGNET_LISTEN", "server.listen"),
     ("SIGNET_ADMIN_LISTEN", "server.admin_listen"),
     ("CDN_BASE_URL", "cdn.base_url"),
+    ("MEDIA_PUBLIC_BASE_URL", "delivery.public_base_url"),
     ("CLOUDFRONT_SIGNED_URL_TTL_SECONDS", "signing.ttl_seconds"),
     ("CLUSTER_URL", "store.mongodb.uri"),
 ];
@@ -88,8 +90,8 @@ impl Environment {
         {
             let path = variable[PREFIX.len()..].to_ascii_lowercase();
             let parts: Vec<&str> = path.split("__").collect();
-            if !(2..=3).contains(&parts.len()) || parts.iter().any(|part| part.is_empty()) {
-                let detail = "the form is SIGNET__SECTION__FIELD".to_owned();
+            if !matches!(parts.len(), 2 | 3) || parts.iter().any(|part| part.is_empty()) {
+                let detail = "the form is SIGNET__SECTION__FIELD, or SIGNET__SECTION__PART__FIELD".to_owned();
                 return Err(ConfigError::Variable { variable: variable.clone(), detail });
             }
             overrides.push((parts.join("."), value.clone()));

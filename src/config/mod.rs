@@ -1,17 +1,20 @@
 //! Settings: TOML, then the environment; checked as a whole before anything starts.
 //!
 //! 1. [`Settings`]: every section, each in a file of its own with meaning, unit and default.
-//! 2. [`load`]: a file, then the names that Vivreal's services use, then `SIGNET__SECTION__FIELD`.
+//! 2. [`load`]: a file, then the names that Vivreal's services use, then `SIGNET__SECTION__FIELD` (and
+//!    `SIGNET__SECTION__PART__FIELD`).
 //!
 //! An unknown setting is an error, in the file and in the environment.
 
 mod auth;
+mod cache;
 mod cdn;
 mod documents;
 mod environment;
 mod lifecycle;
 mod mongodb;
 mod profile;
+mod s3;
 mod server;
 mod signing;
 mod store;
@@ -24,17 +27,19 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 pub use auth::AuthSettings;
-pub use cdn::{CdnSettings, DeliverySettings};
+pub use cache::CacheSettings;
+pub use cdn::{CdnSettings, DeliverySettings, PrivateSetting, PublicSetting};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
 pub use lifecycle::LifecycleSettings;
 pub use mongodb::MongodbSettings;
 pub use profile::ProfileSettings;
+pub use s3::S3Settings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
 pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
 };
-pub use store::{AssetsSetting, StoreSettings};
+pub use store::{AssetsSetting, ObjectsSetting, StoreSettings};
 pub use tenants::TenantSettings;
 pub use uploads::UploadSettings;
 
@@ -60,6 +65,8 @@ pub struct Settings {
     pub documents: DocumentSettings,
     /// Where things are kept.
     pub store: StoreSettings,
+    /// What is kept in memory of them.
+    pub cache: CacheSettings,
     /// The listener that plays CloudFront.
     pub edge: EdgeSettings,
     /// Logs.
@@ -225,6 +232,7 @@ mod tests {
                 ("CLOUDFRONT_SIGNED_URL_TTL_SECONDS", "86400"),
                 ("CDN_BASE_URL", "https://media.vivreal.io"),
                 ("MEDIA_BUCKET_PREFIX", "acme-"),
+                ("MEDIA_PUBLIC_BASE_URL", "https://cdn.example.com"),
                 ("CLOUDFRONT_SIGNING_PRIVATE_KEY", "-----BEGIN…"),
                 ("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1"),
                 ("SIGNET_LISTEN", "127.0.0.1:1"),
@@ -245,6 +253,29 @@ mod tests {
         let mongodb = settings.store.mongodb;
         assert_eq!(mongodb.uri.unwrap().expose(), "mongodb+srv://cluster.example");
         assert_eq!((mongodb.pool_size, settings.store.assets), (5, AssetsSetting::Embedded));
+        assert_eq!(settings.delivery.public_base_url.as_deref(), Some("https://cdn.example.com"));
+        assert_eq!(settings.delivery.public, PublicSetting::Signed, "an origin alone changes nothing");
+    }
+
+    #[test]
+    fn parts_of_a_section_can_be_set_by_the_environment() {
+        let settings = parse(
+            "[store.s3]\nattempts = 2",
+            &environment(&[
+                ("SIGNET__STORE__OBJECTS", "s3"),
+                ("SIGNET__STORE__S3__PATH_STYLE", "true"),
+                ("MEDIA_S3_BUCKET", "media"),
+            ]),
+            "test",
+        )
+        .unwrap();
+        assert_eq!(settings.store.objects, ObjectsSetting::S3);
+        assert_eq!((settings.store.s3.path_style, settings.store.s3.attempts), (true, 2));
+        assert_eq!((settings.cdn.path.as_str(), settings.cdn.bucket.as_str()), ("{tenant}", "media"));
+        for name in ["SIGNET__STORE__S3__BUCKET", "SIGNET__STORE__S3__A__B", "SIGNET__STORE__S4__REGION"] {
+            let error = parse("", &environment(&[(name, "x")]), "test").unwrap_err().to_string();
+            assert!(error.to_ascii_lowercase().contains("s3") || error.contains("s4"), "{error}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::MongodbSettings;
+use super::{MongodbSettings, S3Settings};
 
 /// `[store]`
 #[derive(Debug, Clone, Deserialize)]
@@ -14,10 +14,14 @@ pub struct StoreSettings {
     pub path: PathBuf,
     /// Where assets and tenants are: in that folder, or in MongoDB. Default `embedded`.
     pub assets: AssetsSetting,
-    /// The URL under which clients reach this process for uploads, such as
+    /// Where the bytes of files lie: in that folder, or in S3. Default `embedded`.
+    pub objects: ObjectsSetting,
+    /// The URL under which clients reach this process for uploads to embedded objects, such as
     /// `https://signet.example`, without a slash at its end. Default: the address that the API
     /// listens on, by http.
     pub upload_url: Option<String>,
+    /// How S3 is reached.
+    pub s3: S3Settings,
     /// How MongoDB is reached.
     pub mongodb: MongodbSettings,
 }
@@ -27,7 +31,9 @@ impl Default for StoreSettings {
         Self {
             path: "signet-data".into(),
             assets: AssetsSetting::Embedded,
+            objects: ObjectsSetting::Embedded,
             upload_url: None,
+            s3: S3Settings::default(),
             mongodb: MongodbSettings::default(),
         }
     }
@@ -41,4 +47,14 @@ pub enum AssetsSetting {
     Embedded,
     /// In MongoDB, with the tenants of the control plane's `groups`.
     Mongodb,
+}
+
+/// Where the bytes of files lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ObjectsSetting {
+    /// In local files, behind this process's own signed upload URLs.
+    Embedded,
+    /// In S3.
+    S3,
 }

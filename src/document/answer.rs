@@ -104,28 +104,32 @@ pub struct Links {
     link: usize,
     /// Whether nothing in the text needs an escape in JSON. Signed links never do.
     plain: bool,
-    expires: u64,
+    expires: Option<u64>,
 }
 
 impl Links {
-    /// A link without derivatives. `expires` is in seconds since the Unix epoch.
-    pub fn new(link: &str, expires: u64) -> Self {
-        Self::of(link.into(), link.len(), expires)
+    /// A link without derivatives. `expires` is in seconds since the Unix epoch; `None` where it never does.
+    pub fn new(link: &str, expires: impl Into<Option<u64>>) -> Self {
+        Self::of(link.into(), link.len(), expires.into())
     }
 
     /// A link, and the widths and links of the derivatives, ascending. `expires` is when the first of them
-    /// expires, in seconds since the Unix epoch.
-    pub fn with_derivatives(link: &str, derivatives: &[(u32, String)], expires: u64) -> Self {
+    /// expires, in seconds since the Unix epoch; `None` where none does.
+    pub fn with_derivatives(
+        link: &str,
+        derivatives: &[(u32, String)],
+        expires: impl Into<Option<u64>>,
+    ) -> Self {
         let mut text = link.to_owned();
         for (index, (width, smaller)) in derivatives.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             // Writing to a String can't fail.
             let _ = write!(text, "{comma}{smaller} {width}w");
         }
-        Self::of(text.into(), link.len(), expires)
+        Self::of(text.into(), link.len(), expires.into())
     }
 
-    fn of(text: Arc<str>, link: usize, expires: u64) -> Self {
+    fn of(text: Arc<str>, link: usize, expires: Option<u64>) -> Self {
         let plain = !text.bytes().any(|byte| matches!(byte, b'"' | b'\\' | 0..=31));
         Self { text, link, plain, expires }
     }
@@ -140,8 +144,8 @@ impl Links {
         self.text.get(self.link..).unwrap_or_default()
     }
 
-    /// When the first of them expires, in seconds since the Unix epoch.
-    pub fn expires(&self) -> u64 {
+    /// When the first of them expires, in seconds since the Unix epoch. `None` where none does.
+    pub fn expires(&self) -> Option<u64> {
         self.expires
     }
 

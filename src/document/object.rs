@@ -4,7 +4,7 @@ use super::found::{Descriptor, Found, Span};
 use super::roles::{self, Role};
 use super::{asset, descriptor, literal};
 
-/// The parts of a reference object: each once, and a string.
+/// The parts of a reference object: each once, and a string; or `null`, where that is when the link expires.
 const REFERENCE: Role = roles::ID | roles::URL | roles::EXPIRES;
 
 /// An object that is open. Where a name comes twice, the last member is kept.
@@ -31,6 +31,7 @@ pub(super) struct Object {
 pub(super) enum Value<'o> {
     String { escapes: bool },
     Object(&'o Object),
+    Null,
     Other,
 }
 
@@ -59,7 +60,7 @@ impl Object {
         self.seen |= role & (roles::COMPANION | roles::STRONG);
         let string = match value {
             Value::String { .. } => Some(span.inner()),
-            Value::Object(_) | Value::Other => None,
+            Value::Object(_) | Value::Null | Value::Other => None,
         };
         if role & roles::KEY != 0 {
             self.key = string;
@@ -87,15 +88,20 @@ impl Object {
         if role & roles::META != 0 {
             (self.derivatives, self.format) = match value {
                 Value::Object(meta) => (meta.derivatives, meta.format),
-                Value::String { .. } | Value::Other => (None, None),
+                Value::String { .. } | Value::Null | Value::Other => (None, None),
             };
         }
         if role & roles::OUTPUT != 0 {
             self.output = Some(span);
         }
-        if role & REFERENCE != 0 && matches!(value, Value::String { .. }) {
-            self.seen |= role & REFERENCE;
-            if role & roles::ID != 0 {
+        let part = match value {
+            Value::String { .. } => role & REFERENCE,
+            Value::Null => role & roles::EXPIRES,
+            Value::Object(_) | Value::Other => 0,
+        };
+        if part != 0 {
+            self.seen |= part;
+            if part & roles::ID != 0 {
                 self.id = Some(span.inner());
             }
         }

@@ -16,7 +16,7 @@ pub struct Row<'s> {
     pub subject: Option<&'s str>,
     /// The links in it, without those of derivatives; of HTML there may be several.
     pub links: Vec<&'s str>,
-    /// When the first of them expires, in seconds since the Unix epoch.
+    /// When the first of them expires, in seconds since the Unix epoch. `None` where none does.
     pub expires: Option<u64>,
     /// Why it is unsigned, or what is missing: a descriptor whose derivatives are invalid has
     /// a link too, and so has HTML of which a part is unsigned.
@@ -66,7 +66,7 @@ fn row<'s>(site: &Site, pointer: String, wants: &'s [Want<'_>], answers: &'s [An
     }
     for links in (site.want..site.want + site.count).filter_map(|want| answer(answers, want).ok()) {
         row.links.push(links.link());
-        row.expires = Some(row.expires.map_or(links.expires(), |expires| expires.min(links.expires())));
+        row.expires = row.expires.into_iter().chain(links.expires()).min();
     }
     if row.signed && site.invalid_derivatives {
         row.reason = Some(Reason::InvalidDerivatives);

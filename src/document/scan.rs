@@ -73,7 +73,7 @@ impl<'a> Scan<'a> {
             found,
             signed: found - unsigned,
             unsigned,
-            expires: answers.iter().take(self.wants.len()).flatten().map(Links::expires).min(),
+            expires: answers.iter().take(self.wants.len()).flatten().filter_map(Links::expires).min(),
         }
     }
 

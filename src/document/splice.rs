@@ -201,17 +201,24 @@ impl Splice<'_, '_> {
     }
 }
 
+/// All three members always, so that the object is known again: a link without an end has `null`.
 fn reference(out: &mut Vec<u8>, id: &str, links: &Links) {
-    let expires = rfc3339(links.expires());
-    let values = [id, links.link(), expires.as_str()];
+    let expires = links.expires().map(rfc3339);
+    let values = [Some(id), Some(links.link()), expires.as_deref()];
     for (before, (name, value)) in
         [b"{\"", b",\"", b",\""].into_iter().zip(REFERENCE_MEMBERS.into_iter().zip(values))
     {
         out.extend_from_slice(before);
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":\"");
-        encode(out, value);
-        out.push(b'"');
+        out.extend_from_slice(b"\":");
+        match value {
+            Some(value) => {
+                out.push(b'"');
+                encode(out, value);
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b"null"),
+        }
     }
     out.push(b'}');
 }

@@ -95,7 +95,8 @@ impl<'a, 'r> Walk<'a, 'r> {
                 _ => {
                     let end = scalar(bytes, at)?;
                     if role != 0 {
-                        self.member(role, Value::Other, Span::new(at, end));
+                        let value = if first == b'n' { Value::Null } else { Value::Other };
+                        self.member(role, value, Span::new(at, end));
                     }
                     end
                 }

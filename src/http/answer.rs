@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY};
 use serde::Serialize;
 
 use super::problem::{Kind, Problem};
@@ -42,6 +42,15 @@ impl Caching {
         }
     }
 }
+
+/// Says of an answer that assets in it are what was known of them before their store became unavailable.
+pub(super) fn mark(response: &mut Response, stale: bool) {
+    if stale {
+        response.headers_mut().insert(SIGNET_STALE, HeaderValue::from_static("true"));
+    }
+}
+
+const SIGNET_STALE: HeaderName = HeaderName::from_static("signet-stale");
 
 /// A JSON answer.
 pub(super) fn json(status: StatusCode, body: &impl Serialize, caching: Caching) -> Result<Response, Problem> {

@@ -3,8 +3,8 @@
 //! | router | routes | file |
 //! |---|---|---|
 //! | [`api`] | `/m/{id}`, `/media/v1/…` | `routes/` |
-//! | [`api`], embedded object store | PUT, OPTIONS `/objects/{*path}` | `objects` |
-//! | [`edge`] | GET, HEAD of everything | `edge` (`range`, `xml`) |
+//! | [`api`], embedded object store | PUT, GET, HEAD, OPTIONS `/objects/{*path}` | `objects` (`file`, `range`, `xml`) |
+//! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
 //! A request's way in: `server` (accept, limits of connections) → `observe` (request id, span,
@@ -19,6 +19,7 @@ mod conditions;
 mod drain;
 mod edge;
 mod extract;
+mod file;
 mod limits;
 mod media_type;
 mod objects;
@@ -111,7 +112,7 @@ pub fn api(context: ApiContext) -> Router {
     let mut router = routes::all().with_state(api);
     if let Some(gate) = context.objects {
         let gate = objects::Gate { gate, clock: context.clock, limits: limits.clone() };
-        let route = put(objects::put).options(objects::preflight);
+        let route = put(objects::put).get(objects::get).options(objects::preflight);
         router = router.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
     let router = router.fallback(nothing_here).method_not_allowed_fallback(not_this_method);

@@ -1,9 +1,10 @@
-//! PUT `/objects/{*path}`: uploads to the embedded object store, whole or a part, by its presigned URLs.
+//! PUT, GET, HEAD `/objects/{*path}`: uploads to the embedded object store, whole or a part, and reads from it, by
+//! its presigned URLs.
 //!
 //! It answers as S3 does: 200 with an ETag; XML errors, 403 where the signature doesn't hold, 412
-//! where something is stored already, 404 where the upload that a part is for isn't there any more, 400
-//! where the body isn't what was signed. Browsers upload
-//! from anywhere, so CORS is open: the signature is the permission.
+//! where something is stored already, 404 where nothing is stored or where the upload that a part is for
+//! isn't there any more, 400 where the body isn't what was signed. Browsers upload and read
+//! from anywhere, so CORS is open: the signature is the permission. HEAD takes a GET's signature.
 
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ use hyper::header::{
 use super::body::{self, Pace};
 use super::limits::HttpLimits;
 use super::problem::Problem;
-use super::xml;
-use crate::service::ports::{Clock, ObjectGate, PutError, SignedRequest};
+use super::{file, xml};
+use crate::service::ports::{Clock, GetError, ObjectGate, PutError, SignedRequest, StoreError};
 
 /// The way in, and what it needs.
 #[derive(Clone)]
@@ -55,11 +56,26 @@ pub(super) async fn put(State(gate): State<Gate>, request: Request) -> Response 
     })
 }
 
+/// Hands a file out, to GET and HEAD.
+pub(super) async fn get(State(gate): State<Gate>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    let now = gate.clock.now();
+    let read = file::serve(&parts, |range| gate.gate.open(target, range, now)).await;
+    open(read.unwrap_or_else(|error| match error {
+        GetError::Denied(words) => refusal(StatusCode::FORBIDDEN, "AccessDenied", words),
+        GetError::NotFound => {
+            refusal(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
+        }
+        GetError::Store(error) => unavailable(error),
+    }))
+}
+
 /// The preflight of browsers.
 pub(super) async fn preflight() -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("PUT"));
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD, PUT"));
     headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(ALLOWED_HEADERS));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("3600"));
     open(response)
@@ -92,11 +108,13 @@ fn refused(error: PutError) -> Response {
             refusal(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The upload came too slowly.")
         }
         PutError::Cut(_) => refusal(StatusCode::BAD_REQUEST, "IncompleteBody", "The upload was cut off."),
-        PutError::Store(error) => {
-            Problem::from(error).log();
-            refusal(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Please try again.")
-        }
+        PutError::Store(error) => unavailable(error),
     }
+}
+
+fn unavailable(error: StoreError) -> Response {
+    Problem::from(error).log();
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "Please try again.")
 }
 
 fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
@@ -106,11 +124,12 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
 fn open(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, x-request-id"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED_HEADERS));
     response
 }
 
-const ALLOWED_HEADERS: &str = "content-type, if-none-match, x-amz-checksum-sha256";
+const EXPOSED_HEADERS: &str = "accept-ranges, content-range, etag, x-request-id";
+const ALLOWED_HEADERS: &str = "content-type, if-none-match, range, x-amz-checksum-sha256";
 
 #[cfg(test)]
 mod tests {

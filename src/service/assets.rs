@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::asset_files::AssetFiles;
 use super::auth::Caller;
 use super::cursor::Cursors;
-use super::layout::{Layout, Place};
-use super::links::{FileTarget, Link, LinkError, LinkService};
+use super::delivery::{Delivery, Target};
+use super::layout::Place;
+use super::links::{Link, LinkError};
 use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update};
 use super::relocation::{Destination, Relocation};
 use super::uploads::ATTEMPTS;
@@ -31,21 +32,20 @@ pub struct AssetView {
 /// Makes views of assets.
 #[derive(Clone)]
 pub struct Views {
-    layout: Arc<Layout>,
-    links: LinkService,
+    delivery: Delivery,
 }
 
 impl Views {
     /// Joins the parts.
     #[must_use]
-    pub fn new(layout: Arc<Layout>, links: LinkService) -> Self {
-        Self { layout, links }
+    pub fn new(delivery: Delivery) -> Self {
+        Self { delivery }
     }
 
     /// Where a tenant's media lies.
     #[must_use]
     pub fn place(&self, tenant: &Tenant) -> Place {
-        self.layout.place(tenant)
+        self.delivery.place(tenant)
     }
 
     /// One asset.
@@ -55,7 +55,7 @@ impl Views {
     pub async fn view(&self, tenant: &Tenant, asset: Asset) -> Result<AssetView, LinkError> {
         let place = self.place(tenant);
         let link = if asset.is_servable() {
-            Some(self.links.link(FileTarget::new(&place, asset.key.clone(), None)?).await?)
+            Some(self.delivery.link(self.target(&place, &asset)?).await?)
         } else {
             None
         };
@@ -69,14 +69,18 @@ impl Views {
     pub async fn views(&self, tenant: &Tenant, assets: Vec<Asset>) -> Result<Vec<AssetView>, LinkError> {
         let place = self.place(tenant);
         let servable = assets.iter().filter(|asset| asset.is_servable());
-        let targets = servable.map(|asset| FileTarget::new(&place, asset.key.clone(), None));
-        let mut links = self.links.files(targets.collect::<Result<_, _>>()?).await?.into_iter();
+        let targets = servable.map(|asset| self.target(&place, asset));
+        let mut links = self.delivery.links(targets.collect::<Result<_, _>>()?).await?.into_iter();
         let mut view = |asset: Asset| {
             let made = if asset.is_servable() { links.next().transpose()? } else { None };
             let link = made.map(|made| made.link);
             Ok(AssetView { storage_key: place.storage_key(&asset.key), link, asset })
         };
         assets.into_iter().map(&mut view).collect()
+    }
+
+    fn target(&self, place: &Place, asset: &Asset) -> Result<Target, LinkError> {
+        self.delivery.asset_file(place, asset.visibility, asset.key.clone())
     }
 }
 

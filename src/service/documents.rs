@@ -8,23 +8,24 @@ use serde_json::{Map, Value};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 
+use super::asset_cache::Known;
 use super::auth::Caller;
+use super::delivery::{Delivery, Target};
 use super::document_body::DocumentBody;
 use super::fragments::{FragmentDigest, Subject};
-use super::layout::{Layout, Place};
-use super::links::{FileTarget, LinkError, LinkService, expiry_text};
-use super::lookup::Lookup;
+use super::layout::Place;
+use super::links::{LinkError, expiry_text};
+use super::lookup::{Lookup, Servable};
 use super::ports::{LinkSource, Meter};
 use super::profiles::{ProfileId, Profiles, UnknownProfile};
 use crate::document::{self, Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
-use crate::media::{Asset, Derivatives, ObjectKey, TenantId};
+use crate::media::{Derivatives, ObjectKey, TenantId};
 
 /// Signs documents.
 pub struct Documents {
     profiles: Profiles,
     lookup: Option<Lookup>,
-    layout: Arc<Layout>,
-    links: LinkService,
+    delivery: Delivery,
     meter: Arc<dyn Meter>,
     /// How many large documents may be worked on at a time: one a core.
     large: Semaphore,
@@ -58,6 +59,8 @@ pub struct SignedDocument {
     pub max_age: Option<u64>,
     /// The report's rows, where it was asked for: what was done at each site.
     pub rows: Vec<Value>,
+    /// Whether assets in it are what was known of them before their store became unavailable.
+    pub stale: bool,
 }
 
 impl Documents {
@@ -66,12 +69,11 @@ impl Documents {
     pub fn new(
         profiles: Profiles,
         lookup: Option<Lookup>,
-        layout: Arc<Layout>,
-        links: LinkService,
+        delivery: Delivery,
         meter: Arc<dyn Meter>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { profiles, lookup, layout, links, meter, large: Semaphore::new(cores) }
+        Self { profiles, lookup, delivery, meter, large: Semaphore::new(cores) }
     }
 
     /// The profiles that there are.
@@ -91,7 +93,7 @@ impl Documents {
         input: Bytes,
         options: DocumentOptions,
     ) -> Result<SignedDocument, DocumentError> {
-        self.sign_at(&self.layout.place(&caller.tenant), Some(caller), input, options).await
+        self.sign_at(&self.delivery.place(&caller.tenant), Some(caller), input, options).await
     }
 
     /// Signs a document whose media lies at a place.
@@ -131,7 +133,8 @@ impl Documents {
         let rows = if options.report { rows.iter().map(row_json).collect() } else { Vec::new() };
         let (found, signed_sites, pieces) = (signed.found, signed.signed, signed.pieces);
         let body = DocumentBody::new(input.clone(), pieces);
-        Ok(SignedDocument { body, found, signed: signed_sites, unsigned, max_age: resolved.max_age, rows })
+        let Resolved { max_age, stale, .. } = resolved;
+        Ok(SignedDocument { body, found, signed: signed_sites, unsigned, max_age, rows, stale })
     }
 
     /// Does the work that a document of so many bytes makes; where that is long, apart from the
@@ -166,8 +169,8 @@ impl Documents {
         caller: Option<&Caller>,
         wants: &[Want<'_>],
     ) -> Result<Resolved, LinkError> {
-        let assets = self.assets(caller, wants).await?;
-        let ready = self.links.ready(place);
+        let Known { value: assets, stale } = self.assets(caller, wants).await?;
+        let ready = self.delivery.ready(place);
         let mut answers = Vec::with_capacity(wants.len());
         let mut missing = Missing::default();
         let mut cache_until = None;
@@ -189,12 +192,12 @@ impl Documents {
                     cache_until = least(cache_until, fragment.cache_until);
                     Ok(fragment.links)
                 }
-                None => Err(missing.add(index, digest, want, || target(place, subject))),
+                None => Err(missing.add(index, digest, want, || target(&self.delivery, place, subject))),
             });
         }
         self.meter.links(LinkSource::Cache, grants);
         let Missing { targets, digests, slots, .. } = missing;
-        let outcomes = self.links.files(targets).await?;
+        let outcomes = self.delivery.links(targets).await?;
         let mut shared = Vec::with_capacity(outcomes.len());
         for (outcome, digest) in outcomes.iter().zip(&digests) {
             shared.push(outcome.as_ref().ok().map(|made| {
@@ -214,16 +217,18 @@ impl Documents {
                 _ => Err(Reason::InvalidKey),
             };
         }
-        let now = self.links.now();
-        Ok(Resolved { answers, max_age: cache_until.map(|until| until.saturating_sub(now)) })
+        let now = self.delivery.now();
+        Ok(Resolved { answers, max_age: cache_until.map(|until| until.saturating_sub(now)), stale })
     }
 
     async fn assets(
         &self,
         caller: Option<&Caller>,
         wants: &[Want<'_>],
-    ) -> Result<HashMap<String, Result<Asset, Reason>>, LinkError> {
-        let (Some(lookup), Some(caller)) = (&self.lookup, caller) else { return Ok(HashMap::new()) };
+    ) -> Result<Known<Servable>, LinkError> {
+        let (Some(lookup), Some(caller)) = (&self.lookup, caller) else {
+            return Ok(Known { value: Servable::new(), stale: false });
+        };
         let ids = wants.iter().filter_map(|want| match want {
             Want::Asset { id } => Some(id.as_ref()),
             _ => None,
@@ -235,6 +240,7 @@ impl Documents {
 struct Resolved {
     answers: Vec<Answer>,
     max_age: Option<u64>,
+    stale: bool,
 }
 
 fn least(one: Option<u64>, other: u64) -> Option<u64> {
@@ -245,7 +251,7 @@ fn least(one: Option<u64>, other: u64) -> Option<u64> {
 #[derive(Default)]
 struct Missing<'w> {
     seen: HashMap<&'w Want<'w>, Result<usize, Reason>>,
-    targets: Vec<FileTarget>,
+    targets: Vec<Target>,
     /// Of each target, what it is kept by.
     digests: Vec<Option<FragmentDigest>>,
     /// Answers, and the target of each.
@@ -260,7 +266,7 @@ impl<'w> Missing<'w> {
         answer: usize,
         digest: Option<FragmentDigest>,
         want: &'w Want<'w>,
-        target: impl FnOnce() -> Result<FileTarget, Reason>,
+        target: impl FnOnce() -> Result<Target, Reason>,
     ) -> Reason {
         let slot = self.seen.entry(want).or_insert_with(|| {
             self.targets.push(target()?);
@@ -277,14 +283,11 @@ impl<'w> Missing<'w> {
     }
 }
 
-fn subject<'w>(
-    assets: &'w HashMap<String, Result<Asset, Reason>>,
-    want: &'w Want<'_>,
-) -> Result<Subject<'w>, Reason> {
+fn subject<'w>(assets: &'w Servable, want: &'w Want<'_>) -> Result<Subject<'w>, Reason> {
     match want {
         Want::File { key, derivatives } => Ok(Subject::File(key, derivatives.as_ref())),
         Want::Asset { id } => match assets.get(id.as_ref()) {
-            Some(Ok(asset)) => Ok(Subject::File(asset.key.as_str(), None)),
+            Some(Ok(asset)) => Ok(Subject::Asset(asset)),
             Some(Err(reason)) => Err(*reason),
             None => Err(Reason::Unknown),
         },
@@ -292,18 +295,22 @@ fn subject<'w>(
     }
 }
 
-fn target(place: &Place, subject: Subject<'_>) -> Result<FileTarget, Reason> {
+fn target(delivery: &Delivery, place: &Place, subject: Subject<'_>) -> Result<Target, Reason> {
     match subject {
+        Subject::Asset(asset) => {
+            let target = delivery.asset_file(place, asset.visibility, asset.key.clone());
+            target.map_err(|_| Reason::InvalidKey)
+        }
         Subject::File(key, derivatives) => {
             let key = ObjectKey::parse(key).map_err(|_| Reason::InvalidKey)?;
             let derivatives = derivatives.and_then(|set| {
                 Derivatives::new(set.widths().iter().map(|width| u32::from(*width)).collect(), set.format())
             });
-            FileTarget::new(place, key, derivatives.as_ref()).map_err(|_| Reason::InvalidKey)
+            delivery.file(place, key, derivatives.as_ref()).map_err(|_| Reason::InvalidKey)
         }
         Subject::Url(url) => {
             let own = place.own_url(url)?;
-            Ok(FileTarget::of_url(place, own))
+            Ok(delivery.url(place, own))
         }
     }
 }

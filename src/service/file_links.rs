@@ -18,10 +18,10 @@ use crate::media::{Derivatives, ObjectKey};
 /// A link and its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// The signed URL.
+    /// The URL.
     pub url: String,
-    /// When it ends, in seconds since the Unix epoch.
-    pub expires: u64,
+    /// When it ends, in seconds since the Unix epoch. `None` of a stable URL: never.
+    pub expires: Option<u64>,
     /// How long an answer that holds it may be cached, in seconds.
     pub max_age: u64,
 }
@@ -31,11 +31,11 @@ pub struct Link {
 pub struct FileLinks {
     /// The original.
     pub link: Link,
-    /// The derivatives: width in pixels, signed URL; ascending.
+    /// The derivatives: width in pixels, URL; ascending.
     pub derivatives: Vec<(u32, String)>,
     /// Until when an answer that holds them may be cached, in seconds since the Unix epoch.
     pub cache_until: u64,
-    /// How they came about; `None` where they are unsigned.
+    /// How they came about; `None` where no key pair of the ring has signed them.
     pub(super) signed: Option<SignedBy>,
 }
 
@@ -103,7 +103,7 @@ impl FileTarget {
         let mut urls = self.urls.iter().map(|url| url.as_str().to_owned());
         let url = urls.next().unwrap_or_default();
         let derivatives = self.widths.iter().copied().zip(urls).collect();
-        let link = Link { url, expires: now, max_age: 0 };
+        let link = Link { url, expires: Some(now), max_age: 0 };
         FileLinks { link, derivatives, cache_until: now, signed: None }
     }
 }
@@ -193,7 +193,7 @@ impl Draft {
         let mut links = links.into_iter();
         let url = links.next().unwrap_or_default();
         let cache_until = life.cache_until(expires);
-        let link = Link { url, expires, max_age: cache_until.saturating_sub(now) };
+        let link = Link { url, expires: Some(expires), max_age: cache_until.saturating_sub(now) };
         let derivatives = self.target.widths.iter().copied().zip(links).collect();
         let signed = Some(SignedBy { key: Arc::clone(key), grants: self.grants.len(), fresh });
         Ok(FileLinks { link, derivatives, cache_until, signed })

@@ -15,6 +15,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 use super::key_ring::RingKey;
 use super::layout::Place;
 use crate::document::{Derivatives, Links};
+use crate::media::Asset;
 
 /// What one entry takes beside its text, in bytes.
 const ENTRY_OVERHEAD: usize = 250;
@@ -39,6 +40,8 @@ pub struct Fragment {
 pub enum Subject<'a> {
     /// A file by its key under the root, not checked yet, with its derivatives.
     File(&'a str, Option<&'a Derivatives>),
+    /// The file of an asset, which may be delivered in another way than a file of the same key.
+    Asset(&'a Asset),
     /// A URL that somebody has written.
     Url(&'a str),
 }
@@ -104,6 +107,10 @@ impl Ready<'_> {
             Subject::Url(url) => {
                 hasher.write(url.as_bytes());
                 hasher.write_u8(0xfe);
+            }
+            Subject::Asset(asset) => {
+                hasher.write(asset.key.as_str().as_bytes());
+                hasher.write_u8(0xfd);
             }
             Subject::File(key, derivatives) => {
                 hasher.write(key.as_bytes());

@@ -17,7 +17,7 @@ use super::ports::ObjectLocation;
 use super::signing_pool::Lane;
 use crate::cloudfront::{SignableUrl, strip_signing_parameters};
 use crate::document::Reason;
-use crate::media::{AssetId, Filename, InvalidKey, ObjectKey, Tenant, Visibility};
+use crate::media::{AssetId, Filename, InvalidKey, ObjectKey, Tenant, TenantId, Visibility};
 
 /// Bases and templates; gives each tenant its [`Place`].
 #[derive(Debug, Clone)]
@@ -50,6 +50,25 @@ impl Layout {
         &self.origins
     }
 
+    /// The bucket that all tenants share, if there is one.
+    #[must_use]
+    pub fn one_bucket(&self) -> Option<String> {
+        self.bucket.is_shared().then(|| self.bucket.to_string())
+    }
+
+    /// The bucket of a tenant that is known by its slug alone, or by slug and id. `None` where the id is needed.
+    #[must_use]
+    pub fn bucket(&self, key: &str, id: Option<&TenantId>) -> Option<String> {
+        let id = id.map(TenantId::as_str);
+        if self.bucket.placeholder == Some(Placeholder::Tenant) && id.is_none() {
+            return None;
+        }
+        Some(self.bucket.fill_with(|placeholder| match placeholder {
+            Placeholder::Key => key,
+            Placeholder::Tenant => id.unwrap_or_default(),
+        }))
+    }
+
     /// Where a tenant's media lies.
     #[must_use]
     pub fn place(&self, tenant: &Tenant) -> Place {
@@ -59,23 +78,29 @@ impl Layout {
     /// A place by the first segment of its URLs and its bucket.
     #[must_use]
     pub fn place_of(&self, path: &str, bucket: &str) -> Place {
-        let roots = self.origins.iter().map(|origin| format!("{origin}/{path}/")).collect();
+        let roots = self.origins.iter().map(|origin| root(origin, path)).collect();
         let prefix = if self.bucket.is_shared() { format!("{path}/") } else { String::new() };
         let mut hasher = DefaultHasher::new();
         path.hash(&mut hasher);
-        Place { roots, bucket: bucket.to_owned(), prefix, lane: Lane(hasher.finish()) }
+        let (path, bucket) = (path.to_owned(), bucket.to_owned());
+        Place { roots, path, bucket, prefix, lane: Lane(hasher.finish()) }
     }
 
     /// The object behind a URL's path, as the distribution's routing finds it: the first segment
     /// chooses the bucket. `None` where the path can't be one of the layout's.
     #[must_use]
     pub fn locate(&self, path: &str) -> Option<ObjectLocation> {
+        self.find(path).map(|(place, key)| place.location(&key))
+    }
+
+    /// The place that a URL's path leads to, and the key there.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<(Place, ObjectKey)> {
         let (first, rest) = path.strip_prefix('/')?.split_once('/')?;
         let key = decode(rest).ok()?;
         let (name, value) = self.path.extract(first)?;
         let bucket = self.bucket.fill_with(|placeholder| if placeholder == name { value } else { "" });
-        let place = self.place_of(first, &bucket);
-        Some(place.location(&ObjectKey::parse(key).ok()?))
+        Some((self.place_of(first, &bucket), ObjectKey::parse(key).ok()?))
     }
 }
 
@@ -83,6 +108,7 @@ impl Layout {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     roots: Vec<String>,
+    path: String,
     bucket: String,
     prefix: String,
     lane: Lane,
@@ -111,6 +137,12 @@ impl Place {
     #[must_use]
     pub fn url(&self, key: &ObjectKey) -> String {
         format!("{}{}", self.root(), key.encoded())
+    }
+
+    /// The same on an origin, which has no slash at its end.
+    #[must_use]
+    pub fn url_on(&self, origin: &str, key: &ObjectKey) -> String {
+        format!("{}{}", root(origin, &self.path), key.encoded())
     }
 
     /// The full key of a file in its bucket.
@@ -149,6 +181,18 @@ impl Place {
         }
     }
 
+    /// Whether a key leads to where the files of PUBLIC assets lie, whosever they are.
+    #[must_use]
+    pub fn is_public_asset(&self, key: &ObjectKey) -> bool {
+        let segments: Vec<&str> = key.as_str().split('/').collect();
+        let id = match segments[..] {
+            [_, id, _] if self.prefix.is_empty() => id,
+            [id, _] if !self.prefix.is_empty() => id,
+            _ => return false,
+        };
+        !key.is_private() && id.parse::<AssetId>().is_ok()
+    }
+
     /// Checks a URL that somebody has written: old signing parameters are dropped, the rest is
     /// kept byte for byte.
     ///
@@ -182,6 +226,10 @@ pub struct OwnUrl {
     pub url: SignableUrl,
     /// The key that its path names.
     pub key: ObjectKey,
+}
+
+fn root(origin: &str, path: &str) -> String {
+    format!("{origin}/{path}/")
 }
 
 fn decode(path: &str) -> Result<String, ()> {
@@ -323,8 +371,27 @@ mod tests {
                 let key = place.asset_key(&tenant(), id, &name, visibility).unwrap();
                 assert_eq!(place.storage_key(&key), expected.replace("{id}", &id.to_string()));
                 assert_eq!(key.is_private(), visibility == Visibility::Private);
+                assert_eq!(place.is_public_asset(&key), visibility == Visibility::Public);
+                assert_eq!(place.is_public_asset(&key.derivative(320, "jpg").unwrap()), !key.is_private());
                 let path = place.url(&key).replace("https://media.vivreal.io", "");
                 assert_eq!(layout.locate(&path), Some(place.location(&key)));
+            }
+        }
+    }
+
+    #[test]
+    fn no_other_key_is_taken_for_an_asset_s() {
+        let id = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
+        for (path, bucket, keys) in [
+            ("vivreal-{key}", "vivreal-{key}", ["{id}/a.jpg", "private/{id}/a.jpg", "t_1/{id}/b/a.jpg"]),
+            ("{tenant}", "media", ["t_1/{id}/a.jpg", "private/{id}/a.jpg", "{id}/b/a.jpg"]),
+        ] {
+            let place = layout(path, bucket).place(&tenant());
+            for key in
+                keys.into_iter().chain(["groupObjects/68bf/logo.png", "med_x/a.jpg", "t_1/med_x/a.jpg"])
+            {
+                let key = ObjectKey::parse(key.replace("{id}", id)).unwrap();
+                assert!(!place.is_public_asset(&key), "{key}");
             }
         }
     }

@@ -113,7 +113,7 @@ impl Lifecycle {
             pass.looked_at += done.len();
             pass.failed += done.iter().filter(|done| !**done).count();
         }
-        self.parts.meter.lifecycle_pass(self.now());
+        self.parts.meter.lifecycle_pass(self.now().seconds());
         Ok(Some(pass))
     }
 

@@ -3,20 +3,24 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::ports::{AssetStore, StoreError};
+use super::asset_cache::{CachedAssets, Known};
+use super::ports::StoreError;
 use crate::document::Reason;
 use crate::media::{Asset, AssetId, Status, TenantId};
+
+/// Assets that can be served, or why they can't, by what was asked for.
+pub type Servable = HashMap<String, Result<Arc<Asset>, Reason>>;
 
 /// Looks assets up for links.
 #[derive(Clone)]
 pub struct Lookup {
-    assets: Arc<dyn AssetStore>,
+    assets: CachedAssets,
 }
 
 impl Lookup {
-    /// A look-up in a store.
+    /// A look-up in what is known.
     #[must_use]
-    pub fn new(assets: Arc<dyn AssetStore>) -> Self {
+    pub fn new(assets: CachedAssets) -> Self {
         Self { assets }
     }
 
@@ -29,34 +33,27 @@ impl Lookup {
         &self,
         tenant: &TenantId,
         texts: impl IntoIterator<Item = &'a str>,
-    ) -> Result<HashMap<String, Result<Asset, Reason>>, StoreError> {
+    ) -> Result<Known<Servable>, StoreError> {
         let texts: HashSet<&str> = texts.into_iter().collect();
         let ids: Vec<AssetId> = texts.iter().filter_map(|text| text.parse().ok()).collect();
-        let mut found: HashMap<AssetId, Asset> = HashMap::with_capacity(ids.len());
-        if !ids.is_empty() {
-            let assets = self.assets.find_many(tenant, &ids).await?;
-            found.extend(assets.into_iter().map(|asset| (asset.id, asset)));
-        }
+        let Known { value: mut found, stale } = self.assets.look_up_own(tenant, &ids).await?;
         let missing: Vec<AssetId> = ids.iter().copied().filter(|id| !found.contains_key(id)).collect();
-        let elsewhere: HashSet<AssetId> = if missing.is_empty() {
-            HashSet::new()
-        } else {
-            self.assets.existing(&missing).await?.into_iter().collect()
-        };
+        let elsewhere = self.assets.look_up_taken(&missing).await?;
         let outcome = |text: &str| match text.parse::<AssetId>() {
             Ok(id) => match found.remove(&id) {
                 Some(asset) => servable(asset),
-                None if elsewhere.contains(&id) => Err(Reason::Foreign),
+                None if elsewhere.value.contains(&id) => Err(Reason::Foreign),
                 None => Err(Reason::Unknown),
             },
             Err(_) => Err(Reason::Unknown),
         };
         let mut outcome = outcome;
-        Ok(texts.into_iter().map(|text| (text.to_owned(), outcome(text))).collect())
+        let value = texts.into_iter().map(|text| (text.to_owned(), outcome(text))).collect();
+        Ok(Known { value, stale: stale || elsewhere.stale })
     }
 }
 
-fn servable(asset: Asset) -> Result<Asset, Reason> {
+fn servable(asset: Arc<Asset>) -> Result<Arc<Asset>, Reason> {
     if asset.deleted_at.is_some() {
         return Err(Reason::Deleted);
     }

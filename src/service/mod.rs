@@ -4,7 +4,8 @@
 //!    is down.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
-//!    a resource to a signed link. [`fragments`]: links that are ready.
+//!    a resource to a signed link. [`fragments`]: links that are ready. [`presigner`]: links of the object
+//!    store's. [`delivery`]: which of them, or a stable URL.
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
 //!    documents. [`profiles`]: by which rules. [`lines`]: a document a line. [`lookup`]: from ids to assets, for
 //!    both. [`cookies`]: folders.
@@ -17,12 +18,14 @@
 //! [`Services`] is all of it, as `app` joins it and `http` uses it.
 
 mod assembly;
+pub mod asset_cache;
 mod asset_files;
 pub mod assets;
 pub mod auth;
 pub mod batch;
 pub mod cookies;
 pub mod cursor;
+pub mod delivery;
 pub mod document_body;
 pub mod documents;
 pub mod edge;
@@ -39,6 +42,7 @@ pub mod links;
 pub mod lookup;
 pub mod multipart;
 pub mod ports;
+pub mod presigner;
 pub mod profiles;
 mod relocation;
 pub mod resolve;
@@ -52,6 +56,7 @@ pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Expected,
 pub use auth::{AuthError, Authenticator, Caller};
 pub use batch::{BatchItem, BatchLinks, BatchRequest, Subject};
 pub use cookies::{CookieError, CookieGrant, FolderCookies};
+pub use delivery::{Delivery, PrivateDelivery, PublicDelivery};
 pub use document_body::{Blocks, DocumentBody};
 pub use documents::{DocumentError, DocumentOptions, Documents, SignedDocument};
 pub use edge::{Edge, EdgeError};

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use super::asset_cache::{CachedAssets, Known};
 use super::auth::Caller;
-use super::layout::Layout;
-use super::links::{FileTarget, Link, LinkError, LinkService};
-use super::ports::{AssetStore, StoreError, TenantStore};
+use super::delivery::Delivery;
+use super::links::{Link, LinkError};
+use super::ports::{StoreError, TenantStore};
 use super::scope::{InsufficientScope, Scope};
-use crate::media::{Asset, AssetId, Visibility};
+use crate::media::{AssetId, Visibility};
 
 /// Resolves ids.
 pub struct Resolver {
-    assets: Arc<dyn AssetStore>,
+    assets: CachedAssets,
     tenants: Arc<dyn TenantStore>,
-    layout: Arc<Layout>,
-    links: LinkService,
+    delivery: Delivery,
 }
 
 /// What an id leads to.
@@ -26,18 +26,15 @@ pub struct Resolved {
     pub visibility: Visibility,
     /// The link.
     pub link: Link,
+    /// Whether the asset is what was known of it before its store became unavailable.
+    pub stale: bool,
 }
 
 impl Resolver {
     /// Joins the parts.
     #[must_use]
-    pub fn new(
-        assets: Arc<dyn AssetStore>,
-        tenants: Arc<dyn TenantStore>,
-        layout: Arc<Layout>,
-        links: LinkService,
-    ) -> Self {
-        Self { assets, tenants, layout, links }
+    pub fn new(assets: CachedAssets, tenants: Arc<dyn TenantStore>, delivery: Delivery) -> Self {
+        Self { assets, tenants, delivery }
     }
 
     /// The link of an asset, or of its smallest derivative that is at least `width` pixels wide.
@@ -51,8 +48,8 @@ impl Resolver {
         width: Option<u32>,
         caller: Option<&Caller>,
     ) -> Result<Resolved, ResolveError> {
-        let asset = self.assets.find_anywhere(id).await?.filter(Asset::is_servable);
-        let asset = asset.ok_or(ResolveError::NotFound)?;
+        let Known { value: asset, stale } = self.assets.look_up(id).await?;
+        let asset = asset.filter(|asset| asset.is_servable()).ok_or(ResolveError::NotFound)?;
         let own = caller.is_some_and(|caller| caller.tenant.id == asset.tenant);
         if asset.visibility == Visibility::Private && !own {
             return Err(ResolveError::NotFound);
@@ -71,9 +68,10 @@ impl Resolver {
             let derivatives = asset.derivatives()?;
             asset.key.derivative(derivatives.at_least(width)?, derivatives.format()).ok()
         });
-        let key = derivative.unwrap_or(asset.key);
-        let link = self.links.link(FileTarget::new(&self.layout.place(&tenant), key, None)?).await?;
-        Ok(Resolved { id, visibility: asset.visibility, link })
+        let key = derivative.unwrap_or_else(|| asset.key.clone());
+        let place = self.delivery.place(&tenant);
+        let link = self.delivery.link(self.delivery.asset_file(&place, asset.visibility, key)?).await?;
+        Ok(Resolved { id, visibility: asset.visibility, link, stale })
     }
 }
 

@@ -9,8 +9,7 @@ use prometheus::{
 
 use crate::document::Reason;
 use crate::http::RequestMeter;
-use crate::media::Timestamp;
-use crate::service::ports::{LifecycleOutcome, LinkSource, Meter};
+use crate::service::ports::{AssetSource, LifecycleOutcome, LinkSource, Meter};
 
 /// All metrics, with a registry of their own.
 pub struct Metrics {
@@ -25,6 +24,7 @@ pub struct Metrics {
     sites: IntCounterVec,
     unsigned: IntCounterVec,
     token_keys: IntCounterVec,
+    assets: IntCounterVec,
     lifecycle: IntCounterVec,
     lifecycle_pass: IntGauge,
 }
@@ -92,6 +92,16 @@ impl Metrics {
         for outcome in ["fetched", "failed"] {
             token_keys.with_label_values(&[outcome]);
         }
+        let assets = IntCounterVec::new(
+            Opts::new(
+                "signet_asset_lookups_total",
+                "Assets looked up for links, by where the answer came from.",
+            ),
+            &["source"],
+        )?;
+        for source in ["cache", "store", "stale"] {
+            assets.with_label_values(&[source]);
+        }
         let lifecycle = IntCounterVec::new(
             Opts::new(
                 "signet_lifecycle_assets_total",
@@ -117,6 +127,7 @@ impl Metrics {
         registry.register(Box::new(sites.clone()))?;
         registry.register(Box::new(unsigned.clone()))?;
         registry.register(Box::new(token_keys.clone()))?;
+        registry.register(Box::new(assets.clone()))?;
         registry.register(Box::new(lifecycle.clone()))?;
         registry.register(Box::new(lifecycle_pass.clone()))?;
         Ok(Self {
@@ -131,6 +142,7 @@ impl Metrics {
             sites,
             unsigned,
             token_keys,
+            assets,
             lifecycle,
             lifecycle_pass,
         })
@@ -190,6 +202,15 @@ impl Meter for Metrics {
         self.unsigned.with_label_values(&[reason]).inc();
     }
 
+    fn assets(&self, source: AssetSource, count: usize) {
+        let source = match source {
+            AssetSource::Cache => "cache",
+            AssetSource::Store => "store",
+            AssetSource::Stale => "stale",
+        };
+        self.assets.with_label_values(&[source]).inc_by(count as u64);
+    }
+
     fn token_keys(&self, fetched: bool) {
         self.token_keys.with_label_values(&[if fetched { "fetched" } else { "failed" }]).inc();
     }
@@ -198,8 +219,8 @@ impl Meter for Metrics {
         self.lifecycle.with_label_values(&[outcome.as_str()]).inc();
     }
 
-    fn lifecycle_pass(&self, now: Timestamp) {
-        self.lifecycle_pass.set(i64::try_from(now.seconds()).unwrap_or(i64::MAX));
+    fn lifecycle_pass(&self, seconds: u64) {
+        self.lifecycle_pass.set(i64::try_from(seconds).unwrap_or(i64::MAX));
     }
 }
 

@@ -39,6 +39,9 @@ fn settings_that_can_not_be_are_refused() {
         format!("[[tenants]]\nid = \"{id}\"\nkey = \"{key}\"\napi_key = \"{api_key}\"\n")
     };
     let secret = "sk_0123456789abcdef";
+    let s3 = |line: &str| {
+        format!("[store]\nobjects = \"s3\"\n[store.s3]\nregion = \"eu-central-1\"\n{line}\n{good}")
+    };
     for (settings, reason) in [
         (String::new(), "signing.keys: there is no key pair"),
         (key("vectors/rsa-public"), "public key"),
@@ -56,6 +59,29 @@ fn settings_that_can_not_be_are_refused() {
         (format!("[signing]\nttl_seconds = -1\n{good}"), "ttl_seconds"),
         (format!("[signing]\nttl_seconds = \"long\"\n{good}"), "ttl_seconds"),
         (format!("[delivery]\nprivate_ttl = 1\n{good}"), "delivery.private_ttl"),
+        (format!("[store]\nobjects = \"disk\"\n{good}"), "disk"),
+        (
+            s3("endpoint = \"s3.example.com\""),
+            "store.s3.endpoint: \"s3.example.com\" must begin with https://",
+        ),
+        (s3("public_endpoint = \"https://s3.example.com/a\""), "store.s3.public_endpoint"),
+        (s3("connect_seconds = 0"), "store.s3.connect_seconds: must be 1 to 600 seconds"),
+        (s3("attempts = 11"), "store.s3.attempts: must be 1 to 10"),
+        (s3("bucket = \"a\""), "bucket"),
+        (
+            format!("[uploads]\nticket_seconds = 604801\n{}", s3("attempts = 3")),
+            "uploads.ticket_seconds: must be at most 604,800",
+        ),
+        (
+            format!("[delivery]\npublic = \"stable\"\n{good}"),
+            "delivery.public_base_url: is needed where delivery.public is \"stable\"",
+        ),
+        (
+            format!("[delivery]\npublic_base_url = \"https://cdn.example.com/a\"\n{good}"),
+            "delivery.public_base_url: ",
+        ),
+        (format!("[delivery]\npublic = \"open\"\n{good}"), "delivery.public"),
+        (format!("[delivery]\nprivate = \"stable\"\n{good}"), "delivery.private"),
         (
             format!("[uploads.max_bytes_by_type]\n\"image\" = 5\n{good}"),
             "uploads.max_bytes_by_type.\"image\": needs a type/subtype",

@@ -11,6 +11,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use signet::cloudfront::{KeyPairId, NonceMode, PrivateKey, PublicKey, Window};
 use signet::document::{Limits, MediaHost, Profile, References, Rules};
+use signet::service::delivery::Delivery;
 use signet::service::documents::{DocumentOptions, Documents};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
@@ -55,7 +56,16 @@ fn documents(scope: GrantScope) -> (Documents, Place, PublicKey) {
         references: References::Leave,
         limits: Limits::default(),
     };
-    (Documents::new(Profiles::only("vivreal", rules), None, layout, links, Arc::new(NoMeter)), place, public)
+    (
+        Documents::new(
+            Profiles::only("vivreal", rules),
+            None,
+            Delivery::signed(layout, links),
+            Arc::new(NoMeter),
+        ),
+        place,
+        public,
+    )
 }
 
 /// Keys of few files, so that some come again, and some that no store can hold.

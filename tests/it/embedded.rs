@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use signet::media::{Quota, Tally, Tenant, Usage};
 use signet::service::ports::{
-    ApiKey, AssetFilter, AssetStore, ByteStream, Clock, ObjectGate, ObjectStore, PutError, SignedRequest,
-    SystemClock, TenantStore, Update, api_key_digest,
+    ApiKey, AssetFilter, AssetStore, ByteStream, Clock, GetError, ObjectGate, ObjectStore, PutError,
+    SignedRequest, SystemClock, TenantStore, Update, api_key_digest,
 };
 use signet::store::embedded::{Embedded, Files, OpenError};
 use tempfile::{TempDir, tempdir};
@@ -316,10 +316,21 @@ impl Door for Gate {
             Err(PutError::Store(error)) => panic!("{error}"),
         }
     }
+
+    async fn read(&self, url: &str) -> Option<Bytes> {
+        match self.0.open(target(url), None, SystemClock.now()).await {
+            Ok(object) => Some(object.bytes.try_collect::<Vec<Bytes>>().await.unwrap().concat().into()),
+            Err(GetError::Denied(_) | GetError::NotFound) => None,
+            Err(GetError::Store(error)) => panic!("{error}"),
+        }
+    }
 }
 
 fn request(upload: &Upload) -> SignedRequest {
-    let after_scheme = upload.url.split_once("://").unwrap().1;
-    let path_and_query = after_scheme[after_scheme.find('/').unwrap()..].to_owned();
-    SignedRequest { path_and_query, headers: upload.headers.clone() }
+    SignedRequest { path_and_query: target(&upload.url).to_owned(), headers: upload.headers.clone() }
+}
+
+fn target(url: &str) -> &str {
+    let after_scheme = url.split_once("://").unwrap().1;
+    &after_scheme[after_scheme.find('/').unwrap()..]
 }

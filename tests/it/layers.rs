@@ -92,6 +92,27 @@ const LAYERS: &[Layer] = &[
         ],
     },
     Layer {
+        room: "store/aws",
+        may_know: &[],
+        must_not_know: &["http", "hyper", "axum", "tower", "redb", "jsonwebtoken", "clap", "prometheus"],
+    },
+    Layer {
+        room: "store/s3",
+        may_know: &["service", "media"],
+        must_not_know: &[
+            "http",
+            "hyper",
+            "axum",
+            "tower",
+            "redb",
+            "mongodb",
+            "jsonwebtoken",
+            "config",
+            "clap",
+            "prometheus",
+        ],
+    },
+    Layer {
         room: "store/secrets",
         may_know: &["service"],
         must_not_know: &[

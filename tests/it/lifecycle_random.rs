@@ -18,6 +18,7 @@ use signet::media::{
 };
 use signet::service::assets::{AssetPatch, Assets, Expected, Views};
 use signet::service::cursor::Cursors;
+use signet::service::delivery::Delivery;
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Template};
 use signet::service::lifecycle::{Lifecycle, LifecycleParts};
@@ -129,6 +130,14 @@ impl ObjectStore for Frail {
     ) -> Result<Presigned, StoreError> {
         self.world.touched.lock().unwrap().insert(location.clone());
         self.fuse.call(self.world.files.presign_put(location, terms, now, expires_in_seconds)).await
+    }
+    async fn presign_get(
+        &self,
+        location: &ObjectLocation,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError> {
+        self.fuse.call(self.world.files.presign_get(location, now, expires_in_seconds)).await
     }
     async fn head(&self, location: &ObjectLocation) -> Result<Option<signet::media::Stored>, StoreError> {
         self.fuse.call(self.world.files.head(location)).await
@@ -302,7 +311,7 @@ impl World {
         let fuse = Arc::new(Fuse { calls: AtomicI64::new(calls), last_is_done, blown: Notify::new() });
         let frail = Arc::new(Frail { world: self.clone(), fuse: fuse.clone() });
         let (assets, objects): (Arc<dyn AssetStore>, Arc<dyn ObjectStore>) = (frail.clone(), frail);
-        let views = Views::new(self.layout.clone(), self.links.clone());
+        let views = Views::new(Delivery::signed(self.layout.clone(), self.links.clone()));
         let clock: Arc<dyn Clock> = self.clock.clone();
         let policy = UploadPolicy {
             content_types: vec![ContentType::parse("image/jpeg").unwrap()],
@@ -541,7 +550,6 @@ async fn in_the_end_every_file_is_where_its_asset_says_or_gone() {
         }
         actors.join_all().await;
         settle(&world).await;
-        println!("seed {seed}");
         check(&world, &mut in_parts).await;
         ready += world.store.usage(&world.tenant.id).await.unwrap().ready.count;
     }

@@ -19,12 +19,12 @@ use signet::service::{FileTarget, LinkError, LinkService};
 use crate::support::program::file;
 use crate::support::verify;
 
-const TTL: u64 = 600;
-const START: u64 = 1_800_000_000;
+pub const TTL: u64 = 600;
+pub const START: u64 = 1_800_000_000;
 
 /// A clock that the test sets, in seconds, and a count of signatures.
 #[derive(Default)]
-struct World {
+pub struct World {
     now: AtomicU64,
     signatures: AtomicUsize,
     failures: AtomicUsize,
@@ -49,6 +49,10 @@ impl Meter for World {
 }
 
 impl World {
+    pub fn set(&self, now: u64) {
+        self.now.store(now, Ordering::SeqCst);
+    }
+
     fn signatures(&self) -> usize {
         self.signatures.load(Ordering::SeqCst)
     }
@@ -61,7 +65,11 @@ fn ring_key(id: &str, pem: &str, not_before: u64, retire_at: Option<u64>) -> Rin
     RingKey { id: KeyPairId::new(id).unwrap(), private, public, hash, not_before, retire_at }
 }
 
-fn service(keys: Vec<RingKey>, scope: GrantScope, on_failure: OnFailure) -> (Arc<World>, LinkService, Place) {
+pub fn service(
+    keys: Vec<RingKey>,
+    scope: GrantScope,
+    on_failure: OnFailure,
+) -> (Arc<World>, LinkService, Place) {
     let world = Arc::new(World::default());
     world.now.store(START, Ordering::SeqCst);
     let life = Life::Window(Window::new(TTL).unwrap());
@@ -74,16 +82,19 @@ fn service(keys: Vec<RingKey>, scope: GrantScope, on_failure: OnFailure) -> (Arc
         Arc::clone(&world) as Arc<dyn Meter>,
         LinkSettings { private_life: life.clone(), life, scope, on_failure },
     );
-    let template = || Template::parse("{key}").unwrap();
     let place = Layout::new("https://media.vivreal.io", &[], template(), template()).place_of("v", "v");
     (world, links, place)
+}
+
+pub fn template() -> Template {
+    Template::parse("{key}").unwrap()
 }
 
 fn target(place: &Place, key: &str) -> FileTarget {
     FileTarget::new(place, ObjectKey::parse(key).unwrap(), None).unwrap()
 }
 
-fn one_key() -> Vec<RingKey> {
+pub fn one_key() -> Vec<RingKey> {
     vec![ring_key("K1", "vectors/rsa", 0, None)]
 }
 
@@ -112,7 +123,7 @@ async fn at_each_second_of_two_windows_a_link_has_more_than_half_of_its_life() {
     for second in 0..TTL {
         world.now.store(START + second, Ordering::SeqCst);
         let link = links.link(target(&place, "a.jpg")).await.unwrap();
-        let left = link.expires - (START + second);
+        let left = link.expires.unwrap() - (START + second);
         assert!(left > TTL / 2 && left <= TTL, "{left} s left at second {second}");
         assert!(link.max_age > TTL / 4 - 1 && link.max_age == left - TTL / 4, "{}", link.max_age);
         if distinct.last() != Some(&link.url) {
@@ -127,7 +138,7 @@ async fn at_each_second_of_two_windows_a_link_has_more_than_half_of_its_life() {
 async fn what_is_asked_for_shortly_before_its_window_ends_is_signed_ahead() {
     let (world, links, place) = service(one_key(), GrantScope::Url, OnFailure::Refuse);
     let first = links.link(target(&place, "hot.jpg")).await.unwrap();
-    let roll = first.expires - TTL / 2;
+    let roll = first.expires.unwrap() - TTL / 2;
     world.now.store(roll - 5, Ordering::SeqCst);
     assert_eq!(links.link(target(&place, "hot.jpg")).await.unwrap().url, first.url);
     for _ in 0..200 {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails says so")]
 
 mod agreement;
+mod asset_cache;
 mod asset_changes;
 mod assets;
 mod bad_input;
@@ -12,6 +13,7 @@ mod contract;
 mod cookies_and_links;
 mod crash;
 mod credentials;
+mod delivery;
 mod differential;
 mod docs;
 mod documents_cli;
@@ -39,10 +41,17 @@ mod mongo_changes;
 mod mongo_connections;
 mod mongo_faults;
 mod mongo_tenants;
+mod pages;
 mod readme;
 mod rotation;
+mod s3;
+mod s3_answers;
+mod s3_flow;
+mod s3_gone;
+mod s3_provision;
 mod scopes;
 mod secrets;
+mod stale;
 mod support;
 mod tamper;
 mod tenant_cache;

@@ -10,6 +10,7 @@ use signet::cloudfront::{NonceMode, PrivateKey, Window};
 use signet::document::{Limits, MediaHost, Profile, References, Rules};
 use signet::media::Timestamp;
 use signet::service::Profiles;
+use signet::service::delivery::Delivery;
 use signet::service::documents::{DocumentOptions, Documents};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
@@ -91,7 +92,15 @@ fn documents(ring: &Arc<KeyRing>, clock: &Arc<Hands>, scope: GrantScope) -> (Doc
         references: References::Leave,
         limits: Limits::default(),
     };
-    (Documents::new(Profiles::only("vivreal", rules), None, layout, links, Arc::new(NoMeter)), place)
+    (
+        Documents::new(
+            Profiles::only("vivreal", rules),
+            None,
+            Delivery::signed(layout, links),
+            Arc::new(NoMeter),
+        ),
+        place,
+    )
 }
 
 fn key(id: &str, not_before: u64) -> RingKey {

@@ -3,19 +3,21 @@
 //! 1. The settings themselves, and the profiles of documents in them.
 //! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
 //!    by the independent implementation. `rotation`: what to register, and in which order.
-//! 3. The stores, and the keys of the tokens' issuer.
+//! 3. The stores, and the keys of the tokens' issuer. `objects`: S3.
 
+mod objects;
 mod rotation;
 
 use std::fmt::Write;
 
 use super::StartError;
-use super::build::{layout, node};
+use super::build::{layout, node, public_delivery};
 use super::databases;
 use super::keys::KeyLoader;
 use super::profiles;
 use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
-use crate::config::{AssetsSetting, Settings, time};
+use crate::config::{AssetsSetting, PrivateSetting, Settings, time};
+use crate::service::delivery::PublicDelivery;
 use crate::service::key_ring::RingKey;
 use crate::store::embedded::OpenError;
 
@@ -32,6 +34,7 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     say("settings    ok".to_owned());
 
     let layout = layout(settings)?;
+    say(delivery(settings, &public_delivery(settings)?));
     say(profiles::report(&profiles::profiles(settings, layout.origins())?));
     let ring = KeyLoader::default().ring(&settings.signing).await?;
     let host = layout.origins().first().map_or("", String::as_str);
@@ -40,6 +43,7 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     }
     say(rotation::report(&ring, settings, time::now()));
 
+    let one_bucket = layout.one_bucket();
     let upload_url = format!("http://{}", settings.server.listen);
     match databases::open(settings, &upload_url).await {
         Ok(databases) => {
@@ -62,7 +66,24 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
         }
         Err(error) => return Err(error),
     }
+    if let Some(line) = objects::report(settings, &one_bucket).await? {
+        say(line);
+    }
     Ok(report)
+}
+
+/// How assets are delivered.
+fn delivery(settings: &Settings, public: &PublicDelivery) -> String {
+    let public = match public {
+        PublicDelivery::Signed => "signed links".to_owned(),
+        PublicDelivery::Stable(base) => format!("stable URLs on {base}"),
+    };
+    let private = match settings.delivery.private {
+        PrivateSetting::CloudFront => "signed links",
+        PrivateSetting::S3 => "presigned by the object store",
+    };
+    let seconds = settings.delivery.private_ttl;
+    format!("delivery    ok  PUBLIC assets: {public}; PRIVATE ones: {private}, {seconds} s")
 }
 
 /// Signs a link, and has it verified.

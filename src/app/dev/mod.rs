@@ -25,7 +25,7 @@ use super::build::{embedded, node, put_tenants};
 use super::keys::KeyLoader;
 use super::listen::{Bound, bind};
 use super::run::{Listeners, run};
-use crate::config::{Environment, LogFormat, parse};
+use crate::config::{Environment, LogFormat, ObjectsSetting, parse};
 use crate::telemetry::logging;
 
 use identity::Identity;
@@ -56,10 +56,12 @@ pub async fn dev(
     let admin = bind(&beside(&api, listen, 2), "--listen, two ports up, for metrics").await?;
 
     settings.store.path = data.to_owned();
+    settings.store.objects = ObjectsSetting::Embedded;
     settings.server.listen = api.address.to_string();
     settings.server.admin_listen = admin.address.to_string();
     settings.cdn.base_url = edge.url();
     settings.cdn.aliases = vec![VIVREAL.to_owned()];
+    settings.delivery.public_base_url.get_or_insert(edge.url());
     let (store, stores) = embedded(&settings, &api.url()).await?;
     // An earlier start's addresses may be others': no script is to read them now.
     Session::forget(data)?;

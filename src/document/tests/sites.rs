@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::support::{EXPIRES, ROOT, answers, rules, scanned, sign_short, told};
-use crate::document::{Limits, MediaHost, Profile, References, Rules, ScanError, scan};
+use crate::document::{Limits, Links, MediaHost, Profile, References, Rules, ScanError, scan};
 
 /// What is signed in a document, with `@` for the root.
 fn signed(input: &str) -> String {
@@ -213,6 +213,33 @@ fn a_name_that_is_media_itself_is_told_as_it_is_signed() {
     let output = signed_by(&file(&format!("\"{A}\"")), &objects);
     assert!(output.ends_with(r#","currentFile":{"source":"@a/b.jpg?!"}}"#), "{output}");
     assert_eq!(signed_by(&output, &objects), output);
+}
+
+#[test]
+fn a_reference_object_may_hold_a_link_without_an_end() {
+    const A: &str = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
+    let objects = Rules { references: References::Object, ..rules() };
+    let object = |expires: &str| format!(r#"[{{"id":"{A}","url":"x","expiresAt":{expires}}}]"#);
+    let row = [format!("/0 reference {A}")];
+    assert_eq!(
+        (told(&object("null"), &objects), told(&object("\"y\""), &objects)),
+        (row.clone().into(), row.into())
+    );
+    for other in ["5", "false", "{}", "[null]"] {
+        assert!(told(&object(other), &objects).is_empty(), "{other}");
+    }
+    for other in [r#"{"id":null,"url":"x","expiresAt":"y"}"#, r#"{"id":"@","url":null,"expiresAt":null}"#] {
+        assert!(told(&other.replace('@', A), &objects).is_empty(), "{other}");
+    }
+    assert!(told(&object("null"), &rules()).is_empty());
+
+    let input = object("null");
+    let scan = scan(input.as_bytes(), &objects).unwrap();
+    let answers = [Ok(Links::new("https://cdn.example.com/a.png", None))];
+    let signed = scan.splice(&answers);
+    let output = input.replace(r#""x""#, r#""https://cdn.example.com/a.png""#);
+    assert_eq!((String::from_utf8_lossy(&signed.bytes()).as_ref(), signed.expires), (output.as_str(), None));
+    assert_eq!(scan.rows(&answers)[0].expires, None);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use crate::http::answer::time;
 use crate::media::{AssetId, Checksum, Status, Visibility};
 use crate::service::AssetView;
 
-/// The JSON of an asset. `url` and `expiresAt` are there once it is READY.
+/// The JSON of an asset. `url` and `expiresAt` are there once it is READY; a stable URL has no
+/// `expiresAt`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AssetBody<'a> {
@@ -48,7 +49,7 @@ impl<'a> From<&'a AssetView> for AssetBody<'a> {
             created_at: asset.created_at.to_rfc3339(),
             updated_at: asset.updated_at.to_rfc3339(),
             url: view.link.as_ref().map(|link| link.url.as_str()),
-            expires_at: view.link.as_ref().map(|link| time(link.expires)),
+            expires_at: view.link.as_ref().and_then(|link| link.expires).map(time),
         }
     }
 }

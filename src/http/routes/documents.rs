@@ -13,7 +13,7 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use super::ndjson::LineSigner;
 use crate::document::References;
 use crate::http::Api;
-use crate::http::answer::Caching;
+use crate::http::answer::{Caching, mark};
 use crate::http::body::{self, Encoding, Pace};
 use crate::http::caller::{May, Sign};
 use crate::http::media_type::MediaType;
@@ -83,7 +83,7 @@ fn answer(
     options: DocumentOptions,
     content_type: Option<HeaderValue>,
 ) -> Result<Response, Problem> {
-    let (found, signed_sites) = (signed.found, signed.signed);
+    let (found, signed_sites, stale) = (signed.found, signed.signed, signed.stale);
     let counts =
         format!("found={found}, signed={signed_sites}, unsigned={}", found.saturating_sub(signed_sites));
     let caching = Caching::of_links(signed.max_age.into_iter());
@@ -102,6 +102,7 @@ fn answer(
         headers.insert(SIGNET_MEDIA, counts);
     }
     caching.apply(headers);
+    mark(&mut response, stale);
     Ok(response)
 }
 
@@ -125,6 +126,7 @@ mod tests {
             unsigned: vec![(Reason::Unknown, 1)],
             max_age: Some(90),
             rows: vec![json!({"pointer": "/a"})],
+            stale: false,
         }
     }
 

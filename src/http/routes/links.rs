@@ -9,12 +9,13 @@ use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::http::Api;
-use crate::http::answer::{Caching, json, time};
+use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::{May, Sign};
 use crate::http::extract::{Json, JsonRequest};
 use crate::http::limits::HttpLimits;
 use crate::http::params::Params;
 use crate::http::problem::{Kind, Problem};
+use crate::service::asset_cache::Known;
 use crate::service::{BatchItem, BatchLinks, BatchRequest, Subject};
 
 /// Links for ids, keys and URLs, in their order; what can't be signed is answered with a reason.
@@ -33,10 +34,13 @@ pub(super) async fn sign(
             .with("found", found));
     }
     let request = BatchRequest { ids: body.ids.kept, keys: body.keys.kept, urls: body.urls.kept };
-    let items = api.in_time(api.services.batch.links(&caller, request)).await?;
+    let Known { value: items, stale } = api.in_time(api.services.batch.links(&caller, request)).await?;
     let links = items.iter().filter_map(|item| item.outcome.as_ref().ok());
     let caching = Caching::of_links(links.map(|link| link.max_age));
-    json(StatusCode::OK, &LinksAnswer { links: items.iter().map(Row::from).collect() }, caching)
+    let body = LinksAnswer { links: items.iter().map(Row::from).collect() };
+    let mut response = json(StatusCode::OK, &body, caching)?;
+    mark(&mut response, stale);
+    Ok(response)
 }
 
 /// A body of POST `/media/v1/links`.
@@ -121,7 +125,7 @@ impl<'a> From<&'a BatchItem> for Row<'a> {
             Subject::Url(url) => (None, None, Some(url.as_str())),
         };
         let (link, expires_at, reason) = match &item.outcome {
-            Ok(link) => (Some(link.url.as_str()), Some(time(link.expires)), None),
+            Ok(link) => (Some(link.url.as_str()), link.expires.map(time), None),
             Err(reason) => (None, None, Some(reason.as_str())),
         };
         Self { id, key, url, link, expires_at, reason }
@@ -145,7 +149,7 @@ mod tests {
 
     #[test]
     fn rows_say_what_was_asked_and_what_came_of_it() {
-        let link = Link { url: "https://m/x?Expires=1".into(), expires: 1, max_age: 5 };
+        let link = Link { url: "https://m/x?Expires=1".into(), expires: Some(1), max_age: 5 };
         let rows = [
             BatchItem { subject: Subject::Key("a.png".into()), outcome: Ok(link) },
             BatchItem { subject: Subject::Id("x".into()), outcome: Err(Reason::Unknown) },

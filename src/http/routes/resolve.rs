@@ -8,7 +8,7 @@ use hyper::header::{HeaderMap, HeaderValue, LOCATION, VARY};
 use serde::Serialize;
 
 use crate::http::Api;
-use crate::http::answer::{Caching, json, time};
+use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::Guest;
 use crate::http::extract::PathId;
 use crate::http::media_type::prefers_json;
@@ -33,7 +33,7 @@ pub(super) async fn resolve(
         Visibility::Private => Caching::Private(link.max_age),
     };
     let mut response = if as_json || prefers_json(&headers) {
-        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: time(link.expires) };
+        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: link.expires.map(time) };
         json(StatusCode::OK, &body, caching)?
     } else {
         redirect(&link.url, caching)?
@@ -43,6 +43,7 @@ pub(super) async fn resolve(
         Visibility::Private => "Accept, Authorization",
     };
     response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+    mark(&mut response, resolved.stale);
     Ok(response)
 }
 
@@ -86,7 +87,8 @@ impl Wish {
 struct LinkBody<'a> {
     id: AssetId,
     link: &'a str,
-    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! What the services count. `telemetry` turns it into metrics.
 
-use crate::media::Timestamp;
-
 /// Counts what happens.
 pub trait Meter: Send + Sync + 'static {
     /// So many grants were used for links.
@@ -17,10 +15,12 @@ pub trait Meter: Send + Sync + 'static {
     /// The keys of the tokens' issuer were fetched, or couldn't be. Counts for nothing where no tokens are
     /// checked.
     fn token_keys(&self, _fetched: bool) {}
+    /// So many assets were looked up for links.
+    fn assets(&self, _source: AssetSource, _count: usize) {}
     /// The lifecycle worker has looked at an asset. Counts for nothing in commands.
     fn lifecycle(&self, _outcome: LifecycleOutcome) {}
-    /// The lifecycle worker has looked at everything that was due.
-    fn lifecycle_pass(&self, _now: Timestamp) {}
+    /// The lifecycle worker has looked at everything that was due, at a time in seconds since the Unix epoch.
+    fn lifecycle_pass(&self, _seconds: u64) {}
 }
 
 /// What became of an asset that was due.
@@ -75,6 +75,17 @@ impl LifecycleOutcome {
             Self::Failed => "failed",
         }
     }
+}
+
+/// Where what is known of an asset came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssetSource {
+    /// The cache had it.
+    Cache,
+    /// The store was asked.
+    Store,
+    /// The cache had it, and the store couldn't be asked.
+    Stale,
 }
 
 /// Where a link's signature came from.

@@ -27,10 +27,10 @@ pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPositi
 pub use changes::{Change, ChangeFeed};
 pub use clock::{Clock, SystemClock};
 pub use leases::LeaseStore;
-pub use meter::{LifecycleOutcome, LinkSource, Meter, NoMeter};
+pub use meter::{AssetSource, LifecycleOutcome, LinkSource, Meter, NoMeter};
 pub use objects::{
-    ByteRange, ByteStream, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned, PutError,
-    SignedRequest, UploadTerms,
+    ByteRange, ByteStream, GetError, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned,
+    PutError, SignedRequest, UploadTerms,
 };
 pub use parts::{Completion, PartTag, PartTerms, PartsId, StoredPart};
 pub use secrets::{SecretBytes, SecretError, SecretSource};

@@ -38,6 +38,15 @@ pub trait ObjectStore: Send + Sync + 'static {
         expires_in_seconds: u64,
     ) -> Result<Presigned, StoreError>;
 
+    /// A request that lets its holder read one file for so many seconds from `now` on. The same arguments give
+    /// the same request on every node with the same credentials.
+    async fn presign_get(
+        &self,
+        location: &ObjectLocation,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError>;
+
     /// What is stored there, if anything.
     async fn head(&self, location: &ObjectLocation) -> Result<Option<Stored>, StoreError>;
 
@@ -166,7 +175,8 @@ pub struct ObjectBody {
 }
 
 /// The way in and out of a store whose bytes Signet holds itself: it takes the requests that its
-/// own [`ObjectStore::presign_put`] and [`ObjectStore::presign_part`] have signed.
+/// own [`ObjectStore::presign_put`], [`ObjectStore::presign_part`] and [`ObjectStore::presign_get`] have
+/// signed.
 #[async_trait]
 pub trait ObjectGate: Send + Sync + 'static {
     /// Takes a file or a part whole, or not at all: only what its signature binds; a file only where
@@ -176,6 +186,18 @@ pub trait ObjectGate: Send + Sync + 'static {
     /// Why it wasn't taken.
     async fn put(&self, request: SignedRequest, body: ByteStream, now: Timestamp)
     -> Result<Stored, PutError>;
+
+    /// Opens a file, or a part of it as [`ObjectStore::get`] does, for GET and HEAD alike. Path and query as in
+    /// [`SignedRequest`]; no header is signed.
+    ///
+    /// # Errors
+    /// Why it isn't opened.
+    async fn open(
+        &self,
+        path_and_query: &str,
+        range: Option<ByteRange>,
+        now: Timestamp,
+    ) -> Result<ObjectBody, GetError>;
 }
 
 /// A presigned request as it came in.
@@ -206,6 +228,20 @@ pub enum PutError {
     /// The body ended early.
     #[error("the upload was cut off")]
     Cut(#[source] std::io::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a file isn't opened.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// The request isn't signed, differs from what was signed, or its time has passed.
+    #[error("{0}")]
+    Denied(&'static str),
+    /// Nothing is stored there.
+    #[error("there is no such object")]
+    NotFound,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

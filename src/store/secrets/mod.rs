@@ -1,21 +1,18 @@
 //! AWS Secrets Manager, by the official SDK.
 //!
-//! 1. [`SecretsManager::connect`]: credentials, region and endpoint as the SDK's own chain finds them:
-//!    environment (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL_SECRETS_MANAGER`), profile files,
-//!    web identity, the container's and the machine's role. SSO and credential processes aren't built in.
+//! 1. [`SecretsManager::connect`]: credentials, region and endpoint (`AWS_ENDPOINT_URL_SECRETS_MANAGER`) as
+//!    [`super::aws`] finds them.
 //! 2. [`SecretSource::read`]: the current version of a secret, its text or its bytes.
-//! 3. `reason`: what the SDK says, in one line.
+//! 3. `reason`: why a read has failed.
 
 mod reason;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_config::BehaviorVersion;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::Client;
 
+use super::aws::{self, Patience};
 use crate::service::ports::{SecretBytes, SecretError, SecretSource};
 
 /// How long a connection may take to be made.
@@ -26,6 +23,8 @@ const ATTEMPT_TIME: Duration = Duration::from_secs(3);
 const READ_TIME: Duration = Duration::from_secs(8);
 /// How often it is tried.
 const ATTEMPTS: u32 = 3;
+/// How long is waited at most before the second try.
+const BACKOFF: Duration = Duration::from_secs(1);
 
 /// Reads secrets of one region.
 pub struct SecretsManager {
@@ -36,16 +35,14 @@ pub struct SecretsManager {
 impl SecretsManager {
     /// Makes a client. Asks for nothing yet: what is missing shows at the first read.
     pub async fn connect() -> Self {
-        let times = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIME)
-            .operation_attempt_timeout(ATTEMPT_TIME)
-            .operation_timeout(READ_TIME)
-            .build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .timeout_config(times)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .load()
-            .await;
+        let patience = Patience {
+            connect: CONNECT_TIME,
+            attempt: ATTEMPT_TIME,
+            operation: READ_TIME,
+            attempts: ATTEMPTS,
+            backoff: BACKOFF,
+        };
+        let config = aws::loader(&patience, None).load().await;
         Self { client: Client::new(&config), config }
     }
 }

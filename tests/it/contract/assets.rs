@@ -32,6 +32,7 @@ pub async fn all(store: Store) {
     what_is_removed_is_gone_and_its_id_free(store.clone()).await;
     usage_is_exact_after_a_storm(store.clone()).await;
     super::calls::all(store.clone()).await;
+    super::pages::all(store.clone()).await;
     super::room::all(store.clone()).await;
     super::dues::all(store).await;
 }

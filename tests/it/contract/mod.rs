@@ -1,6 +1,6 @@
 //! What every implementation of a store must do, whatever is behind it.
 //!
-//! 1. [`assets`], [`calls`], [`room`] and [`dues`]: `AssetStore`. [`leases`]: `LeaseStore`.
+//! 1. [`assets`], [`calls`], [`pages`], [`room`] and [`dues`]: `AssetStore`. [`leases`]: `LeaseStore`.
 //! 2. [`tenants`]: `TenantStore`.
 //! 3. [`objects`]: `ObjectStore` and the way in. [`parts`]: files that come in parts.
 //!
@@ -11,6 +11,7 @@ pub mod calls;
 pub mod dues;
 pub mod leases;
 pub mod objects;
+pub mod pages;
 pub mod parts;
 pub mod room;
 pub mod tenants;

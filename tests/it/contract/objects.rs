@@ -22,6 +22,14 @@ type Store = Arc<dyn ObjectStore>;
 pub trait Door: Send + Sync + 'static {
     /// Sends an upload now.
     async fn send(&self, upload: Upload) -> Sent;
+
+    /// Reads a URL now: what comes, or nothing where that is refused or isn't there.
+    async fn read(&self, url: &str) -> Option<Bytes>;
+
+    /// The longest part of a key between slashes that the store takes, in bytes. S3 itself knows none.
+    fn longest_segment(&self) -> usize {
+        1_024
+    }
 }
 
 type Entrance = Arc<dyn Door>;
@@ -62,6 +70,7 @@ pub async fn all(store: Store, door: Entrance) {
     a_copy_is_whole_and_replaces(store.clone(), door.clone()).await;
     deleting_twice_is_no_error(store.clone(), door.clone()).await;
     keys_never_collide(store.clone(), door.clone()).await;
+    a_presigned_read_is_of_one_file_for_its_time(store.clone(), door.clone()).await;
     a_cut_upload_leaves_nothing(store, door).await;
 }
 
@@ -159,7 +168,6 @@ async fn a_tampered_url_is_refused(store: Store, door: Entrance) {
     let cases = [
         ("another key", change("a.png", "b.png")),
         ("another bucket", change(&place.bucket, "bucket-of-others")),
-        ("a spelling of the key", change("a.png", "%61.png")),
         ("a longer life", change("X-Amz-Expires=900", "X-Amz-Expires=9000")),
         ("another time", change("X-Amz-Date=2", "X-Amz-Date=3")),
         ("fewer signed headers", change("content-length%3B", "")),
@@ -179,6 +187,14 @@ async fn a_tampered_url_is_refused(store: Store, door: Entrance) {
     let elsewhere = ObjectLocation { key: place.key.replace("a.png", "b.png"), ..place.clone() };
     assert!(store.head(&elsewhere).await.unwrap().is_none());
     assert_eq!(door.send(good).await, Sent::Stored);
+
+    // Another spelling is refused, or means the same key.
+    let place = fresh_place("a.png");
+    let good = upload(&presign(&store, &place, &content, false).await, &content);
+    let spelled = Upload { url: good.url.replacen("a.png", "%61.png", 1), ..good.clone() };
+    let taken = door.send(spelled).await == Sent::Stored;
+    assert_eq!(store.head(&place).await.unwrap().is_some(), taken);
+    assert_eq!(door.send(good).await, if taken { Sent::Exists } else { Sent::Stored });
 }
 
 async fn a_ticket_runs_out(store: Store, door: Entrance) {
@@ -293,8 +309,9 @@ async fn keys_never_collide(store: Store, door: Entrance) {
     .map(Into::into)
     .to_vec();
     tails.push("s".repeat(255));
-    tails.push("x".repeat(1_024 - stem.len()));
-    tails.push("é".repeat((1_024 - stem.len()) / 2));
+    let longest = door.longest_segment();
+    tails.push(long_tail("x", 1_024 - stem.len(), longest));
+    tails.push(long_tail("é", 1_024 - stem.len(), longest));
     for tail in &tails {
         let place = ObjectLocation { bucket: place.bucket.clone(), key: format!("{stem}{tail}") };
         put(&store, &door, &place, tail.as_bytes()).await;
@@ -304,6 +321,49 @@ async fn keys_never_collide(store: Store, door: Entrance) {
         let found = bytes_of(&store, &place, None).await;
         assert_eq!(found, Some((None, Bytes::from(tail.clone()))), "{tail}");
     }
+}
+
+async fn a_presigned_read_is_of_one_file_for_its_time(store: Store, door: Entrance) {
+    let place = fresh_place("ä b/a.png");
+    let other = ObjectLocation { key: place.key.replace("a.png", "b.png"), ..place.clone() };
+    let content = noise(200_000);
+    put(&store, &door, &place, &content).await;
+    put(&store, &door, &other, b"other").await;
+    let now = SystemClock.now();
+    let good = store.presign_get(&place, now, 300).await.unwrap();
+    assert_eq!((good.method, good.headers.len()), ("GET", 0));
+    assert_eq!(store.presign_get(&place, now, 300).await.unwrap(), good, "the same on every node");
+    assert_eq!(door.read(&good.url).await, Some(content.clone()));
+    assert_eq!(door.read(&good.url).await, Some(content.clone()), "as often as one likes");
+
+    let change = |from: &str, to: &str| {
+        let url = good.url.replacen(from, to, 1);
+        assert_ne!(url, good.url, "{from}");
+        url
+    };
+    let cases = [
+        ("another key", change("a.png?", "b.png?")),
+        ("a longer life", change("X-Amz-Expires=300", "X-Amz-Expires=3000")),
+        ("another time", change("X-Amz-Date=2", "X-Amz-Date=3")),
+        ("no signature", good.url.split("&X-Amz-Signature=").next().unwrap().to_owned()),
+        ("no query", good.url.split('?').next().unwrap().to_owned()),
+    ];
+    for (what, url) in cases {
+        assert_eq!(door.read(&url).await, None, "{what}");
+    }
+    let upload_url = presign(&store, &place, &content, false).await.url;
+    assert_eq!(door.read(&upload_url).await, None, "an upload's");
+    let sent = Upload { url: good.url.clone(), headers: Vec::new(), body: content.clone(), cut: false };
+    assert_eq!(door.send(sent).await, Sent::Refused, "it doesn't write");
+
+    let earlier = Timestamp::from_seconds(now.seconds() - 200);
+    let begun = store.presign_get(&place, earlier, 300).await.unwrap();
+    assert_eq!(door.read(&begun.url).await, Some(content), "its time began before");
+    let over = store.presign_get(&place, earlier, 100).await.unwrap();
+    assert_eq!(door.read(&over.url).await, None, "its time is over");
+
+    let nothing = store.presign_get(&fresh_place("none"), now, 300).await.unwrap();
+    assert_eq!(door.read(&nothing.url).await, None);
 }
 
 async fn a_cut_upload_leaves_nothing(store: Store, door: Entrance) {
@@ -367,6 +427,20 @@ pub fn terms(content: &[u8], checked: bool) -> UploadTerms {
 
 fn sha256_of(content: &[u8]) -> String {
     STANDARD.encode(digest(&SHA256, content))
+}
+
+/// A text of so many bytes, or one less, with a slash wherever a segment would be too long.
+fn long_tail(letter: &str, bytes: usize, longest_segment: usize) -> String {
+    let (mut text, mut segment) = (String::new(), 0);
+    while text.len() + letter.len() <= bytes {
+        if segment + letter.len() > longest_segment && text.len() + 1 + letter.len() <= bytes {
+            text.push('/');
+            segment = 0;
+        }
+        text.push_str(letter);
+        segment += letter.len();
+    }
+    text
 }
 
 /// Random bytes, so that no two contents are alike.

@@ -1,12 +1,15 @@
 //! Real processes on free ports, and a client for them.
 //!
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
+//! - [`faulty`]: a store of assets that can be slow, or down.
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
 //! - [`mongo`]: a MongoDB server, and stores on it.
 //! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
+//! - [`proxy`]: a wire to a server that can be cut.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
+//! - [`s3`]: a real S3 server.
 //! - [`settings`]: `signet serve` with two tenants.
 //! - [`settled`]: tenants that come to be when they are named.
 //! - [`splices`]: what signing did to a document, byte by byte.
@@ -15,12 +18,15 @@
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
+pub mod faulty;
 pub mod http;
 pub mod issuer;
 pub mod mongo;
 pub mod multipart;
 pub mod program;
+pub mod proxy;
 pub mod rotate;
+pub mod s3;
 pub mod settings;
 pub mod settled;
 pub mod splices;
@@ -198,9 +204,9 @@ pub fn shared_dev() -> Arc<(TempDir, Node)> {
     })
 }
 
-/// Three ports that were free a moment ago.
-fn free_ports() -> [u16; 3] {
-    let sockets = [(); 3].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+/// Ports that were free a moment ago.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let sockets = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     sockets.map(|socket| socket.local_addr().unwrap().port())
 }
 

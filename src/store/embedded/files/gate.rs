@@ -1,4 +1,5 @@
-//! The way in: an upload is taken whole, or not at all.
+//! The way in and out. What a signature admits is read as the port reads it; an upload is taken whole, or not
+//! at all:
 //!
 //! 1. The signature admits the request, or it ends here.
 //! 2. What is stored already stays: known before the body, and once more when publishing. A part replaces
@@ -23,7 +24,9 @@ use super::record::{self, Record};
 use super::signature::{Admitted, Content};
 use super::{Files, blocking, failed};
 use crate::media::{PartsId, Stored, Timestamp};
-use crate::service::ports::{ByteStream, ObjectGate, PutError, SignedRequest};
+use crate::service::ports::{
+    ByteRange, ByteStream, GetError, ObjectBody, ObjectGate, ObjectStore, PutError, SignedRequest,
+};
 
 #[async_trait]
 impl ObjectGate for Files {
@@ -38,6 +41,16 @@ impl ObjectGate for Files {
             Content::Whole { content_type } => self.put_whole(&admitted, content_type, body).await,
             Content::Part { upload, number } => self.put_part(&admitted, (upload, *number), body).await,
         }
+    }
+
+    async fn open(
+        &self,
+        path_and_query: &str,
+        range: Option<ByteRange>,
+        now: Timestamp,
+    ) -> Result<ObjectBody, GetError> {
+        let location = self.signer.admit_get(path_and_query, now).map_err(GetError::Denied)?;
+        self.get(&location, range).await?.ok_or(GetError::NotFound)
     }
 }
 

@@ -77,6 +77,15 @@ impl ObjectStore for Files {
         self.signer.presign_put(location, terms, now, expires_in_seconds).map_err(StoreError::unavailable)
     }
 
+    async fn presign_get(
+        &self,
+        location: &ObjectLocation,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, StoreError> {
+        self.signer.presign_get(location, now, expires_in_seconds).map_err(StoreError::unavailable)
+    }
+
     async fn head(&self, location: &ObjectLocation) -> Result<Option<Stored>, StoreError> {
         Ok(self.open(location).await?.map(|(_, record)| record.stored()))
     }

@@ -97,7 +97,7 @@ impl<'q> Query<'q> {
             return Err("the time of the signature hasn't come");
         }
         if now >= Timestamp::from_seconds(date).plus_seconds(lifetime) {
-            return Err("the time of the signature has passed: ask for a new ticket");
+            return Err("the time of the signature has passed: ask for a new ticket or link");
         }
         Ok(())
     }

@@ -28,11 +28,13 @@ const PLAIN: &str = "content-length;content-type;if-none-match";
 const CHECKED: &str = "content-length;content-type;if-none-match;x-amz-checksum-sha256";
 /// What a part's signature binds.
 const PART: &str = "content-length";
+/// What a reader's signature binds.
+const NONE: &str = "";
 
 pub const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const UNRESERVED_AND_SLASH: &AsciiSet = &UNRESERVED.remove(b'/');
 
-/// Signs uploads, and knows its own signatures again.
+/// Signs uploads and reads, and knows its own signatures again.
 pub struct Signer {
     key: hmac::Key,
     base: String,
@@ -111,6 +113,17 @@ impl Signer {
         self.presign(location, Some(query), (PART, headers), now, expires_in_seconds)
     }
 
+    /// A request that may read one file.
+    pub fn presign_get(
+        &self,
+        location: &ObjectLocation,
+        now: Timestamp,
+        expires_in_seconds: u64,
+    ) -> Result<Presigned, time::Error> {
+        self.presign(location, None, (NONE, Vec::new()), now, expires_in_seconds)
+    }
+
+    /// A PUT that binds headers; without any, a GET.
     fn presign(
         &self,
         location: &ObjectLocation,
@@ -128,35 +141,28 @@ impl Signer {
             signed_headers: names,
         }
         .to_string();
+        let method = if headers.is_empty() { "GET" } else { "PUT" };
         let signature =
-            self.sign("PUT", &path, &query, headers.iter().map(|(name, value)| (&**name, &**value)));
+            self.sign(method, &path, &query, headers.iter().map(|(name, value)| (&**name, &**value)));
         // Every client sends the length by itself.
-        headers.remove(0);
+        headers.retain(|(name, _)| name != LENGTH);
         let url = format!("{}{path}?{query}&X-Amz-Signature={signature}", self.base);
-        Ok(Presigned { method: "PUT", url, headers })
+        Ok(Presigned { method, url, headers })
     }
 
     /// Checks that a PUT is one that was signed here, unchanged, and in time.
     pub fn admit_put(&self, request: &SignedRequest, now: Timestamp) -> Result<Admitted, &'static str> {
-        let (full_path, query) =
-            request.path_and_query.split_once('?').ok_or("the request isn't signed: it has no query")?;
-        let path = full_path.strip_prefix(self.mount()).ok_or("the path isn't one of this store")?;
-        let location = locate(path)?;
-        let (query, signature) = Query::parse(query)?;
+        let Spelt { path, query, signature } = self.read(&request.path_and_query)?;
         let signed_headers = percent_decode_str(query.signed_headers).decode_utf8_lossy();
         let known: &[&str] = if query.part.is_some() { &[PART] } else { &[PLAIN, CHECKED] };
-        if query.algorithm != ALGORITHM || !known.contains(&&*signed_headers) {
-            return Err("the request is signed in another way than this store signs");
+        if !known.contains(&&*signed_headers) {
+            return Err(OTHER_WAY);
         }
-
         let names = signed_headers.split(';');
         let headers =
             names.map(|name| Ok((name, header(request, name)?))).collect::<Result<Vec<_>, &'static str>>()?;
-        let canonical = Query { signed_headers: &signed_headers, ..query }.to_string();
-        let expected = self.sign("PUT", path, &canonical, headers.iter().copied());
-        verify_slices_are_equal(expected.as_bytes(), signature.as_bytes())
-            .map_err(|_| "the request differs from what was signed")?;
-        query.check_time(now)?;
+        let canonical = Query { signed_headers: &signed_headers, ..query };
+        let location = self.admit("PUT", Spelt { path, query: canonical, signature }, &headers, now)?;
 
         let value = |wanted| headers.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
         let sha256 = value(CHECKSUM).map(str::to_owned);
@@ -177,6 +183,43 @@ impl Signer {
         };
         let size_bytes = value(LENGTH).and_then(|text| text.parse().ok()).ok_or(MISSING_LENGTH)?;
         Ok(Admitted { location, size_bytes, sha256, content })
+    }
+
+    /// Checks that a GET or HEAD is of a file whose reading was signed here, unchanged, and in time.
+    pub fn admit_get(&self, path_and_query: &str, now: Timestamp) -> Result<ObjectLocation, &'static str> {
+        let spelt = self.read(path_and_query)?;
+        if spelt.query.part.is_some() || spelt.query.signed_headers != NONE {
+            return Err(OTHER_WAY);
+        }
+        self.admit("GET", spelt, &[], now)
+    }
+
+    /// Takes a request target apart.
+    fn read<'r>(&self, path_and_query: &'r str) -> Result<Spelt<'r>, &'static str> {
+        let (full_path, query) =
+            path_and_query.split_once('?').ok_or("the request isn't signed: it has no query")?;
+        let path = full_path.strip_prefix(self.mount()).ok_or("the path isn't one of this store")?;
+        let (query, signature) = Query::parse(query)?;
+        if query.algorithm != ALGORITHM {
+            return Err(OTHER_WAY);
+        }
+        Ok(Spelt { path, query, signature })
+    }
+
+    /// Checks a signature, and then its time.
+    fn admit(
+        &self,
+        method: &str,
+        Spelt { path, query, signature }: Spelt<'_>,
+        headers: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Result<ObjectLocation, &'static str> {
+        let location = locate(path)?;
+        let expected = self.sign(method, path, &query.to_string(), headers.iter().copied());
+        verify_slices_are_equal(expected.as_bytes(), signature.as_bytes())
+            .map_err(|_| "the request differs from what was signed")?;
+        query.check_time(now)?;
+        Ok(location)
     }
 
     /// The path of the base URL.
@@ -203,6 +246,15 @@ impl Signer {
     }
 }
 
+/// A presigned request as it came in.
+struct Spelt<'r> {
+    /// Below the base.
+    path: &'r str,
+    query: Query<'r>,
+    signature: &'r str,
+}
+
+const OTHER_WAY: &str = "the request is signed in another way than this store signs";
 const MISSING_LENGTH: &str = "the header Content-Length must be sent: the length is signed";
 
 fn header<'r>(request: &'r SignedRequest, name: &str) -> Result<&'r str, &'static str> {
@@ -286,7 +338,10 @@ mod tests {
         assert_eq!(admitted.size_bytes, 10);
         assert!(matches!(admitted.content, Content::Whole { content_type } if content_type == "image/png"));
         assert!(at(noon + 899).is_ok());
-        assert_eq!(at(noon + 900).unwrap_err(), "the time of the signature has passed: ask for a new ticket");
+        assert_eq!(
+            at(noon + 900).unwrap_err(),
+            "the time of the signature has passed: ask for a new ticket or link"
+        );
         assert!(at(noon - SKEW_SECONDS).is_ok());
         assert_eq!(at(noon - SKEW_SECONDS - 1).unwrap_err(), "the time of the signature hasn't come");
     }
@@ -311,6 +366,31 @@ mod tests {
         let mut longer = good;
         longer.headers = vec![("content-length".into(), "11".into())];
         assert!(signer().admit_put(&longer, noon()).is_err());
+    }
+
+    #[test]
+    fn a_read_is_good_for_its_time_and_for_nothing_else() {
+        let location = ObjectLocation { bucket: "vivreal-demo".into(), key: "a b/ä+.png".into() };
+        let read = signer().presign_get(&location, noon(), 300).unwrap();
+        assert_eq!((read.method, read.headers.len()), ("GET", 0));
+        assert_eq!(signer().presign_get(&location, noon(), 300).unwrap(), read);
+        let target = read.url.replacen("http://127.0.0.1:8080", "", 1);
+        let at =
+            |seconds: u64| signer().admit_get(&target, Timestamp::from_seconds(noon().seconds() + seconds));
+        assert_eq!(at(0), Ok(location));
+        assert!(at(299).is_ok());
+        assert!(at(300).unwrap_err().contains("has passed"));
+        for tampered in [
+            target.replace("Expires=300", "Expires=301"),
+            target.replace("a%20b", "a%20c"),
+            target.replace("SignedHeaders=", "SignedHeaders=host"),
+            format!("{target}&x=1"),
+        ] {
+            assert!(signer().admit_get(&tampered, noon()).is_err(), "{tampered}");
+        }
+        let put = SignedRequest { path_and_query: target, headers: Vec::new() };
+        assert!(signer().admit_put(&put, noon()).is_err());
+        assert!(signer().admit_get(&request(&ticket(false)).path_and_query, noon()).is_err());
     }
 
     #[test]

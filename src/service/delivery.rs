@@ -1,0 +1,219 @@
+//! How each file is delivered: the one place that chooses, for permalinks, assets, batches and documents alike.
+//!
+//! 1. The file of a PUBLIC asset: its stable URL, where these are set up. It has no signature and no end, so that
+//!    whoever has it can read the file until it is moved under `private/`.
+//! 2. What lies under `private/`: a request that the object store has presigned, where that is set up; never a stable
+//!    URL.
+//! 3. A URL that is a stable one already stays as it is.
+//! 4. Everything else, and every other URL that somebody has written: a link of CloudFront's.
+//!
+//! A key alone doesn't make a file an asset's: keys get signed links also where an asset has a stable URL.
+
+use std::sync::Arc;
+
+use super::file_links::{FileLinks, FileTarget, Link};
+use super::layout::{Layout, OwnUrl, Place};
+use super::links::{FileOutcome, LinkError, LinkService, ReadyLinks};
+use super::ports::ObjectLocation;
+use super::presigner::Presigner;
+use crate::media::{Derivatives, ObjectKey, Tenant, Visibility};
+
+/// Delivers files: knows where they lie, and makes their links.
+#[derive(Clone)]
+pub struct Delivery {
+    layout: Arc<Layout>,
+    links: LinkService,
+    public: PublicDelivery,
+    private: PrivateDelivery,
+}
+
+/// How the files of PUBLIC assets are delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicDelivery {
+    /// By links of CloudFront's.
+    Signed,
+    /// By stable URLs on this origin, such as `https://cdn.example.com`: no slash at its end.
+    Stable(String),
+}
+
+/// How what lies under `private/` is delivered.
+#[derive(Clone)]
+pub enum PrivateDelivery {
+    /// By links of CloudFront's.
+    CloudFront,
+    /// By presigned requests to the object store.
+    Presigned(Presigner),
+}
+
+/// A file to be linked, and how.
+#[derive(Debug, Clone)]
+pub struct Target(Way);
+
+#[derive(Debug, Clone)]
+enum Way {
+    Signed(FileTarget),
+    /// The URL.
+    Stable(String),
+    /// The file, and its derivatives by their width.
+    Presigned(ObjectLocation, Vec<(u32, ObjectLocation)>),
+}
+
+impl Delivery {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(
+        layout: Arc<Layout>,
+        links: LinkService,
+        public: PublicDelivery,
+        private: PrivateDelivery,
+    ) -> Self {
+        Self { layout, links, public, private }
+    }
+
+    /// Everything by links of CloudFront's.
+    #[must_use]
+    pub fn signed(layout: Arc<Layout>, links: LinkService) -> Self {
+        Self::new(layout, links, PublicDelivery::Signed, PrivateDelivery::CloudFront)
+    }
+
+    /// Where a tenant's media lies.
+    #[must_use]
+    pub fn place(&self, tenant: &Tenant) -> Place {
+        self.layout.place(tenant)
+    }
+
+    /// The object behind a URL's path.
+    #[must_use]
+    pub fn locate(&self, path: &str) -> Option<ObjectLocation> {
+        self.layout.locate(path)
+    }
+
+    /// A file of an asset with this visibility: its original, or a derivative.
+    ///
+    /// # Errors
+    /// Where the URL can't be signed, for its length.
+    pub fn asset_file(
+        &self,
+        place: &Place,
+        visibility: Visibility,
+        key: ObjectKey,
+    ) -> Result<Target, LinkError> {
+        match &self.public {
+            PublicDelivery::Stable(base) if visibility == Visibility::Public && !key.is_private() => {
+                Ok(Target(Way::Stable(place.url_on(base, &key))))
+            }
+            _ => self.file(place, key, None),
+        }
+    }
+
+    /// A file by its key, with the derivatives that are wanted.
+    ///
+    /// # Errors
+    /// Where a URL can't be signed, for its length.
+    pub fn file(
+        &self,
+        place: &Place,
+        key: ObjectKey,
+        derivatives: Option<&Derivatives>,
+    ) -> Result<Target, LinkError> {
+        if !key.is_private() || matches!(self.private, PrivateDelivery::CloudFront) {
+            return Ok(Target(Way::Signed(FileTarget::new(place, key, derivatives)?)));
+        }
+        let derivative = |(width, format): (u32, &str)| {
+            let key = key.derivative(width, format).map_err(|error| LinkError::Grant(error.to_string()))?;
+            Ok::<_, LinkError>((width, place.location(&key)))
+        };
+        let wanted =
+            derivatives.into_iter().flat_map(|set| set.widths().iter().map(|width| (*width, set.format())));
+        let derivatives = wanted.map(derivative).collect::<Result<_, _>>()?;
+        Ok(Target(Way::Presigned(place.location(&key), derivatives)))
+    }
+
+    /// A URL that somebody has written, found to be a tenant's own.
+    #[must_use]
+    pub fn url(&self, place: &Place, own: OwnUrl) -> Target {
+        if self.is_stable(own.url.as_str()) {
+            Target(Way::Stable(own.url.as_str().to_owned()))
+        } else {
+            Target(Way::Signed(FileTarget::of_url(place, own)))
+        }
+    }
+
+    /// Whether a URL is a stable one, by its origin and by where it leads: there lie files of PUBLIC assets alone,
+    /// and the distribution serves them to anybody.
+    #[must_use]
+    pub fn is_stable(&self, url: &str) -> bool {
+        let PublicDelivery::Stable(base) = &self.public else { return false };
+        let path = url.strip_prefix(base.as_str()).and_then(|rest| rest.split(['?', '#']).next());
+        let found = path.and_then(|path| self.layout.find(path));
+        found.is_some_and(|(place, key)| place.is_public_asset(&key))
+    }
+
+    /// The link of one file.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub async fn link(&self, target: Target) -> Result<Link, LinkError> {
+        let made = self.links(vec![target]).await?.pop().ok_or(LinkError::NoKey)?;
+        Ok(made?.link)
+    }
+
+    /// The links of many files, in their order; what isn't cached is signed in parallel.
+    ///
+    /// # Errors
+    /// Where links can't be made at all.
+    pub async fn links(&self, targets: Vec<Target>) -> Result<Vec<FileOutcome>, LinkError> {
+        let now = self.now();
+        let mut made = Vec::with_capacity(targets.len());
+        let mut signed = Vec::new();
+        for (index, Target(way)) in targets.into_iter().enumerate() {
+            made.push(match (way, &self.private) {
+                (Way::Signed(target), _) => {
+                    signed.push((index, target));
+                    None
+                }
+                (Way::Stable(url), _) => Some(Ok(stable(url, now))),
+                (Way::Presigned(file, derivatives), PrivateDelivery::Presigned(presigner)) => {
+                    if index % PRESIGNED_AT_ONCE == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                    Some(Ok(presigner.links(&file, &derivatives, now).await?))
+                }
+                // No target is made so.
+                (Way::Presigned(..), PrivateDelivery::CloudFront) => return Err(LinkError::NoKey),
+            });
+        }
+        if !signed.is_empty() {
+            let (places, targets): (Vec<usize>, Vec<FileTarget>) = signed.into_iter().unzip();
+            for (index, outcome) in places.into_iter().zip(self.links.files(targets).await?) {
+                if let Some(place) = made.get_mut(index) {
+                    *place = Some(outcome);
+                }
+            }
+        }
+        made.into_iter().map(|outcome| outcome.ok_or(LinkError::NoKey)).collect()
+    }
+
+    /// The links of a place that are ready. `None` while no key is active.
+    #[must_use]
+    pub fn ready(&self, place: &Place) -> Option<ReadyLinks<'_>> {
+        self.links.ready(place)
+    }
+
+    /// Now, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.links.now()
+    }
+}
+
+fn stable(url: String, now: u64) -> FileLinks {
+    let link = Link { url, expires: None, max_age: STABLE_SECONDS };
+    FileLinks { link, derivatives: Vec::new(), cache_until: now.saturating_add(STABLE_SECONDS), signed: None }
+}
+
+/// How long an answer with a stable URL may be cached, in seconds. The URL has no end, but the asset may become
+/// PRIVATE or be deleted: whoever asks again then gets the answer that holds by then.
+const STABLE_SECONDS: u64 = 300;
+/// How many files are presigned before others get their turn: about a millisecond's worth.
+const PRESIGNED_AT_ONCE: usize = 16;

@@ -1,0 +1,97 @@
+//! Requests for others to send: what they must send is bound by the signature. The same time gives the same
+//! request, for as long as the credentials are the same.
+
+use std::error::Error;
+use std::time::{Duration, UNIX_EPOCH};
+
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
+
+use super::S3;
+use super::failure::failed;
+use crate::media::Timestamp;
+use crate::service::ports::{ObjectLocation, PartTerms, PartsId, Presigned, StoreError, UploadTerms};
+
+/// What every client sends by itself.
+const DERIVED: [&str; 2] = ["content-length", "host"];
+
+/// A request that puts one file in, once.
+pub async fn put(
+    store: &S3,
+    location: &ObjectLocation,
+    terms: &UploadTerms,
+    now: Timestamp,
+    expires_in_seconds: u64,
+) -> Result<Presigned, StoreError> {
+    let request = store
+        .signer
+        .put_object()
+        .bucket(&location.bucket)
+        .key(&location.key)
+        .content_type(terms.content_type.as_str())
+        .content_length(i64::try_from(terms.size_bytes).map_err(StoreError::unavailable)?)
+        .set_checksum_sha256(terms.checksum.as_ref().map(|checksum| checksum.to_base64()))
+        .if_none_match("*");
+    let signed = request.presigned(times(now, expires_in_seconds)?).await;
+    presigned("PUT", location, store, signed)
+}
+
+/// A request that puts one part in.
+pub async fn part(
+    store: &S3,
+    location: &ObjectLocation,
+    upload: &PartsId,
+    part: PartTerms,
+    now: Timestamp,
+    expires_in_seconds: u64,
+) -> Result<Presigned, StoreError> {
+    let request = store
+        .signer
+        .upload_part()
+        .bucket(&location.bucket)
+        .key(&location.key)
+        .upload_id(upload.as_str())
+        .part_number(part.number.into())
+        .content_length(i64::try_from(part.size_bytes).map_err(StoreError::unavailable)?);
+    let signed = request.presigned(times(now, expires_in_seconds)?).await;
+    presigned("PUT", location, store, signed)
+}
+
+/// A request that reads one file.
+pub async fn get(
+    store: &S3,
+    location: &ObjectLocation,
+    now: Timestamp,
+    expires_in_seconds: u64,
+) -> Result<Presigned, StoreError> {
+    let request = store.signer.get_object().bucket(&location.bucket).key(&location.key);
+    let signed = request.presigned(times(now, expires_in_seconds)?).await;
+    presigned("GET", location, store, signed)
+}
+
+/// From when the request is good, and for how long.
+fn times(now: Timestamp, expires_in_seconds: u64) -> Result<PresigningConfig, StoreError> {
+    PresigningConfig::builder()
+        .start_time(UNIX_EPOCH + Duration::from_secs(now.seconds()))
+        .expires_in(Duration::from_secs(expires_in_seconds))
+        .build()
+        .map_err(StoreError::unavailable)
+}
+
+fn presigned<E>(
+    method: &'static str,
+    location: &ObjectLocation,
+    store: &S3,
+    signed: Result<PresignedRequest, SdkError<E>>,
+) -> Result<Presigned, StoreError>
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let signed = signed.map_err(failed("signing a request for", location, store))?;
+    let headers = signed
+        .headers()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .filter(|(name, _)| !DERIVED.contains(&name.as_str()))
+        .collect();
+    Ok(Presigned { method, url: signed.uri().to_owned(), headers })
+}
