@@ -20,7 +20,7 @@ use crate::media::{
 };
 use crate::service::asset_cache::{CacheTerms, CachedAssets};
 use crate::service::assets::{Assets, Views};
-use crate::service::auth::{Authenticator, api_key_digest};
+use crate::service::auth::Authenticator;
 use crate::service::batch::BatchLinks;
 use crate::service::cookies::FolderCookies;
 use crate::service::cursor::Cursors;
@@ -34,7 +34,7 @@ use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
 use crate::service::ports::{
-    AssetStore, Clock, LeaseStore, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore,
+    AssetStore, Clock, LeaseStore, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore, api_key_digest,
 };
 use crate::service::presigner::Presigner;
 use crate::service::resolve::Resolver;
@@ -84,6 +84,8 @@ pub struct Node {
     pub metrics: Arc<Metrics>,
     /// The keys of the tokens' issuer, where they are to be fetched while the node serves.
     pub token_keys: Option<Arc<RemoteKeys>>,
+    /// What is known of tenants: whoever hears of changes tells it.
+    pub known_tenants: Arc<CachedTenants>,
     /// What is counted of the key ring.
     pub key_metrics: KeyMetrics,
     /// What is known of assets: a feed of others' changes goes here.
@@ -168,7 +170,8 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let delivery = delivery(settings, Arc::clone(&layout), links.clone(), &stores.objects)?;
     let views = Views::new(delivery.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
-    let tenants: Arc<dyn TenantStore> = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
+    let known_tenants = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
+    let tenants = Arc::clone(&known_tenants) as Arc<dyn TenantStore>;
     let uploads = &settings.uploads;
     let quota = Quota { count: uploads.quota_count, bytes: uploads.quota_bytes };
     let periods = Periods {
@@ -238,6 +241,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         cors,
         metrics,
         token_keys: tokens.remote,
+        known_tenants,
         key_metrics,
         assets: cached,
         layout,

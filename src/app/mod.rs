@@ -2,6 +2,8 @@
 //!
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
+//!    [`databases`]: settings → assets and tenants, embedded or in MongoDB.
+//!    [`changes`]: what other nodes change.
 //!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
 //!    [`lifecycle`]: the worker that looks at what is due. [`objects`]: S3.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
@@ -9,7 +11,9 @@
 //!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`.
 
 pub mod build;
+pub mod changes;
 pub mod check;
+pub mod databases;
 pub mod description;
 pub mod dev;
 pub mod keys;

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::build::{embedded, node, put_tenants};
+use super::build::node;
+use super::changes::hear;
+use super::databases;
 use super::keys::reload::Reloader;
 use super::listen::bind;
 use super::run::{Listeners, run};
@@ -25,11 +27,11 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         None => None,
     };
     let upload_url = upload_url(&settings, &api)?;
-    let (store, stores) = embedded(&settings, &upload_url).await?;
-    put_tenants(&settings, &store).await?;
+    let databases = databases::open(&settings, &upload_url).await?;
     let reloader = Reloader::new(file, environment, &settings)?;
     let ring = reloader.loader().ring(&settings.signing).await?;
-    let node = node(&settings, Arc::clone(&ring), stores)?;
+    let node = node(&settings, Arc::clone(&ring), databases.stores)?;
+    databases.metrics.register(node.metrics.registry())?;
     tracing::info!(
         api = %api.url(),
         admin = %admin.url(),
@@ -38,8 +40,13 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         "signet is serving"
     );
     let reloading = tokio::spawn(reloader.run(ring, node.key_metrics.clone()));
+    let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
+    let hearing = databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), assets, tenants)));
     let done = run(&settings, node, Listeners { api, admin, edge }, || {}).await;
     reloading.abort();
+    if let Some(hearing) = hearing {
+        hearing.abort();
+    }
     done
 }
 

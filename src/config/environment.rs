@@ -9,6 +9,7 @@
 //! | `MEDIA_BUCKET_PREFIX` | `cdn.path` and `cdn.bucket`, each `{prefix}{key}` |
 //! | `MEDIA_S3_BUCKET` | `cdn.bucket`, one for all tenants, with `cdn.path = "{tenant}"` |
 //! | `CLOUDFRONT_SIGNED_URL_TTL_SECONDS` | `signing.ttl_seconds` |
+//! | `CLUSTER_URL` | `store.mongodb.uri` |
 //! | `CLOUDFRONT_SIGNING_PRIVATE_KEY`, `CLOUDFRONT_SIGNING_KEY_PAIR_ID` | `signing.keys`, this one alone |
 //! | whatever `private_key_env` names | the private key of one of `signing.keys` |
 
@@ -22,12 +23,13 @@ const PREFIX: &str = "SIGNET__";
 const PRIVATE_KEY: &str = "CLOUDFRONT_SIGNING_PRIVATE_KEY";
 const KEY_PAIR_ID: &str = "CLOUDFRONT_SIGNING_KEY_PAIR_ID";
 /// Variables that each set one setting as it is.
-const NAMED: [(&str, &str); 5] = [
+const NAMED: [(&str, &str); 6] = [
     ("SIGNET_LISTEN", "server.listen"),
     ("SIGNET_ADMIN_LISTEN", "server.admin_listen"),
     ("CDN_BASE_URL", "cdn.base_url"),
     ("MEDIA_PUBLIC_BASE_URL", "delivery.public_base_url"),
     ("CLOUDFRONT_SIGNED_URL_TTL_SECONDS", "signing.ttl_seconds"),
+    ("CLUSTER_URL", "store.mongodb.uri"),
 ];
 
 /// The variables of the environment, taken once.

@@ -12,6 +12,7 @@ mod cdn;
 mod documents;
 mod environment;
 mod lifecycle;
+mod mongodb;
 mod profile;
 mod s3;
 mod server;
@@ -31,13 +32,14 @@ pub use cdn::{CdnSettings, DeliverySettings, PrivateSetting, PublicSetting};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
 pub use lifecycle::LifecycleSettings;
+pub use mongodb::MongodbSettings;
 pub use profile::ProfileSettings;
 pub use s3::S3Settings;
 pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
 pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
 };
-pub use store::{ObjectsSetting, StoreSettings};
+pub use store::{AssetsSetting, ObjectsSetting, StoreSettings};
 pub use tenants::TenantSettings;
 pub use uploads::UploadSettings;
 
@@ -235,6 +237,8 @@ mod tests {
                 ("CLOUDFRONT_SIGNING_KEY_PAIR_ID", "K1"),
                 ("SIGNET_LISTEN", "127.0.0.1:1"),
                 ("SIGNET__DELIVERY__PRIVATE_TTL", "120"),
+                ("CLUSTER_URL", "mongodb+srv://cluster.example"),
+                ("SIGNET__STORE__MONGODB__POOL_SIZE", "5"),
             ]),
             "test",
         )
@@ -246,6 +250,9 @@ mod tests {
         assert_eq!(settings.signing.keys[0].id, "K1");
         assert_eq!(settings.server.listen, "127.0.0.1:1");
         assert_eq!(settings.delivery.private_ttl, 120);
+        let mongodb = settings.store.mongodb;
+        assert_eq!(mongodb.uri.unwrap().expose(), "mongodb+srv://cluster.example");
+        assert_eq!((mongodb.pool_size, settings.store.assets), (5, AssetsSetting::Embedded));
         assert_eq!(settings.delivery.public_base_url.as_deref(), Some("https://cdn.example.com"));
         assert_eq!(settings.delivery.public, PublicSetting::Signed, "an origin alone changes nothing");
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::S3Settings;
+use super::{MongodbSettings, S3Settings};
 
 /// `[store]`
 #[derive(Debug, Clone, Deserialize)]
@@ -12,6 +12,8 @@ use super::S3Settings;
 pub struct StoreSettings {
     /// The folder of the embedded stores. Default `signet-data`.
     pub path: PathBuf,
+    /// Where assets and tenants are: in that folder, or in MongoDB. Default `embedded`.
+    pub assets: AssetsSetting,
     /// Where the bytes of files lie: in that folder, or in S3. Default `embedded`.
     pub objects: ObjectsSetting,
     /// The URL under which clients reach this process for uploads to embedded objects, such as
@@ -20,17 +22,31 @@ pub struct StoreSettings {
     pub upload_url: Option<String>,
     /// How S3 is reached.
     pub s3: S3Settings,
+    /// How MongoDB is reached.
+    pub mongodb: MongodbSettings,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             path: "signet-data".into(),
+            assets: AssetsSetting::Embedded,
             objects: ObjectsSetting::Embedded,
             upload_url: None,
             s3: S3Settings::default(),
+            mongodb: MongodbSettings::default(),
         }
     }
+}
+
+/// Where assets and tenants are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AssetsSetting {
+    /// In the embedded store, with the tenants of the settings.
+    Embedded,
+    /// In MongoDB, with the tenants of the control plane's `groups`.
+    Mongodb,
 }
 
 /// Where the bytes of files lie.

@@ -15,7 +15,7 @@ impl Timestamp {
 
     /// A time in milliseconds since the Unix epoch.
     #[must_use]
-    pub fn from_millis(millis: u64) -> Self {
+    pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 

@@ -5,11 +5,9 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
-use super::ports::{StoreError, TenantStore, TokenError, TokenVerifier};
+use super::ports::{ApiKey, StoreError, TenantStore, TokenError, TokenVerifier};
 use super::scope::{InsufficientScope, Scope, Scopes};
-use crate::media::{ApiKeyDigest, Tenant};
+use crate::media::Tenant;
 
 /// The longest `Authorization` value that is looked at, in bytes.
 const MAX_CREDENTIALS: usize = 8 * 1024;
@@ -58,7 +56,7 @@ impl Authenticator {
         }
         let (tenant, scopes) = match bearer(credentials) {
             Some(token) => self.by_token(token).await?,
-            None => (self.tenants.find_by_api_key(&api_key_digest(credentials)).await?, Scopes::ALL),
+            None => (self.tenants.find_by_api_key(&ApiKey::new(credentials)).await?, Scopes::ALL),
         };
         let tenant = tenant.ok_or(AuthError::Invalid)?;
         if tenant.frozen {
@@ -72,14 +70,6 @@ impl Authenticator {
         let claims = verifier.verify(token).await.map_err(AuthError::Token)?;
         Ok((self.tenants.find(&claims.tenant).await?, claims.scopes))
     }
-}
-
-/// What an API key is looked up by.
-#[must_use]
-pub fn api_key_digest(key: &str) -> ApiKeyDigest {
-    let mut bytes = [0; 32];
-    bytes.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
-    ApiKeyDigest::new(bytes)
 }
 
 fn bearer(credentials: &str) -> Option<&str> {

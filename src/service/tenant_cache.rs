@@ -2,7 +2,9 @@
 //! it is answered where the store is down.
 //!
 //! 1. A tenant that was found is good for [`FRESH_MILLIS`]; then the store is asked again. So a tenant that was
-//!    frozen, or an API key that was taken back, is seen no later than that.
+//!    frozen, or an API key that was taken back, is seen no later than that. Where changes are heard of
+//!    ([`CachedTenants::hear`]), it is seen at once, and where they should be and aren't, after
+//!    [`UNHEARD_MILLIS`].
 //! 2. Where the store is unavailable, it is good for [`STALE_MILLIS`], as it was known last: a frozen one stays
 //!    frozen. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer.
 //! 3. What wasn't found is remembered for [`ABSENT_MILLIS`], and is no answer where the store is down.
@@ -15,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use moka::sync::Cache;
 
-use super::ports::{Clock, StoreError, TenantStore};
+use super::ports::{ApiKey, Change, Clock, StoreError, TenantStore};
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
 
 /// A store of tenants, and what it has said.
@@ -25,8 +27,14 @@ pub struct CachedTenants {
     tenants: Cache<TenantId, Known<Arc<Tenant>>>,
     api_keys: Cache<ApiKeyDigest, Known<TenantId>>,
     absent: Cache<Asked, u64>,
+    /// Tenants that were changed, and when that was heard of, in milliseconds.
+    changed: Cache<TenantId, u64>,
     /// Until when the store is taken to be down, in milliseconds.
     down_until: AtomicU64,
+    /// For how long what is known is fresh, in milliseconds.
+    fresh_millis: AtomicU64,
+    /// What was asked for before isn't fresh, in milliseconds.
+    doubted_at: AtomicU64,
 }
 
 /// Something, and when the store was asked for it, in milliseconds.
@@ -43,6 +51,13 @@ enum Asked {
     ApiKey(ApiKeyDigest),
 }
 
+/// How the store is asked for it.
+#[derive(Clone, Copy)]
+enum Question<'a> {
+    Id(&'a TenantId),
+    ApiKey(&'a ApiKey),
+}
+
 impl CachedTenants {
     /// Keeps what a store says.
     #[must_use]
@@ -53,15 +68,44 @@ impl CachedTenants {
             tenants: Cache::new(MAX_ENTRIES),
             api_keys: Cache::new(MAX_ENTRIES),
             absent: Cache::new(MAX_ENTRIES),
+            changed: Cache::new(MAX_ENTRIES),
             down_until: AtomicU64::new(0),
+            fresh_millis: AtomicU64::new(FRESH_MILLIS),
+            doubted_at: AtomicU64::new(0),
         }
     }
 
-    async fn look_up(&self, asked: Asked) -> Result<Option<Tenant>, StoreError> {
+    /// Takes note of what was changed in the store, or that this isn't heard of any more.
+    pub fn hear(&self, change: &Change) {
+        match change {
+            Change::Tenant(id) => {
+                // Also for when the store is down: what is known is known to be wrong.
+                self.changed.insert(id.clone(), self.clock.now().millis());
+                self.tenants.invalidate(id);
+                self.absent.invalidate_all();
+            }
+            Change::Lost => self.fresh_millis.store(UNHEARD_MILLIS, Ordering::Relaxed),
+            Change::Connected => {
+                self.doubted_at.store(self.clock.now().millis(), Ordering::Relaxed);
+                self.absent.invalidate_all();
+                self.fresh_millis.store(FRESH_MILLIS, Ordering::Relaxed);
+            }
+            Change::Resumed => self.fresh_millis.store(FRESH_MILLIS, Ordering::Relaxed),
+            Change::Asset(_) => {}
+        }
+    }
+
+    async fn look_up(&self, question: Question<'_>) -> Result<Option<Tenant>, StoreError> {
+        let asked = match question {
+            Question::Id(id) => Asked::Id(id.clone()),
+            Question::ApiKey(key) => Asked::ApiKey(*key.digest()),
+        };
         let now = self.clock.now().millis();
         let known = self.known(&asked);
         let good_for = |millis: u64| known.as_ref().filter(|known| now.abs_diff(known.asked_at) < millis);
-        if let Some(known) = good_for(FRESH_MILLIS) {
+        let doubted_at = self.doubted_at.load(Ordering::Relaxed);
+        let fresh = good_for(self.fresh_millis.load(Ordering::Relaxed));
+        if let Some(known) = fresh.filter(|known| doubted_at == 0 || known.asked_at > doubted_at) {
             return Ok(Some(Tenant::clone(&known.value)));
         }
         if known.is_none() && self.absent.get(&asked).is_some_and(|at| now.abs_diff(at) < ABSENT_MILLIS) {
@@ -73,9 +117,9 @@ impl CachedTenants {
         {
             return Ok(Some(tenant));
         }
-        let answer = match &asked {
-            Asked::Id(id) => self.store.find(id).await,
-            Asked::ApiKey(digest) => self.store.find_by_api_key(digest).await,
+        let answer = match question {
+            Question::Id(id) => self.store.find(id).await,
+            Question::ApiKey(key) => self.store.find_by_api_key(key).await,
         };
         match answer {
             Ok(tenant) => {
@@ -115,6 +159,10 @@ impl CachedTenants {
             return;
         };
         self.absent.invalidate(&asked);
+        // Nor is an answer kept to what was asked before it was changed.
+        if self.changed.get(&tenant.id).is_some_and(|heard_at| asked_at <= heard_at) {
+            return;
+        }
         // A slow answer doesn't take the place of a later one.
         let newer = self.tenants.get(&tenant.id).is_some_and(|known| known.asked_at > asked_at);
         if !newer {
@@ -129,11 +177,11 @@ impl CachedTenants {
 #[async_trait]
 impl TenantStore for CachedTenants {
     async fn find(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        self.look_up(Asked::Id(id.clone())).await
+        self.look_up(Question::Id(id)).await
     }
 
-    async fn find_by_api_key(&self, digest: &ApiKeyDigest) -> Result<Option<Tenant>, StoreError> {
-        self.look_up(Asked::ApiKey(*digest)).await
+    async fn find_by_api_key(&self, key: &ApiKey) -> Result<Option<Tenant>, StoreError> {
+        self.look_up(Question::ApiKey(key)).await
     }
 }
 
@@ -141,6 +189,8 @@ impl TenantStore for CachedTenants {
 const MAX_ENTRIES: u64 = 10_000;
 /// A minute.
 const FRESH_MILLIS: u64 = 60_000;
+/// A second.
+const UNHEARD_MILLIS: u64 = 1_000;
 /// A day.
 const STALE_MILLIS: u64 = 24 * 3_600_000;
 /// Five seconds.

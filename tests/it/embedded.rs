@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use signet::media::{ApiKeyDigest, Quota, Tally, Tenant, Usage};
+use signet::media::{Quota, Tally, Tenant, Usage};
 use signet::service::ports::{
-    AssetFilter, AssetStore, ByteStream, Clock, GetError, ObjectGate, ObjectStore, PutError, SignedRequest,
-    SystemClock, TenantStore, Update,
+    ApiKey, AssetFilter, AssetStore, ByteStream, Clock, GetError, ObjectGate, ObjectStore, PutError,
+    SignedRequest, SystemClock, TenantStore, Update, api_key_digest,
 };
 use signet::store::embedded::{Embedded, Files, OpenError};
 use tempfile::{TempDir, tempdir};
@@ -31,7 +31,7 @@ async fn keeps_the_contract_of_assets() {
 async fn keeps_the_contract_of_tenants() {
     let (_dir, store) = open_fresh();
     let tenants = contract::tenants::samples();
-    for tenant in &tenants {
+    for (tenant, _) in &tenants {
         assert!(store.put_tenant(tenant).await.unwrap());
     }
     contract::tenants::all(Arc::new(store), &tenants).await;
@@ -59,7 +59,7 @@ async fn keeps_the_contract_of_parts() {
 #[tokio::test]
 async fn finds_everything_again_after_reopening() {
     let (dir, store) = open_fresh();
-    let tenant = Tenant { api_key: Some(ApiKeyDigest::new([7; 32])), ..sample_tenant() };
+    let tenant = Tenant { api_key: Some(api_key_digest("k")), ..sample_tenant() };
     let (first, second) = (ready(&tenant.id, 1_000), pending(&tenant.id, 2_000));
     assert!(store.put_tenant(&tenant).await.unwrap());
     assert!(insert(&store, &first).await && insert(&store, &second).await);
@@ -112,19 +112,20 @@ async fn what_was_answered_outlives_a_kill() {
 #[tokio::test]
 async fn a_new_api_key_ends_the_old_one_and_none_is_taken_from_another_tenant() {
     let (_dir, store) = open_fresh();
-    let [old_key, new_key] = [1, 2].map(|byte| ApiKeyDigest::new([byte; 32]));
-    let owner = |digest: ApiKeyDigest| {
-        let store = store.clone();
-        async move { store.find_by_api_key(&digest).await.unwrap().map(|tenant| tenant.id) }
+    let (old_key, new_key) = ("old key", "new key");
+    let [old, new] = [old_key, new_key].map(|key| Some(api_key_digest(key)));
+    let owner = |key: &str| {
+        let (store, key) = (store.clone(), ApiKey::new(key));
+        async move { store.find_by_api_key(&key).await.unwrap().map(|tenant| tenant.id) }
     };
-    let first = Tenant { api_key: Some(old_key), ..sample_tenant() };
+    let first = Tenant { api_key: old, ..sample_tenant() };
     assert!(store.put_tenant(&first).await.unwrap());
-    let thief = Tenant { api_key: Some(old_key), ..sample_tenant() };
+    let thief = Tenant { api_key: old, ..sample_tenant() };
     assert!(!store.put_tenant(&thief).await.unwrap());
     assert_eq!(TenantStore::find(&store, &thief.id).await.unwrap(), None);
     assert_eq!(owner(old_key).await, Some(first.id.clone()));
 
-    let renewed = Tenant { api_key: Some(new_key), frozen: true, ..first.clone() };
+    let renewed = Tenant { api_key: new, frozen: true, ..first.clone() };
     assert!(store.put_tenant(&renewed).await.unwrap());
     assert!(store.put_tenant(&renewed).await.unwrap(), "the same once more");
     assert_eq!((owner(old_key).await, owner(new_key).await), (None, Some(first.id.clone())));

@@ -75,6 +75,23 @@ const LAYERS: &[Layer] = &[
         must_not_know: &["http", "axum", "tower", "redb", "config", "clap", "prometheus"],
     },
     Layer {
+        room: "store/mongo",
+        may_know: &["service", "media"],
+        must_not_know: &[
+            "http",
+            "hyper",
+            "axum",
+            "tower",
+            "redb",
+            "jsonwebtoken",
+            "aws_config",
+            "aws_sdk_s3",
+            "config",
+            "clap",
+            "prometheus",
+        ],
+    },
+    Layer {
         room: "store/aws",
         may_know: &[],
         must_not_know: &["http", "hyper", "axum", "tower", "redb", "jsonwebtoken", "clap", "prometheus"],

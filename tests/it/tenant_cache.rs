@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use signet::media::{ApiKeyDigest, Quota, Tenant, TenantId};
-use signet::service::auth::api_key_digest;
-use signet::service::ports::{Claims, StoreError, TenantStore, TokenError, TokenVerifier};
+use signet::media::{Quota, Tenant, TenantId};
+use signet::service::ports::{
+    ApiKey, Claims, StoreError, TenantStore, TokenError, TokenVerifier, api_key_digest,
+};
 use signet::service::tenant_cache::CachedTenants;
 use signet::service::{AuthError, Authenticator, Scopes};
 
@@ -51,8 +52,8 @@ impl TenantStore for Store {
         self.answer(|tenant| tenant.id == *id)
     }
 
-    async fn find_by_api_key(&self, digest: &ApiKeyDigest) -> Result<Option<Tenant>, StoreError> {
-        self.answer(|tenant| tenant.api_key.as_ref() == Some(digest))
+    async fn find_by_api_key(&self, key: &ApiKey) -> Result<Option<Tenant>, StoreError> {
+        self.answer(|tenant| tenant.api_key.as_ref() == Some(key.digest()))
     }
 }
 

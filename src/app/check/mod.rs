@@ -11,11 +11,12 @@ mod rotation;
 use std::fmt::Write;
 
 use super::StartError;
-use super::build::{embedded, layout, node, public_delivery, put_tenants};
+use super::build::{layout, node, public_delivery};
+use super::databases;
 use super::keys::KeyLoader;
 use super::profiles;
 use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
-use crate::config::{PrivateSetting, Settings, time};
+use crate::config::{AssetsSetting, PrivateSetting, Settings, time};
 use crate::service::delivery::PublicDelivery;
 use crate::service::key_ring::RingKey;
 use crate::store::embedded::OpenError;
@@ -44,10 +45,9 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
 
     let one_bucket = layout.one_bucket();
     let upload_url = format!("http://{}", settings.server.listen);
-    match embedded(settings, &upload_url).await {
-        Ok((store, stores)) => {
-            put_tenants(settings, &store).await?;
-            let node = node(settings, ring, stores)?;
+    match databases::open(settings, &upload_url).await {
+        Ok(databases) => {
+            let node = node(settings, ring, databases.stores)?;
             if let Some(keys) = node.token_keys {
                 // An issuer that is away doesn't keep a node from starting.
                 say(match keys.refresh().await {
@@ -56,6 +56,9 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
                 });
             }
             say(format!("stores      ok  {}", settings.store.path.display()));
+            if settings.store.assets == AssetsSetting::Mongodb {
+                say(databases::budget(&settings.store.mongodb));
+            }
         }
         // A node that is serving holds its folder: that is no fault of the settings.
         Err(StartError::Store(error @ OpenError::InUse { .. })) => {

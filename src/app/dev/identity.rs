@@ -13,8 +13,7 @@ use crate::app::StartError;
 use crate::cloudfront::{NewKey, NonceMode, PrivateKey};
 use crate::config::{KeySettings, Secret, Settings, TenantSettings};
 use crate::media::{Quota, Tenant, TenantId, Timestamp};
-use crate::service::auth::api_key_digest;
-use crate::service::ports::{Clock, SystemClock};
+use crate::service::ports::{Clock, SystemClock, api_key_digest};
 use crate::store::jwks::Issuer;
 
 const TENANT_ID: &str = "t_demo";

@@ -2,25 +2,29 @@
 //!
 //! - [`AssetStore`], [`TenantStore`]: what is known of assets and tenants.
 //!   [`LeaseStore`]: which node does what is done once for all.
+//!   [`ChangeFeed`]: what other nodes have changed.
 //! - [`ObjectStore`]: where the bytes lie. [`ObjectGate`]: the way in and out where Signet itself
 //!   holds them (development, single machine).
 //! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
 //! - [`Clock`]: the time.
-//! - [`Meter`]: what the services count.
+//! - [`Meter`]: what the services count. [`StoreMeter`]: what a store does that is reached over a network.
 //!
 //! Every implementation of a store passes the same contract suite in `tests/it/contract/`.
 
 mod assets;
+mod changes;
 mod clock;
 mod leases;
 mod meter;
 mod objects;
 mod parts;
 mod secrets;
+mod store_meter;
 mod tenants;
 mod tokens;
 
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
+pub use changes::{Change, ChangeFeed};
 pub use clock::{Clock, SystemClock};
 pub use leases::LeaseStore;
 pub use meter::{AssetSource, LifecycleOutcome, LinkSource, Meter, NoMeter};
@@ -30,7 +34,8 @@ pub use objects::{
 };
 pub use parts::{Completion, PartTag, PartTerms, PartsId, StoredPart};
 pub use secrets::{SecretBytes, SecretError, SecretSource};
-pub use tenants::TenantStore;
+pub use store_meter::{CheckoutEnd, ConnectionEnd, StoreMeter};
+pub use tenants::{ApiKey, TenantStore, api_key_digest};
 pub use tokens::{Claims, TokenError, TokenVerifier};
 
 /// Why a store couldn't answer.

@@ -5,8 +5,8 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::Embedded;
 use super::tables::{self, API_KEYS, TENANTS};
-use crate::media::{ApiKeyDigest, Tenant, TenantId};
-use crate::service::ports::{StoreError, TenantStore};
+use crate::media::{Tenant, TenantId};
+use crate::service::ports::{ApiKey, StoreError, TenantStore};
 
 #[async_trait]
 impl TenantStore for Embedded {
@@ -14,8 +14,9 @@ impl TenantStore for Embedded {
         self.read_now(|transaction| find(transaction, id.as_str()))
     }
 
-    async fn find_by_api_key(&self, digest: &ApiKeyDigest) -> Result<Option<Tenant>, StoreError> {
-        self.read_now(|transaction| match transaction.open_table(API_KEYS)?.get(digest.as_bytes())? {
+    async fn find_by_api_key(&self, key: &ApiKey) -> Result<Option<Tenant>, StoreError> {
+        let digest = key.digest().as_bytes();
+        self.read_now(|transaction| match transaction.open_table(API_KEYS)?.get(digest)? {
             Some(id) => find(transaction, id.value()),
             None => Ok(None),
         })

@@ -4,12 +4,14 @@
 //! - [`faulty`]: a store of assets that can be slow, or down.
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
+//! - [`mongo`]: a MongoDB server, and stores on it.
 //! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
 //! - [`proxy`]: a wire to a server that can be cut.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`s3`]: a real S3 server.
 //! - [`settings`]: `signet serve` with two tenants.
+//! - [`settled`]: tenants that come to be when they are named.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`stage`]: a picture at the edge, and whether links to it are refused.
 //! - [`tokens`]: keys of an issuer, and tokens that they sign.
@@ -19,12 +21,14 @@
 pub mod faulty;
 pub mod http;
 pub mod issuer;
+pub mod mongo;
 pub mod multipart;
 pub mod program;
 pub mod proxy;
 pub mod rotate;
 pub mod s3;
 pub mod settings;
+pub mod settled;
 pub mod splices;
 pub mod stage;
 pub mod tokens;

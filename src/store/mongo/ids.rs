@@ -1,0 +1,184 @@
+//! `media_ids` of the control plane: whose an id is, where its asset lies, and when that is due. The one place
+//! where nothing has to be known of a tenant. A row is written, changed and removed in the transaction that does
+//! so to its asset.
+
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::error::Error;
+use mongodb::options::Hint;
+use serde::{Deserialize, Serialize};
+
+use super::indexes::{ASSETS, DUE, IDS};
+use super::record::{date_or_last, timestamp};
+use super::transaction::Attempt;
+use super::{Mongo, error};
+use crate::media::{Asset, AssetId, TenantId, Timestamp};
+use crate::service::ports::{Due, StoreError};
+
+/// A document of `media_ids`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdRecord {
+    /// The asset's id.
+    #[serde(rename = "_id")]
+    pub id: AssetId,
+    /// Its tenant.
+    #[serde(rename = "groupID")]
+    pub group_id: TenantId,
+    /// The database in which it lies.
+    pub db_key: String,
+    /// When it is due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<DateTime>,
+}
+
+/// Only the id.
+#[derive(Deserialize)]
+struct IdAlone {
+    #[serde(rename = "_id")]
+    id: AssetId,
+}
+
+impl IdRecord {
+    /// Where an asset is to lie.
+    pub fn of(asset: &Asset, database: &str) -> Self {
+        Self {
+            id: asset.id,
+            group_id: asset.tenant.clone(),
+            db_key: database.to_owned(),
+            due_at: asset.due_at.map(date_or_last),
+        }
+    }
+
+    /// Puts it in. `false` where the id is taken.
+    pub async fn insert(&self, at: &mut Attempt<'_>) -> Result<bool, Error> {
+        let ids = at.control.collection::<Self>(IDS);
+        match ids.insert_one(self).session(&mut *at.session).await {
+            Err(error) if error::is_duplicate(&error) => Ok(false),
+            inserted => inserted.map(|_| true),
+        }
+    }
+
+    /// Says when an asset is due.
+    pub async fn move_due(at: &mut Attempt<'_>, asset: &Asset) -> Result<(), Error> {
+        let change = match asset.due_at {
+            Some(due_at) => doc! { "$set": { "dueAt": date_or_last(due_at) } },
+            None => doc! { "$unset": { "dueAt": "" } },
+        };
+        let ids = at.control.collection::<Document>(IDS);
+        let update = ids.find_one_and_update(row(asset.id, &asset.tenant), change);
+        let update = update.hint(Hint::Keys(doc! { "_id": 1 }));
+        update.projection(doc! { "_id": 1 }).max_time(at.max_time).session(&mut *at.session).await?;
+        Ok(())
+    }
+
+    /// Sets an id free.
+    pub async fn remove(at: &mut Attempt<'_>, asset: &Asset) -> Result<(), Error> {
+        let ids = at.control.collection::<Document>(IDS);
+        let remove = ids.find_one_and_delete(row(asset.id, &asset.tenant));
+        let remove = remove.hint(Hint::Keys(doc! { "_id": 1 }));
+        remove.projection(doc! { "_id": 1 }).max_time(at.max_time).session(&mut *at.session).await?;
+        Ok(())
+    }
+}
+
+impl Mongo {
+    /// Where an asset lies, whoever has it.
+    pub(super) async fn place_of(&self, id: AssetId) -> Result<Option<IdRecord>, StoreError> {
+        let cluster = &self.0.cluster;
+        cluster
+            .control(|database| async move {
+                let ids = database.collection::<IdRecord>(IDS);
+                ids.find_one(doc! { "_id": id.to_string() }).max_time(cluster.max_time()).await
+            })
+            .await
+    }
+
+    /// Which of these ids are taken.
+    pub(super) async fn taken(&self, ids: &[AssetId]) -> Result<Vec<AssetId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let cluster = &self.0.cluster;
+        let found: Vec<IdAlone> = cluster
+            .control(|database| async move {
+                let rows = database.collection::<IdAlone>(IDS);
+                let found = rows.find(doc! { "_id": { "$in": texts(ids) } }).projection(doc! { "_id": 1 });
+                found.max_time(cluster.max_time()).await?.try_collect().await
+            })
+            .await?;
+        Ok(found.into_iter().map(|row| row.id).collect())
+    }
+
+    /// What is due, the longest due first.
+    pub(super) async fn due_rows(
+        &self,
+        now: Timestamp,
+        after: Option<&Due>,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let Some(limit) = i64::try_from(limit).ok().filter(|limit| *limit > 0) else {
+            return Ok(Vec::new());
+        };
+        let mut filter = doc! { "dueAt": { "$lte": date_or_last(now) } };
+        if let Some(after) = after {
+            let at = date_or_last(after.at);
+            filter = doc! {
+                "dueAt": { "$lte": date_or_last(now), "$gte": at },
+                "$or": [{ "dueAt": { "$gt": at } }, { "dueAt": at, "_id": { "$gt": after.id.to_string() } }],
+            };
+        }
+        let cluster = &self.0.cluster;
+        let rows: Vec<IdRecord> = cluster
+            .control(|database| async move {
+                let rows = database.collection::<IdRecord>(IDS);
+                let due = rows.find(filter).sort(doc! { "dueAt": 1, "_id": 1 }).limit(limit);
+                let due = due.hint(Hint::Name(DUE.to_owned())).max_time(cluster.max_time());
+                due.await?.try_collect().await
+            })
+            .await?;
+        let due = rows
+            .into_iter()
+            .filter_map(|row| Some(Due { at: timestamp(row.due_at?)?, tenant: row.group_id, id: row.id }));
+        Ok(due.collect())
+    }
+
+    /// Removes the row of an asset that isn't there.
+    pub(super) async fn forget_row(&self, due: &Due) -> Result<(), StoreError> {
+        let Some(place) = self.place_of(due.id).await?.filter(|place| place.group_id == due.tenant) else {
+            return Ok(());
+        };
+        let cluster = &self.0.cluster;
+        let filter = row(due.id, &due.tenant);
+        let there = cluster
+            .tenant(&place.db_key, |database| async move {
+                let assets = database.collection::<Document>(ASSETS);
+                let find = assets.find_one(filter).projection(doc! { "_id": 1 });
+                find.max_time(cluster.max_time()).await
+            })
+            .await?;
+        if there.is_some() {
+            return Ok(());
+        }
+        let mut filter = row(due.id, &due.tenant);
+        filter.insert("dueAt", date_or_last(due.at));
+        cluster
+            .control(|database| async move {
+                let ids = database.collection::<Document>(IDS);
+                let remove = ids.find_one_and_delete(filter).projection(doc! { "_id": 1 });
+                remove.hint(Hint::Keys(doc! { "_id": 1 })).max_time(cluster.max_time()).await
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+/// The document of an asset of a tenant.
+pub fn row(id: AssetId, tenant: &TenantId) -> Document {
+    doc! { "groupID": tenant.as_str(), "_id": id.to_string() }
+}
+
+/// Ids as they are written.
+pub fn texts(ids: &[AssetId]) -> Vec<Bson> {
+    ids.iter().map(|id| id.to_string().into()).collect()
+}

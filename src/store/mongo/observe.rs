@@ -1,0 +1,41 @@
+//! What the driver tells of its pool and of the servers, for the meter.
+
+use std::sync::Arc;
+
+use mongodb::event::EventHandler;
+use mongodb::event::cmap::{CmapEvent, ConnectionCheckoutFailedReason, ConnectionClosedReason};
+use mongodb::event::sdam::SdamEvent;
+
+use crate::service::ports::{CheckoutEnd, ConnectionEnd, StoreMeter};
+
+/// Counts connections and check-outs.
+pub fn pool(meter: Arc<dyn StoreMeter>) -> EventHandler<CmapEvent> {
+    EventHandler::callback(move |event| match event {
+        CmapEvent::ConnectionCreated(_) => meter.connection_opened(),
+        CmapEvent::ConnectionClosed(closed) => meter.connection_closed(match closed.reason {
+            ConnectionClosedReason::Idle => ConnectionEnd::Idle,
+            ConnectionClosedReason::Stale => ConnectionEnd::Stale,
+            ConnectionClosedReason::PoolClosed => ConnectionEnd::PoolClosed,
+            _ => ConnectionEnd::Error,
+        }),
+        CmapEvent::ConnectionCheckedOut(out) => meter.checked_out(out.duration, CheckoutEnd::Done),
+        CmapEvent::ConnectionCheckoutFailed(failed) => {
+            let end = match failed.reason {
+                ConnectionCheckoutFailedReason::Timeout => CheckoutEnd::Timeout,
+                _ => CheckoutEnd::Error,
+            };
+            meter.checked_out(failed.duration, end);
+        }
+        CmapEvent::PoolCleared(_) => meter.pool_cleared(),
+        _ => {}
+    })
+}
+
+/// Says whether a server can be written to.
+pub fn topology(meter: Arc<dyn StoreMeter>) -> EventHandler<SdamEvent> {
+    EventHandler::callback(move |event| {
+        if let SdamEvent::TopologyDescriptionChanged(changed) = event {
+            meter.server_known(changed.new_description.has_writable_server());
+        }
+    })
+}
