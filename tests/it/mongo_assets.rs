@@ -1,4 +1,5 @@
 //! Assets and leases in MongoDB: the contract, and what is its own.
+#![allow(clippy::print_stdout, reason = "measured times are shown by --nocapture")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -367,7 +368,7 @@ async fn a_row_without_its_asset_is_due_and_then_forgotten() {
         doc! { "_id": id.to_string(), "groupID": tenant.as_str(), "dbKey": &stand.tenants, "dueAt": at };
     ids.insert_one(row).await.unwrap();
     let due = Due { at: Timestamp::from_millis(1_000), tenant, id };
-    assert_eq!(stand.mongo.due(due.at, None, 9).await.unwrap(), [due.clone()]);
+    assert_eq!(stand.mongo.due(due.at, None, 9).await.unwrap(), std::slice::from_ref(&due));
     assert_eq!(stand.mongo.find_anywhere(id).await.unwrap(), None);
     stand.mongo.forget_due(&due).await.unwrap();
     assert_eq!(stand.mongo.due(due.at, None, 9).await.unwrap(), []);

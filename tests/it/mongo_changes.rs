@@ -1,4 +1,5 @@
 //! What is changed on one node is heard of by the others.
+#![allow(clippy::print_stdout, reason = "measured times are shown by --nocapture")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! What happens when MongoDB goes away: a clean error within the limits, and service again when it is back.
+#![allow(clippy::print_stdout, reason = "measured times are shown by --nocapture")]
 
 use std::collections::HashSet;
 use std::fs;

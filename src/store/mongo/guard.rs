@@ -64,7 +64,10 @@ impl Guard {
         let outcome = attempt
             .get_or_init(|| async {
                 let failure = match timeout(self.limit, ping()).await {
-                    Ok(Ok(())) => return Ok(self.prove()),
+                    Ok(Ok(())) => {
+                        self.prove();
+                        return Ok(());
+                    }
                     Ok(Err(error)) => Failure::Driver(Arc::new(error)),
                     Err(_) => Failure::Late(self.limit),
                 };
