@@ -170,7 +170,8 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let delivery = delivery(settings, Arc::clone(&layout), links.clone(), &stores.objects)?;
     let views = Views::new(delivery.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
-    let known_tenants = Arc::new(CachedTenants::new(stores.tenants, Arc::clone(&clock)));
+    let tenants = tokens::tenants(settings, stores.tenants, &tokens)?;
+    let known_tenants = Arc::new(CachedTenants::new(tenants, Arc::clone(&clock)));
     let tenants = Arc::clone(&known_tenants) as Arc<dyn TenantStore>;
     let uploads = &settings.uploads;
     let quota = Quota { count: uploads.quota_count, bytes: uploads.quota_bytes };

@@ -1,14 +1,17 @@
 //! Who may sign bearer tokens, by the settings.
 //!
 //! 1. [`verifier`]: from settings to what checks tokens.
-//! 2. [`keep_fresh`]: fetches the issuer's keys while a node serves.
+//! 2. [`tenants`]: whom they may name.
+//! 3. [`keep_fresh`]: fetches the issuer's keys while a node serves.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
-use crate::config::{AuthSettings, Settings};
-use crate::service::ports::{Clock, Meter, TokenVerifier};
+use crate::config::{AssetsSetting, AuthSettings, Settings, TenantsSetting};
+use crate::service::layout::Template;
+use crate::service::ports::{Clock, Meter, TenantStore, TokenVerifier};
+use crate::service::token_tenants::TokenTenants;
 use crate::store::jwks::{
     FileKeys, HttpFetch, Jwks, JwksSettings, JwksUrl, PublicKeys, RemoteKeys, SharedSecret,
 };
@@ -57,6 +60,33 @@ pub async fn keep_fresh(keys: Arc<RemoteKeys>, every: Duration) {
         };
         tokio::time::sleep(pause).await;
     }
+}
+
+/// The tenants that tokens may name.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn tenants(
+    settings: &Settings,
+    listed: Arc<dyn TenantStore>,
+    tokens: &Tokens,
+) -> Result<Arc<dyn TenantStore>, StartError> {
+    if settings.auth.tenants == TenantsSetting::Listed {
+        return Ok(listed);
+    }
+    let refused = |detail| Err(StartError::setting("auth.tenants", detail));
+    if tokens.verifier.is_none() {
+        return refused("\"any\" needs an issuer: set auth.jwks_url, auth.jwks_file or auth.hs256_secret");
+    }
+    if settings.store.assets == AssetsSetting::Mongodb {
+        return refused(
+            "must be \"listed\" where store.assets is \"mongodb\": groups say which database is whose",
+        );
+    }
+    if !Template::parse(&settings.cdn.bucket).is_ok_and(|bucket| bucket.is_shared()) {
+        return refused("\"any\" needs one bucket for all tenants: set cdn.bucket (MEDIA_S3_BUCKET)");
+    }
+    Ok(Arc::new(TokenTenants::new(listed)))
 }
 
 fn public_keys(

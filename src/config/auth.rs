@@ -24,6 +24,8 @@ pub struct AuthSettings {
     pub issuer: Option<String>,
     /// The `aud` that tokens must have. Default: any.
     pub audience: Option<String>,
+    /// Which tenants tokens may name. Default `listed`.
+    pub tenants: TenantsSetting,
     /// How far the issuer's clock may be off, in seconds. Default 30.
     pub leeway_seconds: u64,
     /// Whether a token without a `scope` or `scp` claim may do nothing. Default false: it may do everything,
@@ -40,8 +42,19 @@ impl Default for AuthSettings {
             hs256_secret: None,
             issuer: None,
             audience: None,
+            tenants: TenantsSetting::Listed,
             leeway_seconds: 30,
             require_scopes: false,
         }
     }
+}
+
+/// Which tenants tokens may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TenantsSetting {
+    /// Those of `[[tenants]]`, or of the control plane.
+    Listed,
+    /// Any: the issuer knows who there is. What isn't listed has its id as its key.
+    Any,
 }

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use auth::AuthSettings;
+pub use auth::{AuthSettings, TenantsSetting};
 pub use cache::CacheSettings;
 pub use cdn::{CdnSettings, DeliverySettings, PrivateSetting, PublicSetting};
 pub use documents::{DocumentSettings, ReferencesSetting};

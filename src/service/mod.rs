@@ -1,7 +1,7 @@
 //! The use cases, and the ports that they need.
 //!
 //! 1. [`auth`]: who calls. [`scope`]: what they may do. [`tenant_cache`]: who is known, also while the store
-//!    is down.
+//!    is down. [`token_tenants`]: whoever a token names.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
 //!    a resource to a signed link. [`fragments`]: links that are ready. [`presigner`]: links of the object
@@ -50,6 +50,7 @@ pub mod scope;
 pub mod signature_budget;
 pub mod signing_pool;
 pub mod tenant_cache;
+pub mod token_tenants;
 pub mod uploads;
 
 pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Expected, Views};

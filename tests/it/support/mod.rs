@@ -121,16 +121,7 @@ impl Node {
         fs::write(&file, listeners).unwrap();
         let mut command = Command::new(SIGNET);
         command.args(["serve", "--config"]).arg(&file);
-        let (mut child, mut log) = start(&mut command, environment);
-        let ready = format!("http://{admin}/readyz");
-        let deadline = Instant::now() + PATIENCE;
-        while http::status_blocking(&ready) != Some(200) {
-            if child.try_wait().unwrap().is_some() {
-                return Err(log.whole());
-            }
-            assert!(Instant::now() < deadline, "signet serve isn't ready");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let (child, log) = Self::until_ready(&mut command, environment, &admin)?;
         Ok(Self {
             child,
             log,
@@ -141,6 +132,53 @@ impl Node {
             facts: Value::Null,
             data: folder.to_owned(),
         })
+    }
+
+    /// `signet serve` with a file as it is; the environment says the rest. It plays no edge.
+    pub fn preset(config: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut said = String::new();
+        for _ in 0..STARTS {
+            let [api, admin] = free_ports().map(|port| format!("127.0.0.1:{port}"));
+            let listen = [("SIGNET_LISTEN", api.as_str()), ("SIGNET_ADMIN_LISTEN", admin.as_str())];
+            let mut command = Command::new(SIGNET);
+            command.args(["serve", "--config"]).arg(config);
+            match Self::until_ready(&mut command, &[environment, &listen].concat(), &admin) {
+                Ok((child, log)) => {
+                    return Self {
+                        child,
+                        log,
+                        api: format!("http://{api}"),
+                        edge: String::new(),
+                        admin: format!("http://{admin}"),
+                        api_key: String::new(),
+                        facts: Value::Null,
+                        data: PathBuf::new(),
+                    };
+                }
+                Err(text) if text.contains("can't listen") => said = text,
+                Err(text) => panic!("signet serve said: {text}"),
+            }
+        }
+        panic!("signet serve said: {said}");
+    }
+
+    /// Starts a process and waits until it is ready; what it said where it ended instead.
+    fn until_ready(
+        command: &mut Command,
+        environment: &[(&str, &str)],
+        admin: &str,
+    ) -> Result<(Child, Log), String> {
+        let (mut child, mut log) = start(command, environment);
+        let ready = format!("http://{admin}/readyz");
+        let deadline = Instant::now() + PATIENCE;
+        while http::status_blocking(&ready) != Some(200) {
+            if child.try_wait().unwrap().is_some() {
+                return Err(log.whole());
+            }
+            assert!(Instant::now() < deadline, "signet serve isn't ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok((child, log))
     }
 
     /// What it has written to stderr so far.
