@@ -1,8 +1,8 @@
 //! `signet openapi`: the description of the API, without a node that serves it.
 
 use super::StartError;
-use super::build::{layout, rules};
 use super::profiles::profiles;
+use super::rules::{layout, rules};
 use crate::config::Settings;
 use crate::http::openapi::describe;
 

@@ -1,11 +1,11 @@
 //! The composition root: the one place that knows both the stores and the HTTP layer.
 //!
 //! 1. [`keys`]: settings → key ring, and again while serving.
-//! 2. [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
-//!    [`databases`]: settings → assets and tenants, embedded or in MongoDB.
-//!    [`changes`]: what other nodes change.
-//!    [`profiles`]: what counts as media in documents. [`tokens`]: who may sign bearer tokens.
-//!    [`lifecycle`]: the worker that looks at what is due. [`objects`]: S3.
+//! 2. [`rules`]: settings → the rules of services. [`profiles`]: what counts as media in documents. [`tokens`]: who
+//!    may sign bearer tokens, and whom they may name.
+//!    [`databases`]: settings → assets and tenants, embedded or in MongoDB. [`objects`]: S3.
+//!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
+//!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
 //! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`.
@@ -23,6 +23,7 @@ pub mod objects;
 pub mod offline;
 pub mod profiles;
 pub mod provision;
+pub mod rules;
 pub mod run;
 pub mod serve;
 pub mod tokens;

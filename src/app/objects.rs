@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StartError;
-use super::build::check_origin;
+use super::rules::check_origin;
 use crate::config::{ObjectsSetting, S3Settings, Settings};
 use crate::store::aws::Patience;
 use crate::store::s3::{S3, S3Options};

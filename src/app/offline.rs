@@ -5,7 +5,8 @@ use std::sync::Arc;
 use rand::RngExt;
 
 use super::StartError;
-use super::build::{check_origin, signing_pool};
+use super::build::signing_pool;
+use super::rules::check_origin;
 use crate::document::{Limits, MediaHost, Profile, References, Rules};
 use crate::service::Profiles;
 use crate::service::delivery::Delivery;

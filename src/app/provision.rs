@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::StartError;
-use super::build::layout;
 use super::objects::s3;
+use super::rules::layout;
 use crate::config::Settings;
 use crate::media::TenantId;
 use crate::service::layout::Layout;

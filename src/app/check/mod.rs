@@ -11,10 +11,11 @@ mod rotation;
 use std::fmt::Write;
 
 use super::StartError;
-use super::build::{layout, node, public_delivery};
+use super::build::node;
 use super::databases;
 use super::keys::KeyLoader;
 use super::profiles;
+use super::rules::{layout, public_delivery};
 use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
 use crate::config::{AssetsSetting, PrivateSetting, Settings, time};
 use crate::service::delivery::PublicDelivery;

@@ -1,0 +1,188 @@
+//! From settings to the rules of the services: each is checked on its way.
+
+use std::time::Duration;
+
+use super::StartError;
+use super::profiles::check_known;
+use crate::cloudfront::Window;
+use crate::config::{PublicSetting, Settings};
+use crate::http::openapi::ApiRules;
+use crate::media::{
+    ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
+    Tenant, UploadPolicy,
+};
+use crate::service::Profiles;
+use crate::service::asset_cache::CacheTerms;
+use crate::service::delivery::PublicDelivery;
+use crate::service::layout::{Layout, Template};
+use crate::service::ports::api_key_digest;
+
+pub(super) fn cache_terms(settings: &Settings, fresh: Duration) -> CacheTerms {
+    CacheTerms {
+        max_bytes: settings.cache.asset_bytes,
+        fresh,
+        absent: Duration::from_secs(settings.cache.absent_seconds),
+        stale: Duration::from_secs(settings.cache.stale_seconds),
+    }
+}
+
+/// How files of PUBLIC assets are delivered, by the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn public_delivery(settings: &Settings) -> Result<PublicDelivery, StartError> {
+    const BASE: &str = "delivery.public_base_url";
+    let base = settings.delivery.public_base_url.as_deref();
+    if let Some(base) = base {
+        check_origin(base).map_err(|detail| StartError::setting(BASE, detail))?;
+    }
+    match (settings.delivery.public, base) {
+        (PublicSetting::Signed, _) => Ok(PublicDelivery::Signed),
+        (PublicSetting::Stable, Some(base)) => {
+            Ok(PublicDelivery::Stable(base.trim_end_matches('/').to_owned()))
+        }
+        (PublicSetting::Stable, None) => {
+            let detail = "is needed where delivery.public is \"stable\": the origin that serves PUBLIC assets to \
+                          anybody, such as https://cdn.example.com (or MEDIA_PUBLIC_BASE_URL)";
+            Err(StartError::setting(BASE, detail))
+        }
+    }
+}
+
+pub(super) fn window(seconds: u64, setting: &str) -> Result<Window, StartError> {
+    if !(60..=604_800).contains(&seconds) {
+        return Err(StartError::setting(setting, format!("must be 60 to 604,800 seconds, not {seconds}")));
+    }
+    Window::new(seconds).map_err(|error| StartError::setting(setting, error))
+}
+
+/// Where media lies, by the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn layout(settings: &Settings) -> Result<Layout, StartError> {
+    let cdn = &settings.cdn;
+    check_origin(&cdn.base_url).map_err(|detail| StartError::setting("cdn.base_url", detail))?;
+    for alias in &cdn.aliases {
+        check_origin(alias).map_err(|detail| StartError::setting("cdn.aliases", detail))?;
+    }
+    let path = Template::parse(&cdn.path).map_err(|error| StartError::setting("cdn.path", error))?;
+    let bucket = Template::parse(&cdn.bucket).map_err(|error| StartError::setting("cdn.bucket", error))?;
+    if path.is_shared() {
+        let detail = "needs {key} or {tenant}: without it all tenants would share one root";
+        return Err(StartError::setting("cdn.path", detail));
+    }
+    Ok(Layout::new(&cdn.base_url, &cdn.aliases, path, bucket))
+}
+
+/// Checks an origin: scheme, host in lower case, perhaps a port, nothing else.
+pub(super) fn check_origin(text: &str) -> Result<(), String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let authority = rest.ok_or_else(|| format!("{text:?} must begin with https:// (or http://)"))?;
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:".contains(&byte);
+    if authority.is_empty() || !authority.bytes().all(plain) {
+        return Err(format!("{text:?} must be an origin such as https://media.example.com, without a path"));
+    }
+    Ok(())
+}
+
+pub(super) fn upload_policy(settings: &Settings) -> Result<UploadPolicy, StartError> {
+    let parse = |text: &String| {
+        ContentType::parse(text).ok_or_else(|| {
+            StartError::setting("uploads.content_types", format!("{text:?} is no type/subtype"))
+        })
+    };
+    let content_types = settings.uploads.content_types.iter().map(parse).collect::<Result<_, _>>()?;
+    let uploads = &settings.uploads;
+    let within = |name: &str, value: u64, least: u64, most: u64| {
+        let wrong = || StartError::setting(name, format!("must be {least} to {most}, not {value}"));
+        (least..=most).contains(&value).then_some(value).ok_or_else(wrong)
+    };
+    let largest = |name: &str, bytes: u64| {
+        if bytes > MAX_FILE_BYTES {
+            let detail = format!("must be at most {MAX_FILE_BYTES} bytes (5 TiB): S3 takes no larger file");
+            return Err(StartError::setting(name, detail));
+        }
+        Ok(bytes)
+    };
+    let all = SizeLimits::new(largest("uploads.max_bytes", uploads.max_bytes)?);
+    let limits = uploads.limits_by_type().into_iter().try_fold(all, |limits, (name, bytes)| {
+        let setting = format!("uploads.max_bytes_by_type.{name:?}");
+        limits.with(name, largest(&setting, bytes)?).map_err(|error| StartError::setting(setting, error))
+    })?;
+    let part_of_s3 = |name: &str, value| within(name, value, MIN_PART_BYTES, MAX_PART_BYTES);
+    let parts = PartsPolicy {
+        threshold_bytes: part_of_s3("uploads.multipart_threshold_bytes", uploads.multipart_threshold_bytes)?,
+        part_bytes: part_of_s3("uploads.part_bytes", uploads.part_bytes)?,
+        seconds: within("uploads.multipart_seconds", uploads.multipart_seconds, 1, 30 * 86_400)?,
+    };
+    Ok(UploadPolicy { content_types, limits, parts })
+}
+
+/// What the description of the API says of the settings.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn rules(settings: &Settings, profiles: &Profiles) -> Result<ApiRules, StartError> {
+    let profiles = profiles.all().map(|(name, _, _)| name.to_owned()).collect();
+    Ok(ApiRules { uploads: upload_policy(settings)?, profiles })
+}
+
+/// A connection that is silent for longer is closed: an answer has to begin before.
+pub(super) fn check_times(settings: &Settings) -> Result<(), StartError> {
+    let server = &settings.server;
+    if !(1..=70).contains(&server.answer_seconds) {
+        let detail = format!("must be 1 to 70 seconds, not {}", server.answer_seconds);
+        return Err(StartError::setting("server.answer_seconds", detail));
+    }
+    if !(1..=70).contains(&server.body_idle_seconds) {
+        let detail = format!("must be 1 to 70 seconds, not {}", server.body_idle_seconds);
+        return Err(StartError::setting("server.body_idle_seconds", detail));
+    }
+    Ok(())
+}
+
+/// The tenants of the settings.
+pub(super) fn tenants(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
+    let tenant = |(index, tenant): (usize, &crate::config::TenantSettings)| {
+        let name = |field: &str| format!("tenants[{index}].{field}");
+        let slug = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if tenant.key.is_empty() || tenant.key.len() > 64 || !tenant.key.bytes().all(slug) {
+            return Err(StartError::setting(name("key"), "must be 1 to 64 of a-z 0-9 -"));
+        }
+        let api_key = tenant.api_key.as_ref().map(|key| key.expose());
+        if api_key.is_some_and(|key| key.len() < 16) {
+            return Err(StartError::setting(name("api_key"), "must have at least 16 characters"));
+        }
+        if let Some(profile) = &tenant.profile {
+            check_known(settings, profile).map_err(|detail| StartError::setting(name("profile"), detail))?;
+        }
+        Ok(Tenant {
+            id: tenant.id.parse().map_err(|error| StartError::setting(name("id"), error))?,
+            key: tenant.key.clone(),
+            db_key: tenant.db_key.clone(),
+            frozen: tenant.frozen,
+            profile: tenant.profile.clone(),
+            quota: Quota { count: tenant.quota_count, bytes: tenant.quota_bytes },
+            api_key: api_key.map(api_key_digest),
+        })
+    };
+    settings.tenants.iter().enumerate().map(tenant).collect()
+}
+
+/// How much a tenant may store that has no quota of its own.
+pub(super) fn quota(settings: &Settings) -> Quota {
+    Quota { count: settings.uploads.quota_count, bytes: settings.uploads.quota_bytes }
+}
+
+/// The stages of a file's life.
+pub(super) fn periods(settings: &Settings) -> Periods {
+    let uploads = &settings.uploads;
+    Periods {
+        ticket_seconds: uploads.ticket_seconds,
+        grace_seconds: uploads.grace_seconds,
+        late_seconds: uploads.late_seconds,
+        retention_seconds: u64::from(uploads.retention_days) * 86_400,
+    }
+}
