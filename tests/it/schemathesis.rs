@@ -8,6 +8,10 @@ use crate::support::fresh_dev;
 
 /// How many random calls each operation gets, and each chain of calls.
 const EXAMPLES: &str = "15";
+/// These follow what was created and deleted by the beginnings of paths: they can't know that
+/// DELETE `/assets/{id}` takes `/uploads/{id}/finalize` with it, nor that POST `/assets/{id}/restore` brings a
+/// deleted asset back. `asset_changes`, `assets` and `upload_parts` show both.
+const NOT_CHECKED: &str = "ensure_resource_availability,use_after_free";
 
 #[test]
 fn nothing_is_found_by_trying_what_the_description_says() {
@@ -22,7 +26,8 @@ fn nothing_is_found_by_trying_what_the_description_says() {
         .arg("run")
         .arg(format!("{}/openapi.json", node.api))
         .args(["--header", &format!("Authorization: {}", node.api_key)])
-        .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"])
+        .args(["--checks", "all", "--exclude-checks", NOT_CHECKED])
+        .args(["--phases", "examples,coverage,fuzzing,stateful"])
         .args(["--max-examples", EXAMPLES, "--max-redirects", "0", "--continue-on-failure"])
         .args(["--workers", "1", "--generation-database", "none"])
         .env("SCHEMATHESIS_HOOKS", "schemathesis_hooks")
