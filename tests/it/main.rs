@@ -60,6 +60,7 @@ mod stale;
 mod support;
 mod tamper;
 mod tenant_cache;
+mod two_nodes;
 mod upload;
 mod upload_content;
 mod upload_parts;
