@@ -31,6 +31,7 @@ mod documents_random;
 mod documents_references;
 mod edge;
 mod embedded;
+mod faults_under_load;
 mod isolation;
 mod jwks;
 mod jwks_secret;

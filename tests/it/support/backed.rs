@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use ulid::Ulid;
 
 use super::Node;
-use super::http::{get_as, status_blocking};
+use super::http::get_as;
 use super::mongo::MongoServer;
 use super::program::{ID, file};
-use super::proxy::{Proxy, Wire};
+use super::proxy::Proxy;
 use super::s3::server;
 use super::settings::{ANNA, BEN};
 
@@ -42,8 +42,7 @@ impl Ground {
         let groups = client.database("Vivreal").collection("groups");
         let mark = Ulid::generate().to_string().to_lowercase();
         for tenant in [&ANNA, &BEN] {
-            let group =
-                doc! { "_id": tenant.0, "key": tenant.1, "tier": "free", "frozen": "false", "apiKey": tenant.2 };
+            let group = doc! { "_id": tenant.0, "key": tenant.1, "tier": "free", "frozen": "false", "apiKey": tenant.2 };
             groups.insert_one(group).await.unwrap();
             server().make_bucket(&format!("{mark}-{}", tenant.1)).await;
         }
@@ -58,8 +57,8 @@ impl Ground {
         let settings = format!(
             "path = \"{{key}}\"\nbucket = \"{}-{{key}}\"\n[[signing.keys]]\nid = \"{ID}\"\n\
              private_key_file = \"{}\"\n[store]\npath = \"data\"\nassets = \"mongodb\"\nobjects = \"s3\"\n\
-             [store.mongodb]\nserver_selection_ms = 1000\nconnect_ms = 1000\nheartbeat_ms = 500\n\
-             wait_queue_ms = 1000\nmax_time_ms = 2000\nping_ms = 1000\n\
+             [store.mongodb]\nserver_selection_ms = 2000\nconnect_ms = 2000\nheartbeat_ms = 500\n\
+             wait_queue_ms = 2000\nmax_time_ms = 2000\nping_ms = 1000\n\
              [store.s3]\nconnect_seconds = 1\nattempt_seconds = 1\noperation_seconds = 3\n\
              public_endpoint = \"http://{}\"\n",
             self.mark,
@@ -91,6 +90,12 @@ impl Backed {
         format!("{}{path}", self.node.api)
     }
 
+    /// The warnings that the node has written.
+    pub fn warnings(&self) -> String {
+        let log = self.node.log();
+        log.lines().filter(|line| line.contains("\"WARN\"")).collect::<Vec<_>>().join("\n")
+    }
+
     /// A value of the node's metrics.
     pub async fn metric(&self, name: &str) -> u64 {
         let text = get_as(&format!("{}/metrics", self.node.admin), "").await.text();
@@ -101,17 +106,6 @@ impl Backed {
     /// Waits until changes are heard of, or aren't.
     pub async fn until_feed(&self, heard: bool) -> Duration {
         until(async || self.metric("signet_store_feed_connected").await == u64::from(heard)).await
-    }
-
-    /// Whether the process is still the one that was started, and lives.
-    pub fn is_alive(&self) -> bool {
-        tokio::task::block_in_place(|| status_blocking(&format!("{}/healthz", self.node.admin)) == Some(200))
-    }
-
-    /// All wires whole.
-    pub fn mend(&self) {
-        self.mongo.set(Wire::Whole);
-        self.s3.set(Wire::Whole);
     }
 }
 

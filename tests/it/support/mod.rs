@@ -5,6 +5,7 @@
 //! - [`faulty`]: a store of assets that can be slow, or down.
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
+//! - [`load`]: clients of two tenants that go on whatever happens, and judge each answer.
 //! - [`mongo`]: a MongoDB server, and stores on it.
 //! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
@@ -23,6 +24,7 @@ pub mod backed;
 pub mod faulty;
 pub mod http;
 pub mod issuer;
+pub mod load;
 pub mod mongo;
 pub mod multipart;
 pub mod program;
