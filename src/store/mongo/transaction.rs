@@ -6,15 +6,18 @@
 //! 3. A commit whose answer was lost is asked for again: that is safe.
 //! 4. All of it has the time of one operation. Where it runs out, or the commit stays unanswered, nobody knows
 //!    whether the change was made: that is [`StoreError::Unavailable`], and the caller reads again.
+//! 5. What was cut off in the middle is ended on the server once that can be reached: else it would hold the
+//!    tenant's group, and refuse its changes, for a minute.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use mongodb::bson::doc;
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::options::{ReadConcern, TransactionOptions};
 use mongodb::{ClientSession, Database};
 use rand::RngExt;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::Mongo;
 use super::client::Cluster;
@@ -29,6 +32,11 @@ const COMMITS: u32 = 3;
 const PAUSE_MILLIS: u64 = 4;
 /// The longest pause, in milliseconds.
 const LONGEST_PAUSE_MILLIS: u64 = 250;
+
+/// How long the server keeps a transaction that nobody ends.
+const HELD: Duration = Duration::from_secs(60);
+/// Between two tries to end a session.
+const LET_GO_REST: Duration = Duration::from_millis(250);
 
 /// What an attempt came to.
 pub enum End<T> {
@@ -75,16 +83,22 @@ impl Mongo {
         let _turn = cluster.turn().await?;
         // The control plane takes part.
         cluster.ping().await?;
-        let outcome = cluster.bounded(run(cluster, database, change)).await;
+        let mut session = cluster.bounded(cluster.session()).await?;
+        let outcome = cluster.bounded(run(cluster, &mut session, database, change)).await;
         if outcome.is_err() {
             cluster.doubt();
+            tokio::spawn(let_go(cluster.clone(), session));
         }
         outcome
     }
 }
 
-async fn run<C: Change>(cluster: &Cluster, database: &str, change: &C) -> Result<C::Outcome, Error> {
-    let mut session = cluster.session().await?;
+async fn run<C: Change>(
+    cluster: &Cluster,
+    session: &mut ClientSession,
+    database: &str,
+    change: &C,
+) -> Result<C::Outcome, Error> {
     let options = TransactionOptions::builder()
         .read_concern(ReadConcern::snapshot())
         .max_commit_time(cluster.max_time())
@@ -93,26 +107,26 @@ async fn run<C: Change>(cluster: &Cluster, database: &str, change: &C) -> Result
     loop {
         session.start_transaction().with_options(options.clone()).await?;
         let mut at = Attempt {
-            session: &mut session,
+            session: &mut *session,
             tenants: cluster.database(database),
             control: cluster.control_database(),
             max_time: cluster.max_time(),
         };
         let error = match change.attempt(&mut at).await {
-            Ok(End::Commit(outcome)) => match commit(&mut session).await {
+            Ok(End::Commit(outcome)) => match commit(session).await {
                 Ok(()) => return Ok(outcome),
                 Err(error) => Some(error),
             },
             Ok(End::Undo(outcome)) => {
-                abort(&mut session).await;
+                abort(session).await;
                 return Ok(outcome);
             }
             Ok(End::Again) => {
-                abort(&mut session).await;
+                abort(session).await;
                 None
             }
             Err(error) => {
-                abort(&mut session).await;
+                abort(session).await;
                 Some(error)
             }
         };
@@ -138,7 +152,25 @@ async fn commit(session: &mut ClientSession) -> Result<(), Error> {
     }
 }
 
-/// Lets go of what the transaction holds. Where that fails, the server does so by itself in time.
+/// Ends the session of a change that failed, once the server can be told: what a transaction holds that was cut
+/// off stands in the way of all other changes of its tenant. Nobody else uses the session meanwhile.
+async fn let_go(cluster: Cluster, session: ClientSession) {
+    let until = Instant::now() + HELD;
+    while Instant::now() < until {
+        let ended = match cluster.turn().await {
+            Ok(_turn) => {
+                let end = doc! { "killSessions": [session.id().clone()] };
+                cluster.bounded(async { cluster.control_database().run_command(end).await }).await.map(drop)
+            }
+            Err(error) => Err(error),
+        };
+        let Err(error) = ended else { return };
+        tracing::debug!(%error, "a session can't be ended yet");
+        sleep(LET_GO_REST).await;
+    }
+}
+
+/// Lets go of what the transaction holds. Where that fails, [`let_go`] does.
 async fn abort(session: &mut ClientSession) {
     if let Err(error) = session.abort_transaction().await {
         tracing::debug!(%error, "a transaction couldn't be undone at once");

@@ -1,9 +1,11 @@
 //! Real processes on free ports, and a client for them.
 //!
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
+//! - [`backed`]: `signet serve` on MongoDB and S3, each by a wire that can be cut.
 //! - [`faulty`]: a store of assets that can be slow, or down.
 //! - [`http`]: requests over real sockets.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
+//! - [`load`]: clients of two tenants that go on whatever happens, and judge each answer.
 //! - [`mongo`]: a MongoDB server, and stores on it.
 //! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
@@ -18,9 +20,11 @@
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
 
+pub mod backed;
 pub mod faulty;
 pub mod http;
 pub mod issuer;
+pub mod load;
 pub mod mongo;
 pub mod multipart;
 pub mod program;

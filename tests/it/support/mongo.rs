@@ -75,6 +75,13 @@ impl MongoServer {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(&self.process).status().unwrap();
         assert!(sent.success());
+        let stat = format!("/proc/{}/stat", self.process);
+        let deadline = Instant::now() + PATIENCE;
+        // Until it stands still it may answer. Its state comes after its name, which is in brackets.
+        while name == "STOP" && !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+            assert!(Instant::now() < deadline, "the MongoDB server doesn't stand still");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// SIGKILL, at once; gives the port back once it is free.
