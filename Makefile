@@ -8,7 +8,7 @@ TOOLS := .tools
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := links documents ids
 
-.PHONY: help dev test lint fmt fuzz bench load load-quick tools release clean
+.PHONY: help dev test lint fmt fuzz bench load load-quick tools yardsticks release clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,11 +47,15 @@ bench: ## what signing costs: ratios first, then each step
 	$(CARGO) bench --locked
 
 # TOPICS="ndjson memory" measures these alone.
-load: release tools ## measure the deployed program against its gates, 5 minutes (TOPICS)
+load: release yardsticks tools ## measure the deployed program against its gates, 5 minutes (TOPICS)
 	loadtest/run $(TOPICS)
 
-load-quick: release tools ## the same with fewer rounds and less data
+load-quick: release yardsticks tools ## the same with fewer rounds and less data
 	loadtest/run --quick $(TOPICS)
+
+# A package of its own, built beside Signet.
+yardsticks:
+	CARGO_TARGET_DIR=$(CURDIR)/target $(CARGO) build --locked --release --manifest-path loadtest/yardsticks/bare/Cargo.toml
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release

@@ -1,7 +1,8 @@
 //! What signing costs, step by step: `cargo bench`. Every number of a run is of the same machine in the same
 //! minute, so compare them with each other: the first lines say how a warm document compares with
 //! serde_json's round trip of the same bytes. `cargo bench --bench main -- --ratios` says only that, as JSON;
-//! `--signatures` says how long the signatures of a cold document take with nothing else done.
+//! `--signatures` says how long the signatures of a cold document take with nothing else done, `--pool` how many
+//! the signing pool makes.
 //!
 //! - [`documents`]: scan, splice, and the whole path of a document whose links are cached.
 //! - [`links`]: windows, cache keys, grants, signatures.
@@ -20,6 +21,9 @@ fn main() {
     }
     if std::env::args().any(|argument| argument == "--signatures") {
         return links::print_signatures();
+    }
+    if std::env::args().any(|argument| argument == "--pool") {
+        return links::print_pool();
     }
     documents::print_ratio();
     divan::main();

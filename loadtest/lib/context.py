@@ -6,6 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SIGNET = ROOT / "target/release/signet"
+# The yardstick of redirects, and what sends requests to it and to Signet.
+BARE = ROOT / "target/release/bare"
 # What `make tools` installs.
 PYTHON = ROOT / ".tools/venv/bin/python"
 NODE_PACKAGES = ROOT / ".tools/node"
@@ -29,6 +31,6 @@ class Context:
         print(f"[{time.monotonic() - self.started:6.1f} s] {text}", flush=True)
 
     def check_tools(self):
-        for file, target in [(SIGNET, "release"), (PYTHON, "tools"), (NODE_PACKAGES, "tools")]:
+        for file, target in [(SIGNET, "release"), (BARE, "yardsticks"), (PYTHON, "tools"), (NODE_PACKAGES, "tools")]:
             if not file.exists():
                 raise SystemExit(f"{file.relative_to(ROOT)} is missing: `make {target}`")

@@ -16,6 +16,9 @@ KEY_PAIR_ID = "K2JCJMDEHXQW5F"
 _PATIENCE = 30
 _CACHE_BYTES = 256 * 1024 * 1024
 
+# Nothing but that it serves: requests leave no lines.
+QUIET = "warn,signet::app::serve=info"
+
 _SETTINGS = """\
 [server]
 listen = "127.0.0.1:0"
@@ -30,8 +33,10 @@ cache_bytes = {cache_bytes}
 [[signing.keys]]
 id = "{key_pair_id}"
 private_key_file = "{key_file}"
+[log]
+level = "{log_level}"
 [store]
-path = "data"
+path = "{data}"
 [[tenants]]
 id = "t_demo"
 key = "demo"
@@ -42,10 +47,13 @@ api_key = "{api_key}"
 class Server:
     """A running Signet; `with` ends it, whatever happens.
 
-    `address` is (host, port) of the API, `usage` what the process uses.
+    `address` is (host, port) of the API, `admin` its other URL, `usage` what the process uses. `data` is the
+    folder of its assets, for servers that come one after another.
     """
 
-    def __init__(self, context, key="rsa", grant_scope="url", cache_bytes=_CACHE_BYTES):
+    def __init__(
+        self, context, key="rsa", grant_scope="url", cache_bytes=_CACHE_BYTES, log_level="info", data="data"
+    ):
         self._folder = tempfile.TemporaryDirectory(dir=context.folder)
         self._settings = _SETTINGS.format(
             base_url=BASE_URL,
@@ -54,6 +62,8 @@ class Server:
             key_pair_id=KEY_PAIR_ID,
             key_file=KEYS[key],
             api_key=API_KEY,
+            log_level=log_level,
+            data=data,
         )
         self._log = deque(maxlen=20)
         self._serving = threading.Event()
@@ -98,5 +108,6 @@ class Server:
             if '"signet is serving"' in text:
                 host, _, port = json.loads(text)["api"].removeprefix("http://").rpartition(":")
                 self.address = (host, int(port))
+                self.admin = json.loads(text)["admin"]
                 self._serving.set()
         self._serving.set()  # it has ended: nothing to wait for

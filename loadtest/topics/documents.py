@@ -6,14 +6,11 @@
    signs one. Both use all cores; the time is that of one document.
 """
 
-import json
-import os
 import statistics
-import subprocess
 
 from lib import links
+from lib.benches import benches
 from lib.content import document, links_of, new_document
-from lib.context import ROOT
 from lib.http import Connection
 from lib.node import NodeWalk
 from lib.process import Spent
@@ -38,7 +35,7 @@ def _warm(context):
     context.say("warm: building the benches where they have changed")
     rsa, ecdsa = [], []
     for number in range(context.rounds(7, 3)):
-        run = _benches("--ratios")
+        run = benches("--ratios")
         rsa.append(run["rsa"])
         ecdsa.append(run["ecdsa"]["warm_ratio"])
         context.say(f"warm {number + 1}: RSA {rsa[-1]['warm_ratio']:.3f}, ECDSA {ecdsa[-1]:.3f}")
@@ -56,12 +53,6 @@ def _warm(context):
         row("document_scan_ratio", lambda run: run["scan"] / run["validate"], "lower", note="of serde_json validating"),
         row("serde_json_validates", lambda run: megabytes / run["validate"], "higher", "MB/s"),
     ]
-
-
-def _benches(what):
-    cargo = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--quiet", "--bench", "main", "--", what]
-    done = subprocess.run(cargo, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    return json.loads(done.stdout)
 
 
 def _cold(context):
@@ -113,7 +104,7 @@ def _cold_round(context, node):
         "node": node.sign(new_document())[1],
         "node, key parsed": node.sign(new_document(), "object")[1],
     }
-    spent["signatures"] = _benches("--signatures")
+    spent["signatures"] = benches("--signatures")
     after = [_signet(context, way["key"], way["grant_scope"]) for way in reversed(_COLD)]
     for way, *both in zip(_COLD, before, reversed(after)):
         spent[way["name"]] = Spent(*map(statistics.mean, zip(*both)))
