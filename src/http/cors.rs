@@ -80,6 +80,7 @@ impl Cors {
                 RETRY_AFTER,
                 WWW_AUTHENTICATE,
                 HeaderName::from_static("signet-media"),
+                HeaderName::from_static("signet-stale"),
                 HeaderName::from_static("x-request-id"),
             ])
             .max_age(PREFLIGHT_LIFE);

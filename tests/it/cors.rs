@@ -97,7 +97,7 @@ async fn a_page_can_read_answers_and_problems_alike() {
         let answer = send(method, &format!("{}{path}", node.api), &headers, body).await;
         assert_eq!(answer.status, status, "{method} {path}");
         assert_eq!(answer.header("access-control-allow-origin"), PAGE, "{method} {path}");
-        let exposed = ["etag", "signet-media", "retry-after", "x-request-id", "location"];
+        let exposed = ["etag", "signet-media", "signet-stale", "retry-after", "x-request-id", "location"];
         assert!(has(&answer, "access-control-expose-headers", &exposed), "{method} {path}");
         assert!(has(&answer, "vary", &["origin"]), "{method} {path}");
         if status >= 400 {

@@ -57,7 +57,10 @@ use crate::service::{DocumentOptions, Profiles, SignedDocument};
                 )),
                 (String = "application/x-ndjson", example = json!("{\"title\":\"none\"}\n")),
             ),
-            headers(("Signet-Media" = String, description = "`found=12, signed=11, unsigned=1`: counts of sites. Not for lines.")),
+            headers(
+                ("Signet-Media" = String, description = "`found=12, signed=11, unsigned=1`: counts of sites. Not for lines."),
+                ("Signet-Stale" = String, description = "`true` where the store is down and assets are answered as they were known. Not for lines."),
+            ),
         ),
         refusals::Documents,
     ),

@@ -31,7 +31,13 @@ use crate::service::{BatchItem, BatchLinks, BatchRequest, Subject};
         answered with a reason; it is no error.",
     request_body(content = LinksBody, example = json!(examples::batch())),
     responses(
-        (status = 200, description = "A row for each item.", body = LinksAnswer, example = json!(examples::links())),
+        (
+            status = 200,
+            description = "A row for each item.",
+            body = LinksAnswer,
+            headers(("Signet-Stale" = String, description = "`true` where the store is down and assets are answered as they were known.")),
+            example = json!(examples::links()),
+        ),
         refusals::Links,
     ),
     security(("token" = ["media:sign"]), ("apiKey" = [])),

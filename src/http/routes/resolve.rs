@@ -37,12 +37,16 @@ use crate::media::{AssetId, Derivatives, Visibility};
             status = 200,
             description = "The link as JSON, where `Accept` or `format` ask for it.",
             body = LinkBody,
+            headers(("Signet-Stale" = String, description = "`true` where the store is down and the asset is answered as it was known.")),
             example = json!(examples::link()),
         ),
         (
             status = 302,
             description = "To the link.",
-            headers(("Location" = String, description = "The link.")),
+            headers(
+                ("Location" = String, description = "The link."),
+                ("Signet-Stale" = String, description = "`true` where the store is down and the asset is answered as it was known."),
+            ),
         ),
         refusals::Permalink,
     ),
