@@ -87,6 +87,7 @@ impl Session {
         format!(
             "Signet is up: the API on {api}, an edge that verifies links as CloudFront does on {edge}.\n\n\
              To try it, in another shell and this folder:\n\n{script}\n\
+             The whole API, to be tried in a browser with the key in {data}/env: {api}/docs\n\
              Facts for scripts are in {data}/dev.json. Ctrl-C stops it; the next start finds everything again.\n"
         )
     }
