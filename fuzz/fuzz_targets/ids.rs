@@ -22,6 +22,7 @@ static TENANT: LazyLock<Tenant> = LazyLock::new(|| Tenant {
     db_key: None,
     frozen: false,
     quota: Quota::NONE,
+    profile: None,
     api_key: None,
 });
 
