@@ -47,6 +47,7 @@ mod mongo_connections;
 mod mongo_faults;
 mod mongo_tenants;
 mod pages;
+mod permalinks;
 mod presets;
 mod problems;
 mod readme;
