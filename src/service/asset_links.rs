@@ -74,7 +74,7 @@ impl AssetLinks {
             EntryLife::Signed { by, expires, cache_until } => {
                 let good = by.fresh.contains(&now) && key.is_some_and(|key| Arc::ptr_eq(key, &by.key));
                 let max_age = cache_until.saturating_sub(now);
-                good.then(|| (Link { url, expires: Some(*expires), max_age }, by.grants))
+                good.then_some((Link { url, expires: Some(*expires), max_age }, by.grants))
             }
         }
     }
