@@ -33,6 +33,7 @@ mod documents_references;
 mod edge;
 mod embedded;
 mod faults_under_load;
+mod health;
 mod isolation;
 mod jwks;
 mod jwks_secret;
