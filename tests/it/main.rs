@@ -52,6 +52,7 @@ mod presets;
 mod problems;
 mod readme;
 mod rotation;
+mod router;
 mod s3;
 mod s3_answers;
 mod s3_flow;
