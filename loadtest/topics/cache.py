@@ -1,8 +1,9 @@
 """The link cache: what a link in it costs in memory.
 
 Keys that nobody has asked for are signed by `POST /media/v1/links`, 1,000 at a time, with RSA and URLs so long that
-a link has 480 bytes. What the process has resident afterwards, over what it had after a warm-up of the same
-kind, is shared by the links. Then some of all batches are asked for again: all of it must still be there.
+a link has 480 bytes. What the process has resident afterwards, over what it had after a short warm-up of the same
+kind, is shared by the links. Then some of the batches are asked for again: hardly anything may be signed anew,
+only what has got a new window meanwhile.
 """
 
 import random
@@ -16,17 +17,19 @@ from lib.report import Row
 from lib.server import QUIET, Server
 from lib.signer import Signer
 
-# So many batches that the allocator and the buffers of connections have grown before.
-_WARM_UP = 20
+# So many batches that the buffers of connections have grown before, and few enough that little else has.
+_WARM_UP = 4
 _CONNECTIONS = 2
 # How many batches are asked for again.
 _SAMPLE = 50
 _CACHE_BYTES = 2 * 1024**3
 _LINK = 480
+# Windows of a week roll for one link of 300,000 a second, and are signed half a minute ahead.
+_ROLLED = 0.005
 
 
 def measure(context):
-    batches = context.rounds(1_000, 50)
+    batches = context.rounds(1_000, 60)
     with Server(context, log_level=QUIET, cache_bytes=_CACHE_BYTES) as server, Signer(server, _CONNECTIONS) as signer:
         prefix = secrets.token_hex(4)
         signer.sign(_keys(prefix, batch) for batch in range(_WARM_UP))
@@ -40,8 +43,9 @@ def measure(context):
         made = signatures(server)
         again = random.sample(wanted, min(_SAMPLE, batches))
         links = [link for batch in again for link in signer.links(_keys(prefix, batch))]
-        if signatures(server) != made:
-            raise ValueError(f"{signatures(server) - made} of {len(links)} links were no longer cached")
+        anew = signatures(server) - made
+        if anew > len(links) * _ROLLED:
+            raise ValueError(f"{anew} of {len(links)} links were no longer cached")
         short, long = (f(len(link) for link in links) for f in (min, max))
         if (short, long) != (_LINK, _LINK):
             raise ValueError(f"links have {short} to {long} bytes")
