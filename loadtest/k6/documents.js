@@ -1,4 +1,4 @@
-// Documents: pages of 25 files with three derivatives each. Every one of the 100 is asked for again and again.
+// Documents: pages of 25 files with three derivatives each, 100 of them, whose links are cached.
 
 import { check } from "k6";
 import { SharedArray } from "k6/data";
@@ -9,6 +9,10 @@ import { ALL_SIGNED, API, JSON_TYPE, options as steady, page, zipf } from "./com
 const PAGES = new SharedArray("pages", () => Array.from({ length: 100 }, (_, number) => page(number)));
 
 export const options = steady();
+
+export function setup() {
+  for (const one of PAGES) http.post(`${API}/media/v1/documents`, one, { headers: JSON_TYPE });
+}
 
 export default function () {
   const answer = http.post(`${API}/media/v1/documents`, PAGES[zipf(PAGES.length)], { headers: JSON_TYPE });

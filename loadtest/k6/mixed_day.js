@@ -7,7 +7,9 @@ import http from "k6/http";
 
 import { ALL_SIGNED, API, ASSETS, AUTHORIZATION, JSON_TYPE, assetId, options as steady, page, zipf } from "./common.js";
 
-const PAGES = new SharedArray("pages", () => Array.from({ length: 500 }, (_, number) => page(number)));
+// A page is 100 signatures: with more of them, a short day would be spent on nothing else.
+const COUNT = Math.min(100, Math.ceil(ASSETS / 1000));
+const PAGES = new SharedArray("pages", () => Array.from({ length: COUNT }, (_, number) => page(number)));
 const TICKET = JSON.stringify({ filename: "day.jpg", contentType: "image/jpeg", sizeBytes: 40000 });
 
 // Without a limit of their own: named so that the summary tells them apart.

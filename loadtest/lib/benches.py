@@ -20,4 +20,7 @@ def binary():
     cargo = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--bench", "main", "--no-run"]
     done = subprocess.run([*cargo, "--message-format", "json"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    return next(one["executable"] for one in reversed(told) if one.get("executable"))
+    # The program is built along with them, and says so in any order.
+    return next(
+        one["executable"] for one in told if one.get("target", {}).get("kind") == ["bench"] and one["executable"]
+    )

@@ -18,6 +18,8 @@ from lib.report import Row
 
 # How near to the scaling of openssl that of the pool has to be, where the machine can't do more.
 _NEAR = 0.95
+# Below this the machine is too busy to say anything: a limit that no scaling meets would be none.
+_LEAST = 1.2
 
 
 def measure(context):
@@ -39,8 +41,8 @@ def measure(context):
     most, reachable = limit(context, "sign_scaling"), _NEAR * yardstick
     told = f"RSA on {cores} cores, of one"
     if reachable < most:
-        told += f"; the limit is {_NEAR} of what openssl reaches here, as {most} is out of this machine's reach"
-    bounds = {"limit": min(most, reachable)}
+        told += f"; the limit is {_NEAR} of what openssl reaches here, {_LEAST} at least, as {most} is out of this machine's reach"
+    bounds = {"limit": max(_LEAST, min(most, reachable))}
     # With one core there is nothing to scale to, and with more it isn't this gate.
     scaled = gate(context, "sign_scaling", scaling("rsa"), note=told, **bounds)
     if cores != 2:
