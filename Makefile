@@ -8,7 +8,7 @@ TOOLS := .tools
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := links documents html ids tokens config
 
-.PHONY: help dev test lint fmt fuzz bench load load-quick tools yardsticks release clean
+.PHONY: help dev test lint fmt fuzz bench load load-quick tools tools-load yardsticks release clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -49,15 +49,19 @@ bench: ## what signing costs: ratios first, then each step
 	$(CARGO) bench --locked
 
 # TOPICS="ndjson memory" measures these alone.
-load: release yardsticks tools ## measure the deployed program against its gates, 5 minutes (TOPICS)
+load: release yardsticks tools tools-load ## measure the deployed program against its gates, 35 minutes (TOPICS)
 	loadtest/run $(TOPICS)
 
-load-quick: release yardsticks tools ## the same with fewer rounds and less data
+load-quick: release yardsticks tools tools-load ## the same with fewer rounds and less data, 3 minutes
 	loadtest/run --quick $(TOPICS)
 
-# A package of its own, built beside Signet.
+tools-load: ## what sends the load: k6, and oha, which is built
+	loadtest/install
+
+# A package of its own, built beside Signet; and the benches, which say what things cost inside of it.
 yardsticks:
 	CARGO_TARGET_DIR=$(CURDIR)/target $(CARGO) build --locked --release --manifest-path loadtest/yardsticks/bare/Cargo.toml
+	$(CARGO) bench --locked --bench main --no-run
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release
