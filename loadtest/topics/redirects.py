@@ -160,4 +160,5 @@ def _stampede(context, data, path):
 def _signatures(server):
     with urllib.request.urlopen(f"{server.admin}/metrics", timeout=10) as answer:
         text = answer.read().decode()
-    return int(next(line for line in text.splitlines() if line.startswith("signet_signatures_total ")).split()[1])
+    lines = [line for line in text.splitlines() if line.startswith("signet_signatures_total{")]
+    return sum(int(line.split()[-1]) for line in lines)

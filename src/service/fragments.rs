@@ -7,13 +7,16 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::Weighter;
-use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, Weighter};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::key_ring::RingKey;
 use super::layout::Place;
+use super::link_cache::CacheFigures;
 use crate::document::{Derivatives, Links};
 use crate::media::Asset;
 
@@ -52,7 +55,8 @@ pub struct FragmentDigest(u128);
 
 /// The fragments of all documents.
 pub struct FragmentCache {
-    fragments: Cache<FragmentDigest, Fragment, Weight, BuildHasherDefault<DigestHasher>>,
+    fragments: Cache<FragmentDigest, Fragment, Weight, BuildHasherDefault<DigestHasher>, Evictions>,
+    evicted: Evictions,
     secret: [u8; 16],
 }
 
@@ -61,8 +65,20 @@ impl FragmentCache {
     #[must_use]
     pub fn new(max_bytes: u64, secret: [u8; 16]) -> Self {
         let items = usize::try_from(max_bytes / ENTRY_BYTES).unwrap_or(usize::MAX).clamp(16, MOST_ROOM);
-        let (hasher, lifecycle) = (BuildHasherDefault::default(), DefaultLifecycle::default());
-        Self { fragments: Cache::with(items, max_bytes, Weight, hasher, lifecycle), secret }
+        let evicted = Evictions::default();
+        let fragments = Cache::with(items, max_bytes, Weight, BuildHasherDefault::default(), evicted.clone());
+        Self { fragments, evicted, secret }
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn figures(&self) -> CacheFigures {
+        CacheFigures {
+            entries: self.fragments.len() as u64,
+            bytes: self.fragments.weight(),
+            max_bytes: self.fragments.capacity(),
+            evictions: self.evicted.0.load(Ordering::Relaxed),
+        }
     }
 
     /// What is there of a place now, signed by a key.
@@ -88,6 +104,20 @@ struct Weight;
 impl Weighter<FragmentDigest, Fragment> for Weight {
     fn weight(&self, _: &FragmentDigest, fragment: &Fragment) -> u64 {
         (fragment.links.bytes() + ENTRY_OVERHEAD) as u64
+    }
+}
+
+/// Counts what leaves the cache for want of room.
+#[derive(Debug, Clone, Default)]
+struct Evictions(Arc<AtomicU64>);
+
+impl Lifecycle<FragmentDigest, Fragment> for Evictions {
+    /// What has left, to be dropped once the cache isn't locked any more.
+    type RequestState = Option<Fragment>;
+
+    fn on_evict(&self, left: &mut Option<Fragment>, _: FragmentDigest, fragment: Fragment) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        *left = Some(fragment);
     }
 }
 

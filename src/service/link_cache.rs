@@ -8,12 +8,14 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::fragments::{DigestHasher, FragmentCache};
 use super::key_ring::RingKey;
+use super::ports::words::words;
 use crate::cloudfront::Signature;
 
 /// What one entry takes beside its signature, in bytes, as measured on moka 0.12.
@@ -25,10 +27,13 @@ pub struct LinkDigest(u128);
 
 /// The cache.
 pub struct LinkCache {
-    signatures: Cache<LinkDigest, Signature, BuildHasherDefault<DigestHasher>>,
-    fragments: FragmentCache,
+    signatures: Signatures,
+    signatures_evicted: Arc<AtomicU64>,
+    fragments: Arc<FragmentCache>,
     secret: [u8; 16],
 }
+
+type Signatures = Cache<LinkDigest, Signature, BuildHasherDefault<DigestHasher>>;
 
 impl LinkCache {
     /// A cache of at most `max_bytes`. `secret` keeps strangers from choosing colliding digests;
@@ -40,9 +45,29 @@ impl LinkCache {
         };
         // A fragment is about as long as the entries of its signatures.
         let half = max_bytes / 2;
-        let signatures = Cache::builder().max_capacity(max_bytes - half).weigher(weight);
-        let signatures = signatures.build_with_hasher(BuildHasherDefault::default());
-        Self { signatures, fragments: FragmentCache::new(half, secret), secret }
+        let signatures_evicted = Arc::new(AtomicU64::new(0));
+        let evicted = Arc::clone(&signatures_evicted);
+        let signatures = Cache::builder()
+            .max_capacity(max_bytes - half)
+            .weigher(weight)
+            .eviction_listener(move |_, _, cause| {
+                if cause.was_evicted() {
+                    evicted.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+            .build_with_hasher(BuildHasherDefault::default());
+        let fragments = Arc::new(FragmentCache::new(half, secret));
+        Self { signatures, signatures_evicted, fragments, secret }
+    }
+
+    /// A view of how full it is.
+    #[must_use]
+    pub fn watch(&self) -> CacheWatch {
+        CacheWatch {
+            signatures: self.signatures.clone(),
+            signatures_evicted: Arc::clone(&self.signatures_evicted),
+            fragments: Arc::clone(&self.fragments),
+        }
     }
 
     /// What the signature of a resource is found by.
@@ -87,5 +112,77 @@ impl LinkCache {
         make: impl FnOnce() -> Result<Signature, E>,
     ) -> Result<Signature, Arc<E>> {
         self.signatures.try_get_with(digest, make)
+    }
+}
+
+words! {
+    /// What is in the cache.
+    pub enum CachePart {
+        /// Signatures.
+        Signatures = "signatures",
+        /// Links of files that are ready.
+        Fragments = "fragments",
+    }
+}
+
+/// How full a cache is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheFigures {
+    /// Entries.
+    pub entries: u64,
+    /// What they weigh, in bytes.
+    pub bytes: u64,
+    /// What they may weigh, in bytes.
+    pub max_bytes: u64,
+    /// Entries that have left for want of room.
+    pub evictions: u64,
+}
+
+/// Looks into a cache, for as long as that may live.
+pub struct CacheWatch {
+    signatures: Signatures,
+    signatures_evicted: Arc<AtomicU64>,
+    fragments: Arc<FragmentCache>,
+}
+
+impl CacheWatch {
+    /// How full a part of the cache is.
+    #[must_use]
+    pub fn figures(&self, part: CachePart) -> CacheFigures {
+        match part {
+            CachePart::Signatures => {
+                // What was done lately may not be counted yet.
+                self.signatures.run_pending_tasks();
+                CacheFigures {
+                    entries: self.signatures.entry_count(),
+                    bytes: self.signatures.weighted_size(),
+                    max_bytes: self.signatures.policy().max_capacity().unwrap_or(0),
+                    evictions: self.signatures_evicted.load(Ordering::Relaxed),
+                }
+            }
+            CachePart::Fragments => self.fragments.figures(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudfront::{NewKey, NonceMode, PrivateKey};
+
+    #[test]
+    fn what_is_kept_and_what_had_to_go_is_seen() {
+        let cache = LinkCache::new(20_000, [1; 16]);
+        let private = PrivateKey::generate(NewKey::EcdsaP256).unwrap().1.to_string();
+        let private = PrivateKey::from_pem(private.as_bytes(), NonceMode::Random).unwrap();
+        let make = || private.sign(b"{}", private.default_hash());
+        for number in 0..100 {
+            cache.get_or_make(LinkDigest(number << 64), make).unwrap();
+        }
+        let figures = cache.watch().figures(CachePart::Signatures);
+        assert!(figures.entries > 0 && figures.bytes <= figures.max_bytes, "{figures:?}");
+        assert_eq!(figures.entries + figures.evictions, 100);
+        assert_eq!(figures.max_bytes, 10_000);
+        assert_eq!(cache.watch().figures(CachePart::Fragments).entries, 0);
     }
 }
