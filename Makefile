@@ -27,7 +27,7 @@ lint: ## formatting, clippy and rustdoc, warnings are errors
 fmt: ## format the sources
 	$(CARGO) fmt
 
-tools: ## what the tests need: the reference signers of AWS, an S3 server, schemathesis
+tools: ## what the tests need: the reference signers of AWS, an S3 server, schemathesis, Prometheus
 	tests/tools/install
 
 # cargo-fuzz asks for a nightly compiler, for its flags alone: RUSTC_BOOTSTRAP lets the stable one
