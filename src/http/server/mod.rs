@@ -15,13 +15,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::ServerLimits;
+use super::{Front, ServerLimits};
 
 /// The other end of a connection: in the extensions of each of its requests.
 #[derive(Debug, Clone, Copy)]
@@ -30,15 +29,15 @@ pub struct Peer(pub SocketAddr);
 /// A listener and what it serves.
 pub struct Server {
     listener: TcpListener,
-    router: Router,
+    front: Front,
     limits: ServerLimits,
 }
 
 impl Server {
     /// A server that hasn't begun yet.
     #[must_use]
-    pub fn new(listener: TcpListener, router: Router, limits: ServerLimits) -> Self {
-        Self { listener, router, limits }
+    pub fn new(listener: TcpListener, front: Front, limits: ServerLimits) -> Self {
+        Self { listener, front, limits }
     }
 
     /// Where it listens.
@@ -52,7 +51,7 @@ impl Server {
     /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
     /// at most [`ServerLimits::drain_time`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, router, limits } = self;
+        let Self { listener, front, limits } = self;
         let protocol = connection::protocol(&limits);
         let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
         let (begin_drain, drain) = watch::channel(false);
@@ -72,7 +71,7 @@ impl Server {
                     // Small answers shouldn't wait for more to send.
                     let _ = stream.set_nodelay(true);
                     let served = connection::serve(
-                        stream, peer, router.clone(), protocol.clone(), limits.clone(), drain.clone(),
+                        stream, peer, front.clone(), protocol.clone(), limits.clone(), drain.clone(),
                     );
                     connections.spawn(async move {
                         served.await;
@@ -117,6 +116,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::body::{Body, Bytes};
     use axum::routing::get;
     use futures_util::stream;
@@ -131,7 +131,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let mut server = JoinSet::new();
-        server.spawn(Server::new(listener, router, limits).run(async { drop(stopped.await) }));
+        server.spawn(Server::new(listener, Front::new(router), limits).run(async { drop(stopped.await) }));
         (address, stop, server)
     }
 
