@@ -33,8 +33,9 @@ use crate::service::lifecycle::{Lifecycle, LifecycleParts};
 use crate::service::link_cache::LinkCache;
 use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
 use crate::service::lookup::Lookup;
+use crate::service::metered::Metered;
 use crate::service::ports::{
-    AssetStore, Clock, LeaseStore, Meter, ObjectGate, ObjectStore, SystemClock, TenantStore,
+    AssetStore, Clock, LeaseStore, Meter, ObjectGate, ObjectStore, StoreMeter, SystemClock, TenantStore,
 };
 use crate::service::presigner::Presigner;
 use crate::service::resolve::Resolver;
@@ -44,8 +45,8 @@ use crate::service::tenant_cache::CachedTenants;
 use crate::service::uploads::Uploads;
 use crate::store::embedded::{Embedded, Files};
 use crate::store::jwks::RemoteKeys;
-use crate::telemetry::keys::KeyMetrics;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::requests::Requests;
 
 /// Where a node keeps things, behind the ports.
 pub struct Stores {
@@ -63,6 +64,8 @@ pub struct Stores {
     pub leases: Arc<dyn LeaseStore>,
     /// The secret of cursors.
     pub cursor_secret: Vec<u8>,
+    /// What is counted, of these stores and of all else.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Everything that answers.
@@ -81,12 +84,12 @@ pub struct Node {
     pub cors: Cors,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What is counted of requests.
+    pub requests: Arc<Requests>,
     /// The keys of the tokens' issuer, where they are to be fetched while the node serves.
     pub token_keys: Option<Arc<RemoteKeys>>,
     /// What is known of tenants: whoever hears of changes tells it.
     pub known_tenants: Arc<CachedTenants>,
-    /// What is counted of the key ring.
-    pub key_metrics: KeyMetrics,
     /// What is known of assets: a feed of others' changes goes here.
     pub assets: CachedAssets,
     layout: Arc<Layout>,
@@ -116,6 +119,10 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
             (Arc::clone(&files) as Arc<dyn ObjectStore>, Some(files))
         }
     };
+    let metrics = metrics()?;
+    // It is at hand for as long as the process is, and all its changes are the process' own.
+    metrics.server_known(true);
+    metrics.feed(true);
     let stores = Stores {
         assets: Arc::new(embedded.clone()),
         asset_fresh: SOLE_WRITER_FRESH,
@@ -124,8 +131,21 @@ pub async fn embedded(settings: &Settings, upload_url: &str) -> Result<(Embedded
         gate,
         leases: Arc::new(embedded.clone()),
         cursor_secret: secret("cursors").await?.as_bytes().to_vec(),
+        metrics,
     };
     Ok((embedded, stores))
+}
+
+/// Metrics at zero.
+///
+/// # Errors
+/// Where they can't be registered, which is a defect.
+pub fn metrics() -> Result<Arc<Metrics>, StartError> {
+    Metrics::new().map(Arc::new).map_err(unregistered)
+}
+
+fn unregistered(error: prometheus::Error) -> StartError {
+    StartError::system("registering metrics", error)
 }
 
 /// Puts the tenants of the settings into the embedded store.
@@ -150,14 +170,13 @@ pub async fn put_tenants(settings: &Settings, embedded: &Embedded) -> Result<(),
 /// # Errors
 /// The setting that can't be.
 pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<Node, StartError> {
-    let unregistered = |error| StartError::system("registering metrics", error);
-    let metrics = Arc::new(Metrics::new().map_err(unregistered)?);
+    let stores = stores.counted();
+    let metrics = Arc::clone(&stores.metrics);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let key_metrics = KeyMetrics::register(metrics.registry(), Arc::clone(&ring), Arc::clone(&clock));
-    let key_metrics = key_metrics.map_err(unregistered)?;
+    metrics.watch_keys(Arc::clone(&ring), Arc::clone(&clock));
     let layout = Arc::new(layout(settings)?);
     let meter = Arc::clone(&metrics) as Arc<dyn Meter>;
-    let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), Arc::clone(&meter))?;
+    let links = links(settings, Arc::clone(&ring), Arc::clone(&clock), &metrics)?;
     let cached = CachedAssets::new(
         stores.assets,
         Arc::clone(&clock),
@@ -202,7 +221,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             profiles(settings, layout.origins())?,
             Some(lookup),
             delivery.clone(),
-            meter,
+            Arc::clone(&meter),
         ),
         cookies: FolderCookies::new(Arc::clone(&layout), links),
         uploads: Uploads::new(
@@ -213,6 +232,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
             upload_policy(settings)?,
             periods.clone(),
             quota,
+            meter,
         ),
         assets: Assets::new(
             assets,
@@ -226,6 +246,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     };
     let description = describe(&rules(settings, services.documents.profiles())?);
     let description = description.map_err(|error| StartError::system("describing the API", error))?;
+    let requests = metrics.requests(&description).map_err(unregistered)?;
     check_times(settings)?;
     let cors = Cors::new(&settings.server.cors_origins);
     let cors = cors.map_err(|error| StartError::setting("server.cors_origins", error))?;
@@ -238,9 +259,9 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         description: Arc::new(description),
         cors,
         metrics,
+        requests: Arc::new(requests),
         token_keys: tokens.remote,
         known_tenants,
-        key_metrics,
         assets: cached,
         layout,
     })
@@ -255,7 +276,7 @@ fn links(
     settings: &Settings,
     ring: Arc<KeyRing>,
     clock: Arc<dyn Clock>,
-    meter: Arc<dyn Meter>,
+    metrics: &Arc<Metrics>,
 ) -> Result<LinkService, StartError> {
     let signing = &settings.signing;
     let settings = LinkSettings {
@@ -271,7 +292,9 @@ fn links(
         },
     };
     let cache = LinkCache::new(signing.cache_bytes, rand::rng().random());
-    let pool = signing_pool(signing.threads)?;
+    metrics.watch_links(cache.watch());
+    let meter = Arc::clone(metrics) as Arc<dyn Meter>;
+    let pool = signing_pool(signing.threads)?.metered(Arc::clone(&meter));
     let budget = NonZeroU32::new(signing.signatures_per_second)
         .map_or_else(SignatureBudget::unlimited, SignatureBudget::per_second);
     Ok(LinkService::new(ring, cache, pool, budget, clock, meter, settings))
@@ -302,6 +325,20 @@ pub fn signing_pool(threads: usize) -> Result<SigningPool, StartError> {
     let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = NonZeroUsize::new(threads).unwrap_or_else(cores);
     SigningPool::start(threads).map_err(|error| StartError::system("starting the signing threads", error))
+}
+
+impl Stores {
+    /// The stores, all that they are asked for counted.
+    fn counted(self) -> Self {
+        let meter = || Arc::clone(&self.metrics) as Arc<dyn StoreMeter>;
+        Self {
+            assets: Metered::new(self.assets, meter()),
+            tenants: Metered::new(self.tenants, meter()),
+            objects: Metered::new(self.objects, meter()),
+            leases: Metered::new(self.leases, meter()),
+            ..self
+        }
+    }
 }
 
 impl Node {

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
-
 use super::StartError;
-use super::build::{Stores, embedded, put_tenants};
+use super::build::{Stores, embedded, metrics, put_tenants};
 use super::changes::UNHEARD;
 use super::objects::s3;
 use crate::config::{AssetsSetting, MongodbSettings, Settings};
-use crate::service::ports::{Clock, ObjectStore, SystemClock};
+use crate::service::ports::{Clock, ObjectStore, StoreMeter, SystemClock};
 use crate::store::mongo::{ConnectError, Mongo, MongoOptions};
-use crate::telemetry::store::StoreMetrics;
+use crate::telemetry::metrics::Metrics;
 
 /// Connections to each server that aren't of the pool: one by which it says what changes of it, one that measures
 /// the way to it.
@@ -22,24 +20,8 @@ const WATCHING: u32 = 2;
 pub struct Databases {
     /// The stores.
     pub stores: Stores,
-    /// What is counted of the one that is reached over a network.
-    pub metrics: DatabaseMetrics,
     /// The cluster, where assets are in one.
     pub mongo: Option<Mongo>,
-}
-
-/// Metrics, where there is something to count.
-pub struct DatabaseMetrics(Option<StoreMetrics>);
-
-impl DatabaseMetrics {
-    /// Registers them.
-    ///
-    /// # Errors
-    /// Where the names are taken.
-    pub fn register(&self, registry: &Registry) -> Result<(), StartError> {
-        let registered = self.0.as_ref().map_or(Ok(()), |metrics| metrics.register(registry));
-        registered.map_err(|error| StartError::system("registering metrics", error))
-    }
 }
 
 /// Opens the stores of the settings.
@@ -50,13 +32,13 @@ pub async fn open(settings: &Settings, upload_url: &str) -> Result<Databases, St
     if settings.store.assets == AssetsSetting::Embedded {
         let (store, stores) = embedded(settings, upload_url).await?;
         put_tenants(settings, &store).await?;
-        return Ok(Databases { stores, metrics: DatabaseMetrics(None), mongo: None });
+        return Ok(Databases { stores, mongo: None });
     }
     if !settings.tenants.is_empty() {
         let detail = "must be empty where store.assets is \"mongodb\": tenants come from the groups there";
         return Err(StartError::setting("tenants", detail));
     }
-    let metrics = StoreMetrics::new().map_err(|error| StartError::system("making metrics", error))?;
+    let metrics = metrics()?;
     let mongo = connect(&settings.store.mongodb, &metrics).await?;
     let secret = mongo.secret("cursors").await;
     let secret = secret.map_err(|error| StartError::system("reading a secret of the cluster", error))?;
@@ -76,11 +58,12 @@ pub async fn open(settings: &Settings, upload_url: &str) -> Result<Databases, St
         gate,
         leases: Arc::new(mongo.clone()),
         cursor_secret: secret.expose().to_vec(),
+        metrics,
     };
-    Ok(Databases { stores, metrics: DatabaseMetrics(Some(metrics)), mongo: Some(mongo) })
+    Ok(Databases { stores, mongo: Some(mongo) })
 }
 
-async fn connect(settings: &MongodbSettings, metrics: &StoreMetrics) -> Result<Mongo, StartError> {
+async fn connect(settings: &MongodbSettings, metrics: &Arc<Metrics>) -> Result<Mongo, StartError> {
     let uri = settings.uri.as_ref().ok_or_else(|| {
         StartError::setting(
             "store.mongodb.uri",
@@ -88,7 +71,13 @@ async fn connect(settings: &MongodbSettings, metrics: &StoreMetrics) -> Result<M
         )
     })?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let connected = Mongo::connect(uri.expose(), options(settings), clock, Arc::new(metrics.clone()), None);
+    let connected = Mongo::connect(
+        uri.expose(),
+        options(settings),
+        clock,
+        Arc::clone(metrics) as Arc<dyn StoreMeter>,
+        None,
+    );
     connected.await.map_err(|error| match error {
         ConnectError::Uri(_) => StartError::setting("store.mongodb.uri", error),
         ConnectError::Limit(_) => StartError::setting("store.mongodb", error),

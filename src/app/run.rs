@@ -49,7 +49,8 @@ pub async fn run(
         ..ServerLimits::default()
     };
     let readiness = Readiness::new();
-    let meter: Arc<dyn RequestMeter> = Arc::clone(&node.metrics) as Arc<dyn RequestMeter>;
+    node.metrics.watch_readiness(readiness.clone());
+    let meter: Arc<dyn RequestMeter> = Arc::clone(&node.requests) as Arc<dyn RequestMeter>;
     let metrics = Arc::clone(&node.metrics);
     let routers = [
         Some((listeners.api, api(api_context(settings, &node, &meter)))),

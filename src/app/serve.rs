@@ -31,7 +31,6 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let reloader = Reloader::new(file, environment, &settings)?;
     let ring = reloader.loader().ring(&settings.signing).await?;
     let node = node(&settings, Arc::clone(&ring), databases.stores)?;
-    databases.metrics.register(node.metrics.registry())?;
     tracing::info!(
         api = %api.url(),
         admin = %admin.url(),
@@ -39,7 +38,7 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         version = env!("CARGO_PKG_VERSION"),
         "signet is serving"
     );
-    let reloading = tokio::spawn(reloader.run(ring, node.key_metrics.clone()));
+    let reloading = tokio::spawn(reloader.run(ring, node.metrics.keys().clone()));
     let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
     let hearing = databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), assets, tenants)));
     let done = run(&settings, node, Listeners { api, admin, edge }, || {}).await;

@@ -19,13 +19,16 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use tracing::Instrument;
 use ulid::Ulid;
 
-use super::problem;
+use super::problem::{self, Problem};
+use crate::service::ports::Limit;
 
 /// Counts requests. `telemetry` turns it into metrics.
 pub trait RequestMeter: Send + Sync + 'static {
     /// A request was answered. `route` is a pattern such as `/m/{id}` and `method` a standard one,
     /// so that a stranger can't add series; `seconds` is the time until the answer began.
     fn request(&self, route: &str, method: &'static str, status: u16, seconds: f64);
+    /// Somebody has met a limit of HTTP.
+    fn limit(&self, _limit: Limit) {}
 }
 
 /// Counts nothing.
@@ -122,6 +125,9 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
     request.extensions_mut().insert(context.clone());
     async {
         let answer = next.run(request).await;
+        if let Some(limit) = answer.extensions().get().and_then(Problem::limit) {
+            observer.meter.limit(limit);
+        }
         let mut answer = problem::render(answer, &context);
         if let Ok(id) = HeaderValue::from_str(context.id()) {
             answer.headers_mut().insert(REQUEST_ID, id);

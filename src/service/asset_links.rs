@@ -10,16 +10,18 @@
 
 use std::sync::Arc;
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, Weighter};
 
+use super::cache_figures::{CacheFigures, Evictions};
 use super::file_links::{FileLinks, Link, SignedBy};
 use super::key_ring::RingKey;
 use crate::media::{Asset, AssetId, Tenant};
 
 /// Links by asset and width.
 pub(super) struct AssetLinks {
-    entries: Cache<(AssetId, Option<u32>), Arc<Entry>, Weight>,
+    entries: Cache<(AssetId, Option<u32>), Arc<Entry>, Weight, DefaultHashBuilder, Evictions>,
+    evicted: Evictions,
 }
 
 /// A file of an asset.
@@ -52,7 +54,14 @@ impl AssetLinks {
     /// Room for so many bytes.
     pub(super) fn new(max_bytes: u64) -> Self {
         let items = usize::try_from(max_bytes / ENTRY_BYTES).unwrap_or(usize::MAX).clamp(16, MOST_ROOM);
-        Self { entries: Cache::with_weighter(items, max_bytes, Weight) }
+        let evicted = Evictions::default();
+        let hasher = DefaultHashBuilder::default();
+        Self { entries: Cache::with(items, max_bytes, Weight, hasher, evicted.clone()), evicted }
+    }
+
+    /// How full they are.
+    pub(super) fn figures(&self) -> CacheFigures {
+        self.evicted.figures(&self.entries)
     }
 
     /// The link of a file, and how many grants it uses, where it is what would be made anew. `now` is in seconds

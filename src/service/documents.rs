@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -16,7 +17,7 @@ use super::fragments::{FragmentDigest, Subject};
 use super::layout::Place;
 use super::links::{LinkError, expiry_text};
 use super::lookup::{Lookup, Servable};
-use super::ports::{LinkSource, Meter};
+use super::ports::{DocumentOutcome, Limit, LinkSource, Meter};
 use super::profiles::{ProfileId, Profiles, UnknownProfile};
 use crate::document::{self, Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
 use crate::media::{Derivatives, ObjectKey, TenantId};
@@ -107,6 +108,22 @@ impl Documents {
         input: Bytes,
         options: DocumentOptions,
     ) -> Result<SignedDocument, DocumentError> {
+        let began = Instant::now();
+        let signed = self.sign_in(place, caller, input, options).await;
+        self.meter.document_ended(outcome(&signed), began.elapsed());
+        if let Some(limit) = signed.as_ref().err().and_then(limit) {
+            self.meter.limit(limit);
+        }
+        signed
+    }
+
+    async fn sign_in(
+        &self,
+        place: &Place,
+        caller: Option<&Caller>,
+        input: Bytes,
+        options: DocumentOptions,
+    ) -> Result<SignedDocument, DocumentError> {
         let rules = self.rules(caller, options)?;
         let length = input.len();
         let scan = self.work(length, || document::scan(&input, rules)).await?;
@@ -122,7 +139,7 @@ impl Documents {
         self.meter.document(input.len(), signed.found, signed.signed);
         let mut unsigned = BTreeMap::new();
         for reason in rows.iter().filter(|row| !row.signed).filter_map(|row| row.reason) {
-            self.meter.unsigned(reason.as_str());
+            self.meter.unsigned(reason);
             *unsigned.entry(reason).or_default() += 1;
         }
         let unsigned = unsigned.into_iter().collect();
@@ -234,6 +251,27 @@ impl Documents {
             _ => None,
         });
         Ok(lookup.servable(&caller.tenant.id, ids).await?)
+    }
+}
+
+/// How the work on a document ended, in metrics.
+fn outcome(signed: &Result<SignedDocument, DocumentError>) -> DocumentOutcome {
+    match signed {
+        Ok(_) => DocumentOutcome::Signed,
+        Err(DocumentError::Scan(ScanError::Syntax { .. })) => DocumentOutcome::Invalid,
+        Err(DocumentError::Scan(_)) => DocumentOutcome::TooLarge,
+        Err(DocumentError::Unsigned { .. }) => DocumentOutcome::Unsigned,
+        Err(DocumentError::Profile { .. } | DocumentError::Link(_)) => DocumentOutcome::Failed,
+    }
+}
+
+/// The limit that a document met.
+fn limit(error: &DocumentError) -> Option<Limit> {
+    match error {
+        DocumentError::Scan(ScanError::TooDeep { .. }) => Some(Limit::DocumentDepth),
+        DocumentError::Scan(ScanError::TooManyLinks { .. }) => Some(Limit::DocumentLinks),
+        DocumentError::Scan(ScanError::TooLarge) => Some(Limit::BodyBytes),
+        _ => None,
     }
 }
 

@@ -9,9 +9,10 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 use quick_cache::Weighter;
-use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::cache_figures::{CacheFigures, Evictions};
 use super::key_ring::RingKey;
 use super::layout::Place;
 use crate::document::{Derivatives, Links};
@@ -52,7 +53,8 @@ pub struct FragmentDigest(u128);
 
 /// The fragments of all documents.
 pub struct FragmentCache {
-    fragments: Cache<FragmentDigest, Fragment, Weight, BuildHasherDefault<DigestHasher>>,
+    fragments: Cache<FragmentDigest, Fragment, Weight, BuildHasherDefault<DigestHasher>, Evictions>,
+    evicted: Evictions,
     secret: [u8; 16],
 }
 
@@ -61,8 +63,15 @@ impl FragmentCache {
     #[must_use]
     pub fn new(max_bytes: u64, secret: [u8; 16]) -> Self {
         let items = usize::try_from(max_bytes / ENTRY_BYTES).unwrap_or(usize::MAX).clamp(16, MOST_ROOM);
-        let (hasher, lifecycle) = (BuildHasherDefault::default(), DefaultLifecycle::default());
-        Self { fragments: Cache::with(items, max_bytes, Weight, hasher, lifecycle), secret }
+        let evicted = Evictions::default();
+        let fragments = Cache::with(items, max_bytes, Weight, BuildHasherDefault::default(), evicted.clone());
+        Self { fragments, evicted, secret }
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn figures(&self) -> CacheFigures {
+        self.evicted.figures(&self.fragments)
     }
 
     /// What is there of a place now, signed by a key.

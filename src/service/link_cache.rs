@@ -13,8 +13,10 @@ use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::asset_links::AssetLinks;
+use super::cache_figures::{CacheFigures, Evictions};
 use super::fragments::{DigestHasher, FragmentCache};
 use super::key_ring::RingKey;
+use super::ports::words::words;
 use crate::cloudfront::Signature;
 
 /// What one entry takes beside its signature, in bytes, as measured on moka 0.12.
@@ -26,11 +28,14 @@ pub struct LinkDigest(u128);
 
 /// The cache.
 pub struct LinkCache {
-    signatures: Cache<LinkDigest, Signature, BuildHasherDefault<DigestHasher>>,
-    fragments: FragmentCache,
-    assets: AssetLinks,
+    signatures: Signatures,
+    evicted: Evictions,
+    fragments: Arc<FragmentCache>,
+    assets: Arc<AssetLinks>,
     secret: [u8; 16],
 }
+
+type Signatures = Cache<LinkDigest, Signature, BuildHasherDefault<DigestHasher>>;
 
 impl LinkCache {
     /// A cache of at most `max_bytes`. `secret` keeps strangers from choosing colliding digests;
@@ -42,10 +47,30 @@ impl LinkCache {
         };
         // A link is about as long as the entry of its signature.
         let quarter = max_bytes / 4;
-        let signatures = Cache::builder().max_capacity(max_bytes - 2 * quarter).weigher(weight);
-        let signatures = signatures.build_with_hasher(BuildHasherDefault::default());
+        let evicted = Evictions::default();
+        let listener = evicted.clone();
+        let signatures = Cache::builder()
+            .max_capacity(max_bytes - 2 * quarter)
+            .weigher(weight)
+            .eviction_listener(move |_, _, cause| {
+                if cause.was_evicted() {
+                    listener.add();
+                }
+            })
+            .build_with_hasher(BuildHasherDefault::default());
         let (fragments, assets) = (FragmentCache::new(quarter, secret), AssetLinks::new(quarter));
-        Self { signatures, fragments, assets, secret }
+        Self { signatures, evicted, fragments: Arc::new(fragments), assets: Arc::new(assets), secret }
+    }
+
+    /// A view of how full it is.
+    #[must_use]
+    pub fn watch(&self) -> CacheWatch {
+        CacheWatch {
+            signatures: self.signatures.clone(),
+            evicted: self.evicted.clone(),
+            fragments: Arc::clone(&self.fragments),
+            assets: Arc::clone(&self.assets),
+        }
     }
 
     /// What the signature of a resource is found by.
@@ -95,5 +120,68 @@ impl LinkCache {
         make: impl FnOnce() -> Result<Signature, E>,
     ) -> Result<Signature, Arc<E>> {
         self.signatures.try_get_with(digest, make)
+    }
+}
+
+words! {
+    /// What is in the cache.
+    pub enum CachePart {
+        /// Signatures.
+        Signatures = "signatures",
+        /// Links of files in documents that are ready.
+        Fragments = "fragments",
+        /// Links of assets that are ready.
+        Assets = "assets",
+    }
+}
+
+/// Looks into a cache, for as long as that may live.
+pub struct CacheWatch {
+    signatures: Signatures,
+    evicted: Evictions,
+    fragments: Arc<FragmentCache>,
+    assets: Arc<AssetLinks>,
+}
+
+impl CacheWatch {
+    /// How full a part of the cache is.
+    #[must_use]
+    pub fn figures(&self, part: CachePart) -> CacheFigures {
+        match part {
+            CachePart::Signatures => {
+                // What was done lately may not be counted yet.
+                self.signatures.run_pending_tasks();
+                CacheFigures {
+                    entries: self.signatures.entry_count(),
+                    bytes: self.signatures.weighted_size(),
+                    max_bytes: self.signatures.policy().max_capacity().unwrap_or(0),
+                    evictions: self.evicted.count(),
+                }
+            }
+            CachePart::Fragments => self.fragments.figures(),
+            CachePart::Assets => self.assets.figures(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudfront::{NewKey, NonceMode, PrivateKey};
+
+    #[test]
+    fn what_is_kept_and_what_had_to_go_is_seen() {
+        let cache = LinkCache::new(20_000, [1; 16]);
+        let private = PrivateKey::generate(NewKey::EcdsaP256).unwrap().1.to_string();
+        let private = PrivateKey::from_pem(private.as_bytes(), NonceMode::Random).unwrap();
+        let make = || private.sign(b"{}", private.default_hash());
+        for number in 0..100 {
+            cache.get_or_make(LinkDigest(number << 64), make).unwrap();
+        }
+        let figures = cache.watch().figures(CachePart::Signatures);
+        assert!(figures.entries > 0 && figures.bytes <= figures.max_bytes, "{figures:?}");
+        assert_eq!(figures.entries + figures.evictions, 100);
+        assert_eq!(figures.max_bytes, 10_000);
+        assert_eq!(cache.watch().figures(CachePart::Fragments).entries, 0);
     }
 }

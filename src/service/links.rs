@@ -310,7 +310,7 @@ impl Inner {
         let make = || {
             let outcome = key.private.sign(policy.to_json().as_bytes(), key.hash);
             match &outcome {
-                Ok(_) => self.meter.signature(),
+                Ok(_) => self.meter.signature(key),
                 Err(error) => {
                     self.meter.signing_failed();
                     tracing::error!(%error, key_pair_id = %key.id, "signing failed");

@@ -13,7 +13,8 @@
 //!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
 //!    it when nobody looks. [`cursor`]: pages of assets.
 //! 6. [`edge`]: what CloudFront does with a link.
-//! 7. [`ports`]: what all of these need of the world.
+//! 7. [`ports`]: what all of these need of the world. [`metered`]: stores whose operations are counted.
+//!    [`cache_figures`]: how full caches are.
 //!
 //! [`Services`] is all of it, as `app` joins it and `http` uses it.
 
@@ -24,6 +25,7 @@ pub mod asset_links;
 pub mod assets;
 pub mod auth;
 pub mod batch;
+pub mod cache_figures;
 pub mod cookies;
 pub mod cursor;
 pub mod delivery;
@@ -41,6 +43,7 @@ pub mod lines;
 pub mod link_cache;
 pub mod links;
 pub mod lookup;
+pub mod metered;
 pub mod multipart;
 pub mod ports;
 pub mod presigner;

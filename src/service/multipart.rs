@@ -11,7 +11,7 @@ use super::assets::AssetView;
 use super::auth::Caller;
 use super::ports::{
     Completion, InsertTerms, Inserted, ObjectLocation, PartTag, PartTerms, Presigned, StoreError, StoredPart,
-    Update,
+    TicketOutcome, Update,
 };
 use super::uploads::{ATTEMPTS, FinalizeError, Uploads};
 use crate::media::{Asset, AssetId, InvalidField, PartPlan, Parts, Status, StatusConflict, Timestamp};
@@ -146,6 +146,7 @@ impl Uploads {
                     if self.assets.update(&expired).await? == Update::Stale {
                         continue;
                     }
+                    self.meter.ticket(TicketOutcome::Aborted);
                 }
                 // An earlier call may have been cut off before all was removed.
                 Status::Expired | Status::Rejected => {}

@@ -10,13 +10,17 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
+
+use super::ports::{Meter, NoMeter};
 
 /// A fixed number of signing threads, which end with the pool.
 pub struct SigningPool {
     queue: Arc<Queue>,
     threads: NonZeroUsize,
+    meter: Arc<dyn Meter>,
 }
 
 /// Whose turn it is: each tenant has a lane.
@@ -57,7 +61,14 @@ impl SigningPool {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("sign-{index}")).spawn(move || queue.work())?;
         }
-        Ok(Self { queue, threads })
+        Ok(Self { queue, threads, meter: Arc::new(NoMeter) })
+    }
+
+    /// The pool, which tells a meter of its queue. Jobs that nobody waits for aren't told of.
+    #[must_use]
+    pub fn metered(mut self, meter: Arc<dyn Meter>) -> Self {
+        self.meter = meter;
+        self
     }
 
     /// How many threads sign.
@@ -77,7 +88,10 @@ impl SigningPool {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PoolError> {
         let (answer, answered) = oneshot::channel();
+        let (meter, queued) = (Arc::clone(&self.meter), Instant::now());
+        meter.queued();
         let job = move || {
+            meter.taken(queued.elapsed());
             if !answer.is_closed() {
                 // Where nobody waits any more, the request was cancelled meanwhile.
                 let _ = answer.send(job());

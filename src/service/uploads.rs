@@ -13,8 +13,8 @@ use super::inspection::Inspection;
 use super::links::LinkError;
 use super::multipart::{Assembled, PartsPage, PartsQuery};
 use super::ports::{
-    AssetStore, Clock, InsertTerms, Inserted, NamedCall, ObjectLocation, ObjectStore, PartTag, Presigned,
-    StoreError, StoredPart, UploadTerms,
+    AssetStore, Clock, InsertTerms, Inserted, Limit, Meter, NamedCall, ObjectLocation, ObjectStore, PartTag,
+    Presigned, StoreError, StoredPart, TicketOutcome, Update, UploadTerms,
 };
 use crate::media::{
     Asset, AssetId, IdempotencyKey, InvalidField, PartPlan, Periods, Quota, Rejection, Status, Tenant,
@@ -41,6 +41,7 @@ pub struct Uploads {
     policy: UploadPolicy,
     pub(super) periods: Periods,
     quota: Quota,
+    pub(super) meter: Arc<dyn Meter>,
     pub(super) assembly: Assembly<(AssetId, Arc<Vec<PartTag>>), Assembled>,
     pub(super) listings: Arc<Semaphore>,
 }
@@ -75,6 +76,7 @@ pub enum Sending {
 impl Uploads {
     /// Joins the parts. `quota` holds for tenants that have none of their own.
     #[must_use]
+    #[allow(clippy::too_many_arguments, reason = "each is another part")]
     pub fn new(
         assets: Arc<dyn AssetStore>,
         objects: Arc<dyn ObjectStore>,
@@ -83,10 +85,11 @@ impl Uploads {
         policy: UploadPolicy,
         periods: Periods,
         quota: Quota,
+        meter: Arc<dyn Meter>,
     ) -> Self {
         let inspection = Inspection::new(Arc::clone(&objects), Arc::clone(&clock), periods.clone());
         let (assembly, listings) = (Assembly::new(ASSEMBLIES), Arc::new(Semaphore::new(LISTINGS)));
-        Self { assets, objects, views, clock, inspection, policy, periods, quota, assembly, listings }
+        Self { assets, objects, views, clock, inspection, policy, periods, quota, meter, assembly, listings }
     }
 
     /// A ticket for one file. A call with a key gives the ticket of the first call with that key, for
@@ -101,6 +104,30 @@ impl Uploads {
         request: UploadRequest,
         key: Option<IdempotencyKey>,
     ) -> Result<Ticket, UploadError> {
+        let (outcome, ticket) = match self.ticket_for(caller, request, key).await {
+            Ok((ticket, first)) => {
+                (if first { TicketOutcome::Created } else { TicketOutcome::Repeated }, Ok(ticket))
+            }
+            Err(error @ (UploadError::Field(_) | UploadError::OtherCall)) => {
+                (TicketOutcome::Refused, Err(error))
+            }
+            Err(error @ UploadError::OverQuota { .. }) => {
+                self.meter.limit(Limit::Quota);
+                (TicketOutcome::OverQuota, Err(error))
+            }
+            Err(error @ UploadError::Store(_)) => return Err(error),
+        };
+        self.meter.ticket(outcome);
+        ticket
+    }
+
+    /// The ticket, and whether it is the first one of its call.
+    async fn ticket_for(
+        &self,
+        caller: &Caller,
+        request: UploadRequest,
+        key: Option<IdempotencyKey>,
+    ) -> Result<(Ticket, bool), UploadError> {
         let now = self.clock.now();
         let call = key.map(|key| Ok::<_, StoreError>((fingerprint(&request)?, key))).transpose()?;
         let upload = self.policy.check(request)?;
@@ -131,8 +158,8 @@ impl Uploads {
         };
         match inserted {
             Inserted::New => match ready {
-                Some(ticket) => Ok(ticket),
-                None => Ok(self.ticket_of(location, &asset, &[], now).await?),
+                Some(ticket) => Ok((ticket, true)),
+                None => Ok((self.ticket_of(location, &asset, &[], now).await?, true)),
             },
             Inserted::OverQuota(usage) => Err(UploadError::OverQuota { usage, quota: terms.quota }),
             Inserted::Taken => Err(StoreError::corrupt("a fresh id is taken").into()),
@@ -147,7 +174,7 @@ impl Uploads {
                     Some(parts) => self.stored(&location, parts).await?.unwrap_or_default(),
                     None => Vec::new(),
                 };
-                Ok(self.ticket_of(location, &first, &stored, now).await?)
+                Ok((self.ticket_of(location, &first, &stored, now).await?, false))
             }
         }
     }
@@ -212,7 +239,10 @@ impl Uploads {
                 },
             };
             // Whoever was faster decided; the next round gives its answer.
-            self.assets.update(&changed).await?;
+            if self.assets.update(&changed).await? == Update::Done {
+                let rejected = changed.status == Status::Rejected;
+                self.meter.ticket(if rejected { TicketOutcome::Rejected } else { TicketOutcome::Finalized });
+            }
         }
         Err(FinalizeError::Store(StoreError::unavailable("the asset is being changed by others")))
     }

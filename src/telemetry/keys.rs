@@ -1,119 +1,90 @@
-//! Metrics of the key ring. Labels are key pair ids of the settings: no stranger can add series.
+//! Metrics of the key ring. Their labels are key pair ids of the settings: no stranger can add series.
 
-use std::sync::Arc;
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec};
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use super::family::{Counters, Keyed, metrics};
+use super::labels::labels;
+use crate::cloudfront::{HashAlgorithm, KeyAlgorithm};
+use crate::service::key_ring::{KeyRing, RingKey};
+use crate::service::ports::words::words;
 
-use crate::service::key_ring::KeyRing;
-use crate::service::ports::Clock;
-
-/// What became of reading the keys again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reload {
-    /// There are other keys now.
-    Applied,
-    /// The keys were the same.
-    Unchanged,
-    /// The new keys can't be used; the old ones stay.
-    Refused,
+metrics! {
+    /// Signatures and reloads; what the ring holds.
+    pub struct KeyMetrics {
+        /// Signatures made, by algorithm and key pair.
+        signatures: Keyed<IntCounterVec, 2> = "signet_signatures_total";
+        /// Times that the keys were read again, by outcome.
+        reloads: Counters<Reload> = "signet_key_reloads_total";
+        /// 1 for the key pair that signs now, 0 for the ring's others.
+        active: Keyed<IntGaugeVec, 1> = "signet_key_active";
+        /// From when a key pair of the ring signs, in seconds since the Unix epoch; 0 for always.
+        not_before: Keyed<IntGaugeVec, 1> = "signet_key_not_before_seconds";
+        /// From when a key pair of the ring signs no more, in seconds since the Unix epoch; 0 for never.
+        retire_at: Keyed<IntGaugeVec, 1> = "signet_key_retire_at_seconds";
+        /// For how long a key pair of the ring has been due to sign, in seconds; 0 where that isn't known.
+        age: Keyed<IntGaugeVec, 1> = "signet_key_age_seconds";
+        /// When no key pair of the ring will sign any more, in seconds since the Unix epoch; 0 for never.
+        ring_ends: IntGauge = "signet_key_ring_ends_seconds";
+    }
 }
 
-/// Counts reloads. The gauges look at the ring whenever metrics are asked for, as a key becomes active
-/// by time alone.
-#[derive(Clone)]
-pub struct KeyMetrics {
-    reloads: IntCounterVec,
+words! {
+    /// What became of reading the keys again.
+    pub enum Reload {
+        /// There are other keys.
+        Applied = "applied",
+        /// The keys were the same.
+        Unchanged = "unchanged",
+        /// The new keys can't be used; the old ones stay.
+        Refused = "refused",
+    }
+}
+
+labels! {
+    Reload = "outcome",
 }
 
 impl KeyMetrics {
-    /// Registers the metrics of a ring.
-    ///
-    /// # Errors
-    /// Where the names are taken.
-    pub fn register(
-        registry: &Registry,
-        ring: Arc<KeyRing>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, prometheus::Error> {
-        let reloads = IntCounterVec::new(
-            Opts::new("signet_key_reloads_total", "Times that the keys were read again, by outcome."),
-            &["outcome"],
-        )?;
-        for outcome in [Reload::Applied, Reload::Unchanged, Reload::Refused] {
-            reloads.with_label_values(&[outcome.as_str()]);
-        }
-        registry.register(Box::new(reloads.clone()))?;
-        let gauges = Gauges::new()?;
-        let descriptions = gauges.families().iter().flat_map(|family| family.desc()).cloned().collect();
-        registry.register(Box::new(RingCollector { ring, clock, descriptions }))?;
-        Ok(Self { reloads })
-    }
-
     /// The keys were read again.
     pub fn reloaded(&self, outcome: Reload) {
-        self.reloads.with_label_values(&[outcome.as_str()]).inc();
+        self.reloads[outcome].inc();
     }
-}
 
-impl Reload {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Unchanged => "unchanged",
-            Self::Refused => "refused",
+    /// A key has signed.
+    pub(super) fn signed(&self, key: &RingKey) {
+        self.signatures.of(algorithm(key), key.id.as_str()).inc();
+    }
+
+    /// Looks at the ring: a key becomes active by time alone. `now` is in seconds since the Unix epoch.
+    pub(super) fn look(&self, ring: &KeyRing, now: u64) {
+        // A key that has left the ring leaves no gauge behind.
+        for family in [&self.active, &self.not_before, &self.retire_at, &self.age] {
+            family.clear();
         }
-    }
-}
-
-struct RingCollector {
-    ring: Arc<KeyRing>,
-    clock: Arc<dyn Clock>,
-    descriptions: Vec<Desc>,
-}
-
-impl Collector for RingCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descriptions.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        // Made anew each time, so that a key that has left the ring leaves no series behind.
-        let Ok(gauges) = Gauges::new() else { return Vec::new() };
-        let now = self.clock.now().seconds();
-        let signs = self.ring.active(now);
-        for key in self.ring.keys() {
-            let id = &[key.id.as_str()];
+        let signs = ring.active(now);
+        for key in ring.keys() {
+            let id = key.id.as_str();
             let active = signs.as_ref().is_some_and(|signs| signs.id == key.id);
-            gauges.active.with_label_values(id).set(i64::from(active));
-            gauges.not_before.with_label_values(id).set(i64::try_from(key.not_before).unwrap_or(i64::MAX));
+            self.active.of(id).set(i64::from(active));
+            self.not_before.of(id).set(whole(key.not_before));
+            self.retire_at.of(id).set(whole(key.retire_at.unwrap_or(0)));
+            let known = key.not_before > 0;
+            self.age.of(id).set(if known { whole(now.saturating_sub(key.not_before)) } else { 0 });
+            // It is there before the first signature.
+            self.signatures.of(algorithm(&key), id);
         }
-        gauges.families().iter().flat_map(|family| family.collect()).collect()
+        self.ring_ends.set(whole(ring.dark_from(now).unwrap_or(0)));
     }
 }
 
-struct Gauges {
-    active: IntGaugeVec,
-    not_before: IntGaugeVec,
+fn algorithm(key: &RingKey) -> &'static str {
+    match (key.private.algorithm(), key.hash) {
+        (KeyAlgorithm::Rsa { .. }, HashAlgorithm::Sha1) => "rsa-sha1",
+        (KeyAlgorithm::Rsa { .. }, HashAlgorithm::Sha256) => "rsa-sha256",
+        (KeyAlgorithm::EcdsaP256, _) => "ecdsa-sha256",
+    }
 }
 
-impl Gauges {
-    fn new() -> Result<Self, prometheus::Error> {
-        let gauge = |name, help| IntGaugeVec::new(Opts::new(name, help), &["key_pair_id"]);
-        Ok(Self {
-            active: gauge(
-                "signet_key_active",
-                "1 for the key pair that signs now, 0 for the ring's others.",
-            )?,
-            not_before: gauge(
-                "signet_key_not_before_seconds",
-                "From when a key pair of the ring signs, in seconds since the Unix epoch; 0 for always.",
-            )?,
-        })
-    }
-
-    fn families(&self) -> [&IntGaugeVec; 2] {
-        [&self.active, &self.not_before]
-    }
+fn whole(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX)
 }

@@ -1,151 +1,105 @@
-//! Metrics for Prometheus. Each field's help text is in [`Metrics::new`], where it is registered.
+//! All metrics, in a registry of their own, and their text for Prometheus.
 //!
-//! Label values come from fixed sets: a stranger can't add series.
+//! Each family is declared by one line: [`services`](super::services), [`stores`](super::stores),
+//! [`keys`](super::keys), [`node`](super::node), [`requests`](super::requests). All are there from the first scrape, in
+//! every mode.
 
-use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::document::Reason;
-use crate::http::RequestMeter;
-use crate::service::ports::{AssetSource, LifecycleOutcome, LinkSource, Meter};
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{Error, Registry, TextEncoder};
+use serde_json::Value;
 
-/// All metrics, with a registry of their own.
+use super::keys::KeyMetrics;
+use super::node::NodeMetrics;
+use super::requests::Requests;
+use super::services::ServiceMetrics;
+use super::stores::StoreMetrics;
+use crate::http::Readiness;
+use crate::service::key_ring::KeyRing;
+use crate::service::link_cache::CacheWatch;
+use crate::service::ports::Clock;
+
+/// All metrics. It is what services and stores count by.
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
-    seconds: HistogramVec,
-    links: IntCounterVec,
-    signatures: IntCounter,
-    signing_failures: IntCounter,
-    documents: IntCounter,
-    document_bytes: IntCounter,
-    sites: IntCounterVec,
-    unsigned: IntCounterVec,
-    token_keys: IntCounterVec,
-    assets: IntCounterVec,
-    lifecycle: IntCounterVec,
-    lifecycle_pass: IntGauge,
+    services: ServiceMetrics,
+    stores: StoreMetrics,
+    keys: KeyMetrics,
+    node: NodeMetrics,
+    /// What is looked at whenever metrics are asked for.
+    looks: Mutex<Vec<Look>>,
 }
 
+type Look = Box<dyn Fn() + Send>;
+
 impl Metrics {
-    /// Registers everything, at zero where the labels are known.
+    /// Registers everything but requests, at zero.
     ///
     /// # Errors
     /// Where two metrics have one name.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    pub fn new() -> Result<Self, Error> {
         let registry = Registry::new();
-        let build = IntGaugeVec::new(
-            Opts::new("signet_build_info", "Always 1; the version is a label."),
-            &["version"],
-        )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        let requests = IntCounterVec::new(
-            Opts::new("signet_http_requests_total", "Requests answered, by route, method and status."),
-            &["route", "method", "status"],
-        )?;
-        let buckets =
-            vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-        let seconds = HistogramVec::new(
-            HistogramOpts::new(
-                "signet_http_request_duration_seconds",
-                "Time from a request's head to its answer's head, by route.",
-            )
-            .buckets(buckets),
-            &["route"],
-        )?;
-        let links = IntCounterVec::new(
-            Opts::new("signet_links_total", "Grants used for links, by where the signature came from."),
-            &["source"],
-        )?;
-        for source in ["cache", "signed"] {
-            links.with_label_values(&[source]);
-        }
-        let signatures = IntCounter::new("signet_signatures_total", "Signatures made.")?;
-        let signing_failures =
-            IntCounter::new("signet_signing_failures_total", "Signatures that couldn't be made.")?;
-        let documents = IntCounter::new("signet_documents_total", "Documents signed.")?;
-        let document_bytes =
-            IntCounter::new("signet_document_bytes_total", "Bytes of documents that came in.")?;
-        let sites = IntCounterVec::new(
-            Opts::new("signet_document_sites_total", "Pieces of media found in documents, by outcome."),
-            &["outcome"],
-        )?;
-        for outcome in ["signed", "unsigned"] {
-            sites.with_label_values(&[outcome]);
-        }
-        let unsigned = IntCounterVec::new(
-            Opts::new("signet_document_unsigned_total", "Pieces of media left unsigned, by reason."),
-            &["reason"],
-        )?;
-        for reason in Reason::ALL {
-            unsigned.with_label_values(&[reason.as_str()]);
-        }
-        let token_keys = IntCounterVec::new(
-            Opts::new(
-                "signet_token_key_fetches_total",
-                "Times that the issuer's keys were fetched, by outcome.",
-            ),
-            &["outcome"],
-        )?;
-        for outcome in ["fetched", "failed"] {
-            token_keys.with_label_values(&[outcome]);
-        }
-        let assets = IntCounterVec::new(
-            Opts::new(
-                "signet_asset_lookups_total",
-                "Assets looked up for links, by where the answer came from.",
-            ),
-            &["source"],
-        )?;
-        for source in ["cache", "store", "stale"] {
-            assets.with_label_values(&[source]);
-        }
-        let lifecycle = IntCounterVec::new(
-            Opts::new(
-                "signet_lifecycle_assets_total",
-                "Assets that the lifecycle worker looked at, by outcome.",
-            ),
-            &["outcome"],
-        )?;
-        for outcome in LifecycleOutcome::ALL {
-            lifecycle.with_label_values(&[outcome.as_str()]);
-        }
-        let lifecycle_pass = IntGauge::new(
-            "signet_lifecycle_last_pass_timestamp_seconds",
-            "When this node last looked at everything that was due; 0 where it never had the lease.",
-        )?;
-        registry.register(Box::new(build))?;
-        registry.register(Box::new(requests.clone()))?;
-        registry.register(Box::new(seconds.clone()))?;
-        registry.register(Box::new(links.clone()))?;
-        registry.register(Box::new(signatures.clone()))?;
-        registry.register(Box::new(signing_failures.clone()))?;
-        registry.register(Box::new(documents.clone()))?;
-        registry.register(Box::new(document_bytes.clone()))?;
-        registry.register(Box::new(sites.clone()))?;
-        registry.register(Box::new(unsigned.clone()))?;
-        registry.register(Box::new(token_keys.clone()))?;
-        registry.register(Box::new(assets.clone()))?;
-        registry.register(Box::new(lifecycle.clone()))?;
-        registry.register(Box::new(lifecycle_pass.clone()))?;
-        Ok(Self {
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        let this = Self {
+            services: ServiceMetrics::register(&registry)?,
+            stores: StoreMetrics::register(&registry)?,
+            keys: KeyMetrics::register(&registry)?,
+            node: NodeMetrics::register(&registry)?,
+            looks: Mutex::default(),
             registry,
-            requests,
-            seconds,
-            links,
-            signatures,
-            signing_failures,
-            documents,
-            document_bytes,
-            sites,
-            unsigned,
-            token_keys,
-            assets,
-            lifecycle,
-            lifecycle_pass,
-        })
+        };
+        this.node.begin();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (node, runtime) = (this.node.clone(), runtime.metrics());
+            this.watch(move || node.look_at_runtime(&runtime));
+        }
+        Ok(this)
+    }
+
+    /// Registers what is counted of requests; `description` is the API's.
+    ///
+    /// # Errors
+    /// Where that was done before.
+    pub fn requests(&self, description: &Value) -> Result<Requests, Error> {
+        Requests::register(&self.registry, description, self.services.limits.clone())
+    }
+
+    /// Looks at a key ring whenever metrics are asked for.
+    pub fn watch_keys(&self, ring: Arc<KeyRing>, clock: Arc<dyn Clock>) {
+        let keys = self.keys.clone();
+        self.watch(move || keys.look(&ring, clock.now().seconds()));
+    }
+
+    /// Looks at the link cache whenever metrics are asked for.
+    pub fn watch_links(&self, cache: CacheWatch) {
+        let node = self.node.clone();
+        self.watch(move || node.look_at_cache(&cache));
+    }
+
+    /// Looks whether this node wants requests whenever metrics are asked for.
+    pub fn watch_readiness(&self, readiness: Readiness) {
+        let ready = self.node.ready.clone();
+        self.watch(move || ready.set(i64::from(readiness.is_ready())));
+    }
+
+    /// Does something whenever metrics are asked for, before they are gathered: it may set gauges.
+    pub fn watch(&self, look: impl Fn() + Send + 'static) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(look));
+    }
+
+    /// What is counted of the key ring.
+    #[must_use]
+    pub fn keys(&self) -> &KeyMetrics {
+        &self.keys
+    }
+
+    pub(super) fn services(&self) -> &ServiceMetrics {
+        &self.services
+    }
+
+    pub(super) fn stores(&self) -> &StoreMetrics {
+        &self.stores
     }
 
     /// Where others register theirs.
@@ -157,77 +111,17 @@ impl Metrics {
     /// Everything in Prometheus's text format.
     #[must_use]
     pub fn render(&self) -> String {
-        let mut text = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+        let families = {
+            // One scrape at a time: nobody sees gauges that are being set.
+            let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            looks.iter().for_each(|look| look());
+            self.registry.gather()
+        };
+        TextEncoder::new().encode_to_string(&families).unwrap_or_else(|error| {
             tracing::error!(%error, "metrics can't be written");
-        }
-        String::from_utf8_lossy(&text).into_owned()
+            String::new()
+        })
     }
-}
-
-impl RequestMeter for Metrics {
-    fn request(&self, route: &str, method: &'static str, status: u16, seconds: f64) {
-        let mut digits = [0_u8; 3];
-        let status = status_text(status, &mut digits);
-        self.requests.with_label_values(&[route, method, status]).inc();
-        self.seconds.with_label_values(&[route]).observe(seconds);
-    }
-}
-
-impl Meter for Metrics {
-    fn links(&self, source: LinkSource, count: usize) {
-        let source = match source {
-            LinkSource::Cache => "cache",
-            LinkSource::Signed => "signed",
-        };
-        self.links.with_label_values(&[source]).inc_by(count as u64);
-    }
-
-    fn signature(&self) {
-        self.signatures.inc();
-    }
-
-    fn signing_failed(&self) {
-        self.signing_failures.inc();
-    }
-
-    fn document(&self, bytes: usize, found: usize, signed: usize) {
-        self.documents.inc();
-        self.document_bytes.inc_by(bytes as u64);
-        self.sites.with_label_values(&["signed"]).inc_by(signed as u64);
-        self.sites.with_label_values(&["unsigned"]).inc_by(found.saturating_sub(signed) as u64);
-    }
-
-    fn unsigned(&self, reason: &'static str) {
-        self.unsigned.with_label_values(&[reason]).inc();
-    }
-
-    fn assets(&self, source: AssetSource, count: usize) {
-        let source = match source {
-            AssetSource::Cache => "cache",
-            AssetSource::Store => "store",
-            AssetSource::Stale => "stale",
-        };
-        self.assets.with_label_values(&[source]).inc_by(count as u64);
-    }
-
-    fn token_keys(&self, fetched: bool) {
-        self.token_keys.with_label_values(&[if fetched { "fetched" } else { "failed" }]).inc();
-    }
-
-    fn lifecycle(&self, outcome: LifecycleOutcome) {
-        self.lifecycle.with_label_values(&[outcome.as_str()]).inc();
-    }
-
-    fn lifecycle_pass(&self, seconds: u64) {
-        self.lifecycle_pass.set(i64::try_from(seconds).unwrap_or(i64::MAX));
-    }
-}
-
-fn status_text(status: u16, digits: &mut [u8; 3]) -> &str {
-    let digit = |value: u16| b'0' + u8::try_from(value % 10).unwrap_or(0);
-    *digits = [digit(status / 100), digit(status / 10), digit(status)];
-    std::str::from_utf8(digits).unwrap_or("000")
 }
 
 #[cfg(test)]
@@ -235,16 +129,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn families_are_there_from_the_start_and_count() {
-        let metrics = Metrics::new().unwrap();
-        let text = metrics.render();
-        for family in
-            ["signet_links_total{source=\"cache\"} 0", "signet_document_unsigned_total{reason=\"foreign\"} 0"]
-        {
-            assert!(text.contains(family), "{text}");
+    fn families_are_there_from_the_start() {
+        let text = Metrics::new().unwrap().render();
+        for line in [
+            "signet_links_total{source=\"cache\"} 0\n",
+            "signet_document_unsigned_total{reason=\"foreign\"} 0\n",
+            "signet_limits_hit_total{limit=\"body_bytes\"} 0\n",
+            "process_start_time_seconds ",
+        ] {
+            assert!(text.contains(line), "{line} isn't in {text}");
         }
-        metrics.request("/m/{id}", "GET", 302, 0.001);
-        let line = "signet_http_requests_total{method=\"GET\",route=\"/m/{id}\",status=\"302\"} 1";
-        assert!(metrics.render().contains(line));
+    }
+
+    #[test]
+    fn what_is_watched_is_looked_at_with_each_scrape() {
+        let metrics = Metrics::new().unwrap();
+        let readiness = Readiness::new();
+        metrics.watch_readiness(readiness.clone());
+        assert!(metrics.render().contains("\nsignet_ready 0\n"));
+        readiness.set(true);
+        assert!(metrics.render().contains("\nsignet_ready 1\n"));
     }
 }

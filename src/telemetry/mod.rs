@@ -1,7 +1,15 @@
-//! What Signet says of itself: [`metrics`] for Prometheus, [`keys`] those of the
-//! key ring, [`store`] those of a store that is reached over a network; [`logging`] for people and collectors.
+//! What Signet says of itself, for Prometheus and for people.
+//!
+//! 1. [`metrics`]: all metrics. [`family`]: how a family is declared, [`labels`]: what its labels are called.
+//! 2. Families of [`requests`], [`services`], [`stores`], [`keys`], and of the [`node`] itself.
+//! 3. [`logging`]: for people and collectors.
 
+pub mod family;
 pub mod keys;
+pub mod labels;
 pub mod logging;
 pub mod metrics;
-pub mod store;
+pub mod node;
+pub mod requests;
+pub mod services;
+pub mod stores;

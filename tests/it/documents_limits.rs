@@ -171,8 +171,8 @@ async fn who_hangs_up_is_signed_for_no_further() {
 
 async fn signatures(node: &Node) -> u64 {
     let metrics = get(&format!("{}/metrics", node.admin), &[]).await.text();
-    let line = metrics.lines().find_map(|line| line.strip_prefix("signet_signatures_total "));
-    line.unwrap().parse().unwrap()
+    let lines = metrics.lines().filter(|line| line.starts_with("signet_signatures_total{"));
+    lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

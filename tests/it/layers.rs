@@ -149,7 +149,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         room: "telemetry",
-        may_know: &["config", "document", "http", "service"],
+        may_know: &["cloudfront", "config", "document", "http", "service"],
         must_not_know: &["redb", "axum", "hyper", "clap"],
     },
     Layer {

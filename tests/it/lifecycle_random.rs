@@ -341,6 +341,7 @@ impl World {
                 policy,
                 self.periods.clone(),
                 Quota::NONE,
+                Arc::new(NoMeter),
             ),
             assets: Assets::new(
                 assets,

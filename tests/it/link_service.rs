@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use signet::cloudfront::{KeyPairId, NonceMode, PrivateKey, Window};
+use signet::document::Reason;
 use signet::media::{Derivatives, ObjectKey, Timestamp};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
@@ -38,14 +39,14 @@ impl Clock for World {
 
 impl Meter for World {
     fn links(&self, _: LinkSource, _: usize) {}
-    fn signature(&self) {
+    fn signature(&self, _: &RingKey) {
         self.signatures.fetch_add(1, Ordering::SeqCst);
     }
     fn signing_failed(&self) {
         self.failures.fetch_add(1, Ordering::SeqCst);
     }
     fn document(&self, _: usize, _: usize, _: usize) {}
-    fn unsigned(&self, _: &'static str) {}
+    fn unsigned(&self, _: Reason) {}
 }
 
 impl World {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::totals::size;
 use crate::cli::Output;
+use crate::document::Reason;
+use crate::service::key_ring::RingKey;
 use crate::service::ports::{LinkSource, Meter};
 
 /// How often the status is written anew.
@@ -25,10 +27,10 @@ impl Meter for Counts {
     fn links(&self, _: LinkSource, count: usize) {
         self.links.fetch_add(count as u64, Ordering::Relaxed);
     }
-    fn signature(&self) {}
+    fn signature(&self, _: &RingKey) {}
     fn signing_failed(&self) {}
     fn document(&self, _: usize, _: usize, _: usize) {}
-    fn unsigned(&self, _: &'static str) {}
+    fn unsigned(&self, _: Reason) {}
 }
 
 /// The status line.

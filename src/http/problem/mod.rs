@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 pub use catalogue::Kind;
 
 use super::observe::RequestContext;
+use crate::service::ports::Limit;
 
 /// An error as its caller sees it.
 #[derive(Debug, Clone)]
@@ -82,6 +83,18 @@ impl Problem {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The limit that was met, where that is counted here and not by a service.
+    #[must_use]
+    pub fn limit(&self) -> Option<Limit> {
+        match self.kind() {
+            Kind::BodyTooLarge => Some(Limit::BodyBytes),
+            Kind::SlowBody => Some(Limit::BodyTime),
+            Kind::TimedOut => Some(Limit::AnswerTime),
+            Kind::TooManyItems => Some(Limit::Items),
+            _ => None,
+        }
     }
 
     /// What the caller is told.

@@ -1,100 +1,149 @@
 //! What the services count. `telemetry` turns it into metrics.
 
-/// Counts what happens.
+use std::time::Duration;
+
+use super::words::words;
+use crate::document::Reason;
+use crate::service::key_ring::RingKey;
+
+/// Counts what happens. What has a default counts for nothing in commands that end.
 pub trait Meter: Send + Sync + 'static {
     /// So many grants were used for links.
     fn links(&self, source: LinkSource, count: usize);
-    /// A signature was made.
-    fn signature(&self);
+    /// A key has signed.
+    fn signature(&self, key: &RingKey);
     /// A signature couldn't be made.
     fn signing_failed(&self);
+    /// A job for the signing threads came into the queue.
+    fn queued(&self) {}
+    /// A signing thread has taken a job from the queue, in which it was for so long.
+    fn taken(&self, _after: Duration) {}
     /// A document was signed: its length in bytes, and its sites.
     fn document(&self, bytes: usize, found: usize, signed: usize);
-    /// A site of a document stayed unsigned, for one of the reasons of `document::Reason`.
-    fn unsigned(&self, reason: &'static str);
-    /// The keys of the tokens' issuer were fetched, or couldn't be. Counts for nothing where no tokens are
-    /// checked.
+    /// The work on a document has ended, after so long.
+    fn document_ended(&self, _outcome: DocumentOutcome, _after: Duration) {}
+    /// A site of a document stayed unsigned.
+    fn unsigned(&self, reason: Reason);
+    /// The keys of the tokens' issuer were fetched, or couldn't be. Never where no tokens are checked.
     fn token_keys(&self, _fetched: bool) {}
-    /// So many assets were looked up for links.
+    /// So many assets were looked up for links, in one look.
     fn assets(&self, _source: AssetSource, _count: usize) {}
-    /// The lifecycle worker has looked at an asset. Counts for nothing in commands.
+    /// Something became of a ticket, or of the wish for one.
+    fn ticket(&self, _outcome: TicketOutcome) {}
+    /// The lifecycle worker has looked at an asset.
     fn lifecycle(&self, _outcome: LifecycleOutcome) {}
     /// The lifecycle worker has looked at everything that was due, at a time in seconds since the Unix epoch.
     fn lifecycle_pass(&self, _seconds: u64) {}
+    /// Somebody has met a limit.
+    fn limit(&self, _limit: Limit) {}
 }
 
-/// What became of an asset that was due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LifecycleOutcome {
-    /// Its upload was there and is what was promised: READY.
-    Adopted,
-    /// Its upload was there and is something else: REJECTED.
-    Rejected,
-    /// Nothing was uploaded: EXPIRED.
-    Expired,
-    /// An object that arrived late was removed.
-    Swept,
-    /// It was removed for good.
-    Purged,
-    /// A move that was cut off was ended.
-    Recovered,
-    /// An insertion that was cut off was forgotten.
-    Forgotten,
-    /// Nothing had to be done.
-    Nothing,
-    /// Something failed: it stays due.
-    Failed,
-}
-
-impl LifecycleOutcome {
-    /// All outcomes.
-    pub const ALL: [Self; 9] = [
-        Self::Adopted,
-        Self::Rejected,
-        Self::Expired,
-        Self::Swept,
-        Self::Purged,
-        Self::Recovered,
-        Self::Forgotten,
-        Self::Nothing,
-        Self::Failed,
-    ];
-
-    /// The name in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Adopted => "adopted",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Swept => "swept",
-            Self::Purged => "purged",
-            Self::Recovered => "recovered",
-            Self::Forgotten => "forgotten",
-            Self::Nothing => "nothing",
-            Self::Failed => "failed",
-        }
+words! {
+    /// Where a link's signature came from.
+    pub enum LinkSource {
+        /// The link cache had it.
+        Cache = "cache",
+        /// It was made, or waited for while another request made it.
+        Signed = "signed",
     }
-}
 
-/// Where what is known of an asset came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AssetSource {
-    /// The cache had it.
-    Cache,
-    /// The store was asked.
-    Store,
-    /// The cache had it, and the store couldn't be asked.
-    Stale,
-}
+    /// Where what is known of an asset came from.
+    pub enum AssetSource {
+        /// The cache had it.
+        Cache = "cache",
+        /// The store was asked.
+        Store = "store",
+        /// The cache had it, and the store couldn't be asked.
+        Stale = "stale",
+    }
 
-/// Where a link's signature came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinkSource {
-    /// The link cache had it.
-    Cache,
-    /// It was made, or waited for while another request made it.
-    Signed,
+    /// How the work on a document ended.
+    pub enum DocumentOutcome {
+        /// It was signed, some sites perhaps not.
+        Signed = "signed",
+        /// It is no JSON.
+        Invalid = "invalid",
+        /// It is too deep, or has too many links.
+        TooLarge = "too_large",
+        /// Strict mode: a site would stay unsigned.
+        Unsigned = "unsigned",
+        /// Its links couldn't be made.
+        Failed = "failed",
+    }
+
+    /// What became of a ticket.
+    pub enum TicketOutcome {
+        /// It was handed out.
+        Created = "created",
+        /// It was handed out again to a call that was repeated.
+        Repeated = "repeated",
+        /// It was asked for, for a file that can't be.
+        Refused = "refused",
+        /// It was asked for, and the tenant has no room for the file.
+        OverQuota = "over_quota",
+        /// Its file is there: READY.
+        Finalized = "finalized",
+        /// Something else came than was promised: REJECTED.
+        Rejected = "rejected",
+        /// Nothing came: EXPIRED.
+        Expired = "expired",
+        /// Its holder gave it up.
+        Aborted = "aborted",
+    }
+
+    /// What became of an asset that was due.
+    pub enum LifecycleOutcome {
+        /// Its upload was there and is what was promised: READY.
+        Adopted = "adopted",
+        /// Its upload was there and is something else: REJECTED.
+        Rejected = "rejected",
+        /// Nothing was uploaded: EXPIRED.
+        Expired = "expired",
+        /// An object that arrived late was removed.
+        Swept = "swept",
+        /// It was removed for good.
+        Purged = "purged",
+        /// A move that was cut off was ended.
+        Recovered = "recovered",
+        /// An insertion that was cut off was forgotten.
+        Forgotten = "forgotten",
+        /// Nothing had to be done.
+        Nothing = "nothing",
+        /// Something failed: it stays due.
+        Failed = "failed",
+    }
+
+    /// What bounds a stranger, a tenant or a node.
+    pub enum Limit {
+        /// Connections of a listener.
+        Connections = "connections",
+        /// The head of a request, in bytes.
+        HeadBytes = "head_bytes",
+        /// The time of a request's head, or of a connection that rests.
+        HeadTime = "head_time",
+        /// A body, or a line of one, in bytes.
+        BodyBytes = "body_bytes",
+        /// The silence in a body.
+        BodyTime = "body_time",
+        /// The time of an answer.
+        AnswerTime = "answer_time",
+        /// The depth of a document.
+        DocumentDepth = "document_depth",
+        /// The links of a document.
+        DocumentLinks = "document_links",
+        /// The items of a batch.
+        Items = "items",
+        /// A tenant's files.
+        Quota = "quota",
+        /// A tenant's requests in a time.
+        TenantRate = "tenant_rate",
+        /// An anonymous client's requests in a time.
+        ClientRate = "client_rate",
+        /// The requests that a node works on at a time.
+        Concurrency = "concurrency",
+        /// The jobs that wait for the signing threads.
+        SigningQueue = "signing_queue",
+    }
 }
 
 /// Counts nothing: for commands that end.
@@ -103,8 +152,8 @@ pub struct NoMeter;
 
 impl Meter for NoMeter {
     fn links(&self, _: LinkSource, _: usize) {}
-    fn signature(&self) {}
+    fn signature(&self, _: &RingKey) {}
     fn signing_failed(&self) {}
     fn document(&self, _: usize, _: usize, _: usize) {}
-    fn unsigned(&self, _: &'static str) {}
+    fn unsigned(&self, _: Reason) {}
 }

@@ -7,7 +7,7 @@
 //!   holds them (development, single machine).
 //! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
 //! - [`Clock`]: the time.
-//! - [`Meter`]: what the services count. [`StoreMeter`]: what a store does that is reached over a network.
+//! - [`Meter`]: what the services count. [`StoreMeter`]: what is counted of stores. `words`: what it is called.
 //!
 //! Every implementation of a store passes the same contract suite in `tests/it/contract/`.
 
@@ -22,19 +22,24 @@ mod secrets;
 mod store_meter;
 mod tenants;
 mod tokens;
+pub(crate) mod words;
 
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
 pub use changes::{Change, ChangeFeed};
 pub use clock::{Clock, SystemClock};
 pub use leases::LeaseStore;
-pub use meter::{AssetSource, LifecycleOutcome, LinkSource, Meter, NoMeter};
+pub use meter::{
+    AssetSource, DocumentOutcome, LifecycleOutcome, Limit, LinkSource, Meter, NoMeter, TicketOutcome,
+};
 pub use objects::{
     ByteRange, ByteStream, GetError, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, Presigned,
     PutError, SignedRequest, UploadTerms,
 };
 pub use parts::{Completion, PartTag, PartTerms, PartsId, StoredPart};
 pub use secrets::{SecretBytes, SecretError, SecretSource};
-pub use store_meter::{CheckoutEnd, ConnectionEnd, StoreMeter};
+pub use store_meter::{
+    CheckoutEnd, ConnectionEnd, ObjectOperation, StoreMeter, StoreOperation, StoreOutcome,
+};
 pub use tenants::{ApiKey, TenantStore, api_key_digest};
 pub use tokens::{Claims, TokenError, TokenVerifier};
 

@@ -1,11 +1,16 @@
-//! What a store counts that is reached over a network. `telemetry` turns it into metrics.
+//! What is counted of stores. `telemetry` turns it into metrics.
 
 use std::time::Duration;
 
-use super::NoMeter;
+use super::words::words;
+use super::{NoMeter, StoreError};
 
-/// Counts connections, waits and what was tried again. A store that has none of these calls nothing.
+/// Counts operations, connections, waits and what was tried again. A store calls what it has.
 pub trait StoreMeter: Send + Sync + 'static {
+    /// A store of assets, tenants or leases was asked for something.
+    fn operation(&self, _operation: StoreOperation, _outcome: StoreOutcome, _after: Duration) {}
+    /// The object store was asked for something.
+    fn object_operation(&self, _operation: ObjectOperation, _outcome: StoreOutcome, _after: Duration) {}
     /// A connection is being made.
     fn connection_opened(&self) {}
     /// A connection was closed.
@@ -28,57 +33,110 @@ pub trait StoreMeter: Send + Sync + 'static {
     fn change_heard(&self) {}
 }
 
-/// Why a connection was closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionEnd {
-    /// Nobody used it.
-    Idle,
-    /// Its server was away meanwhile.
-    Stale,
-    /// It broke.
-    Error,
-    /// The pool was closed.
-    PoolClosed,
-}
+words! {
+    /// What a store of assets, tenants or leases is asked for: the methods of their ports.
+    pub enum StoreOperation {
+        /// A new asset.
+        InsertAsset = "insert_asset",
+        /// One asset of a tenant.
+        FindAsset = "find_asset",
+        /// Many assets of a tenant.
+        FindAssets = "find_assets",
+        /// One asset of whatever tenant.
+        FindAnywhere = "find_anywhere",
+        /// Which ids are taken.
+        Existing = "existing",
+        /// A page of assets.
+        ListAssets = "list_assets",
+        /// A change of an asset.
+        UpdateAsset = "update_asset",
+        /// The removal of an asset.
+        RemoveAsset = "remove_asset",
+        /// What a tenant has stored.
+        Usage = "usage",
+        /// What is due.
+        Due = "due",
+        /// That something isn't due.
+        ForgetDue = "forget_due",
+        /// A tenant by its id.
+        FindTenant = "find_tenant",
+        /// A tenant by its API key.
+        FindTenantByKey = "find_tenant_by_key",
+        /// A lease.
+        TakeLease = "take_lease",
+        /// A lease's end.
+        GiveLeaseBack = "give_lease_back",
+    }
 
-impl ConnectionEnd {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Idle, Self::Stale, Self::Error, Self::PoolClosed];
+    /// What an object store is asked for: the methods of its port.
+    pub enum ObjectOperation {
+        /// A request that puts a file in: signed here.
+        PresignPut = "presign_put",
+        /// A request that reads a file: signed here.
+        PresignGet = "presign_get",
+        /// A request that puts a part in: signed here.
+        PresignPart = "presign_part",
+        /// What is stored.
+        Head = "head",
+        /// A file.
+        Get = "get",
+        /// A file's removal.
+        Delete = "delete",
+        /// A file's copy.
+        Copy = "copy",
+        /// An upload in parts.
+        BeginParts = "begin_parts",
+        /// The parts that are there.
+        ListParts = "list_parts",
+        /// Parts put together.
+        CompleteParts = "complete_parts",
+        /// Parts forgotten.
+        AbortParts = "abort_parts",
+    }
 
-    /// The name in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Stale => "stale",
-            Self::Error => "error",
-            Self::PoolClosed => "pool_closed",
-        }
+    /// How an operation of a store ended.
+    pub enum StoreOutcome {
+        /// With an answer.
+        Done = "done",
+        /// The store can't be reached, or is overloaded.
+        Unavailable = "unavailable",
+        /// It holds something that can't be read.
+        Corrupt = "corrupt",
+        /// Nobody waited for its end.
+        Abandoned = "abandoned",
+    }
+
+    /// Why a connection was closed.
+    pub enum ConnectionEnd {
+        /// Nobody used it.
+        Idle = "idle",
+        /// Its server was away meanwhile.
+        Stale = "stale",
+        /// It broke.
+        Error = "error",
+        /// The pool was closed.
+        PoolClosed = "pool_closed",
+    }
+
+    /// How asking the driver for a connection ended.
+    pub enum CheckoutEnd {
+        /// With a connection.
+        Done = "done",
+        /// None was free in time.
+        Timeout = "timeout",
+        /// None could be made.
+        Error = "error",
     }
 }
 
-/// How asking the driver for a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckoutEnd {
-    /// With a connection.
-    Done,
-    /// None was free in time.
-    Timeout,
-    /// None could be made.
-    Error,
-}
-
-impl CheckoutEnd {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Done, Self::Timeout, Self::Error];
-
-    /// The name in metrics.
+impl StoreOutcome {
+    /// How an operation ended that answered so.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Timeout => "timeout",
-            Self::Error => "error",
+    pub fn of<T>(answer: &Result<T, StoreError>) -> Self {
+        match answer {
+            Ok(_) => Self::Done,
+            Err(StoreError::Unavailable(_)) => Self::Unavailable,
+            Err(StoreError::Corrupt(_)) => Self::Corrupt,
         }
     }
 }
