@@ -139,11 +139,11 @@ def _batches(context, server, api, path):
 
 
 def _logged(context, data, path, head):
-    """What the line in the log costs that each request writes as Signet is set up."""
+    """The same as Signet is set up by default."""
     with Server(context, data=data) as server, Bare(head) as bare:
         rounds = _ratios(context, server, bare, path)
     ratio = [own["cpu"] / yard["cpu"] for own, yard in rounds]
-    note = "the same with log.level info: a line a request, read by this script"
+    note = "the same with log.level info, the default: no line for what goes well"
     return [Row("redirect_cpu_ratio_logged", ratio, "lower", note=note)]
 
 

@@ -19,7 +19,7 @@ pub struct SigningSettings {
     pub on_failure: OnFailureSetting,
     /// Where ECDSA nonces come from. Default `deterministic`: every node gives the same link.
     pub nonce: NonceSetting,
-    /// Most memory for cached signatures, in bytes. Default 256 MiB.
+    /// Most memory for links, in bytes: half for signatures, half for links that are ready. Default 256 MiB.
     pub cache_bytes: u64,
     /// How many threads sign. Default 0: as many as the machine has cores.
     pub threads: usize,
