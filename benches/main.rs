@@ -7,7 +7,12 @@
 //! - [`documents`]: scan, splice, and the whole path of a document whose links are cached.
 //! - [`links`]: windows, cache keys, grants, signatures.
 //! - [`seed`]: a million assets, for a store that is measured.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark that fails says so, and tells")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a benchmark that fails says so, and tells"
+)]
 
 mod documents;
 mod fixture;

@@ -21,6 +21,4 @@ def binary():
     done = subprocess.run([*cargo, "--message-format", "json"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     # The program is built along with them, and says so in any order.
-    return next(
-        one["executable"] for one in told if one.get("target", {}).get("kind") == ["bench"] and one["executable"]
-    )
+    return next(one["executable"] for one in told if one.get("executable") and one["target"]["kind"] == ["bench"])

@@ -41,7 +41,7 @@ def measure(context):
     most, reachable = limit(context, "sign_scaling"), _NEAR * yardstick
     told = f"RSA on {cores} cores, of one"
     if reachable < most:
-        told += f"; the limit is {_NEAR} of what openssl reaches here, {_LEAST} at least, as {most} is out of this machine's reach"
+        told += f"; the limit is {_NEAR} of what openssl reaches, {_LEAST} at least: {most} is out of reach here"
     bounds = {"limit": max(_LEAST, min(most, reachable))}
     # With one core there is nothing to scale to, and with more it isn't this gate.
     scaled = gate(context, "sign_scaling", scaling("rsa"), note=told, **bounds)
