@@ -13,8 +13,7 @@ def metrics(server):
 
 def signatures(server):
     """How many it has made."""
-    counted = metrics(server).items()
-    return sum(int(value) for name, value in counted if name.startswith("signet_signatures_total{"))
+    return int(total(metrics(server), "signet_signatures_total"))
 
 
 def total(samples, name):
