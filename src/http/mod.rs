@@ -8,7 +8,7 @@
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
-//! A request's way in: `server` (accept, limits of connections) → `observe` (request id, span,
+//! A request's way in: `server` (accept, `tls`, limits of connections) → `observe` (request id, span,
 //! meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`,
 //! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
 
@@ -16,6 +16,7 @@ mod admin;
 mod answer;
 mod body;
 mod caller;
+mod client_address;
 mod conditions;
 mod cors;
 mod drain;
@@ -32,6 +33,7 @@ pub mod problem;
 mod range;
 mod routes;
 mod server;
+mod tls;
 mod xml;
 
 use std::any::Any;
@@ -46,10 +48,12 @@ use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use admin::Readiness;
+pub use client_address::ClientAddress;
 pub use cors::{Cors, InvalidOrigin};
 pub use limits::{HttpLimits, ServerLimits};
 pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
 pub use server::{Peer, Server};
+pub use tls::{Certificate, Tls, TlsError};
 
 use crate::service::ports::{Clock, ObjectGate};
 use crate::service::{Edge, Services};

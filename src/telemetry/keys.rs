@@ -9,14 +9,14 @@ use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
 use crate::service::key_ring::KeyRing;
 use crate::service::ports::Clock;
 
-/// What became of reading the keys again.
+/// What became of reading keys, or a certificate, again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
-    /// There are other keys now.
+    /// There are others now.
     Applied,
-    /// The keys were the same.
+    /// They were the same.
     Unchanged,
-    /// The new keys can't be used; the old ones stay.
+    /// The new ones can't be used; the old ones stay.
     Refused,
 }
 
@@ -41,7 +41,7 @@ impl KeyMetrics {
             Opts::new("signet_key_reloads_total", "Times that the keys were read again, by outcome."),
             &["outcome"],
         )?;
-        for outcome in [Reload::Applied, Reload::Unchanged, Reload::Refused] {
+        for outcome in Reload::ALL {
             reloads.with_label_values(&[outcome.as_str()]);
         }
         registry.register(Box::new(reloads.clone()))?;
@@ -58,7 +58,11 @@ impl KeyMetrics {
 }
 
 impl Reload {
-    fn as_str(self) -> &'static str {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Applied, Self::Unchanged, Self::Refused];
+
+    /// Its label.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
             Self::Unchanged => "unchanged",

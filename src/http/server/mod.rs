@@ -2,13 +2,14 @@
 //!
 //! 1. Wait for a free place among the connections, then for a connection.
 //! 2. Where accepting fails for want of files or memory, pause and go on.
-//! 3. Serve each connection in a task of its own (`connection`), within time limits that are read
-//!    off its bytes (`activity`).
+//! 3. In a task of its own, shake hands where the listener speaks TLS, then serve the connection (`connection`),
+//!    within time limits that are read off its bytes (`activity`).
 //! 4. After the shutdown: stop listening, let requests in flight end, and after
 //!    [`ServerLimits::drain_time`] end what is left.
 
 mod activity;
 mod connection;
+mod handshake;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,9 +20,9 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::ServerLimits;
+use super::{ServerLimits, Tls};
 
 /// The other end of a connection: in the extensions of each of its requests.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,7 @@ pub struct Peer(pub SocketAddr);
 pub struct Server {
     listener: TcpListener,
     router: Router,
+    tls: Option<Tls>,
     limits: ServerLimits,
 }
 
@@ -38,7 +40,13 @@ impl Server {
     /// A server that hasn't begun yet.
     #[must_use]
     pub fn new(listener: TcpListener, router: Router, limits: ServerLimits) -> Self {
-        Self { listener, router, limits }
+        Self { listener, router, tls: None, limits }
+    }
+
+    /// The same, over TLS where there is a certificate to show.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Where it listens.
@@ -52,7 +60,7 @@ impl Server {
     /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
     /// at most [`ServerLimits::drain_time`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, router, limits } = self;
+        let Self { listener, router, tls, limits } = self;
         let protocol = connection::protocol(&limits);
         let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
         let (begin_drain, drain) = watch::channel(false);
@@ -71,11 +79,18 @@ impl Server {
                 (place, (stream, peer)) = accepted => {
                     // Small answers shouldn't wait for more to send.
                     let _ = stream.set_nodelay(true);
-                    let served = connection::serve(
-                        stream, peer, router.clone(), protocol.clone(), limits.clone(), drain.clone(),
-                    );
+                    let (router, protocol) = (router.clone(), protocol.clone());
+                    let (tls, limits, mut drain) = (tls.clone(), limits.clone(), drain.clone());
                     connections.spawn(async move {
-                        served.await;
+                        let Some(tls) = tls else {
+                            connection::serve(stream, peer, router, protocol, limits, drain).await;
+                            return drop(place);
+                        };
+                        let until = Instant::now() + limits.head_time;
+                        if let Some(stream) = handshake::handshake(stream, peer, &tls, until, &mut drain).await {
+                            // Apart, so that plain connections don't take the room of a session.
+                            Box::pin(connection::serve(stream, peer, router, protocol, limits, drain)).await;
+                        }
                         drop(place);
                     });
                 }
@@ -122,7 +137,6 @@ mod tests {
     use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
-    use tokio::time::Instant;
 
     use super::*;
 
