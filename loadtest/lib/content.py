@@ -24,6 +24,16 @@ def new_document():
     return document(secrets.token_hex(len(PREFIX) // 2))
 
 
+def document_of(size, prefix=PREFIX):
+    """One like it of about so many bytes, one descriptor at least."""
+    return _envelope(_item(index, prefix) for index in range(max(1, round(size / len(_item(DESCRIPTORS, prefix))))))
+
+
+def new_document_of(size):
+    """The same, of keys that nobody has seen."""
+    return document_of(size, secrets.token_hex(len(PREFIX) // 2))
+
+
 def lines(passes=4, seed=7):
     """The document's items in lines of 2 to 20 KB, the same in each run: `passes` times, cut anew each time."""
     chance = random.Random(seed)

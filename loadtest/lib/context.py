@@ -11,6 +11,9 @@ BARE = ROOT / "target/release/bare"
 # What `make tools` installs.
 PYTHON = ROOT / ".tools/venv/bin/python"
 NODE_PACKAGES = ROOT / ".tools/node"
+# What `make tools-load` installs.
+OHA = ROOT / ".tools/oha/bin/oha"
+K6 = ROOT / ".tools/k6/bin/k6"
 # The keys that the tests and the benches sign with.
 KEYS = {"rsa": ROOT / "tests/vectors/rsa.pem", "ecdsa": ROOT / "tests/vectors/ecdsa.pem"}
 
@@ -31,6 +34,7 @@ class Context:
         print(f"[{time.monotonic() - self.started:6.1f} s] {text}", flush=True)
 
     def check_tools(self):
-        for file, target in [(SIGNET, "release"), (BARE, "yardsticks"), (PYTHON, "tools"), (NODE_PACKAGES, "tools")]:
+        needed = {SIGNET: "release", BARE: "yardsticks", PYTHON: "tools", NODE_PACKAGES: "tools"}
+        for file, target in (needed | {OHA: "tools-load", K6: "tools-load"}).items():
             if not file.exists():
                 raise SystemExit(f"{file.relative_to(ROOT)} is missing: `make {target}`")

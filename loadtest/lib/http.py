@@ -7,13 +7,15 @@ import time
 from lib.server import API_KEY
 
 _PATIENCE = 60
+# The longest answer that isn't streamed.
+_BUFFER = 16 * 1024 * 1024
 _PATH = "/media/v1/documents"
 
 
 class Connection:
     """A connection to Signet's API; `with` closes it."""
 
-    def __init__(self, server, receive_buffer=None):
+    def __init__(self, server, receive_buffer=None, buffer=_BUFFER):
         self._socket = socket.socket()
         if receive_buffer:
             # Before connecting, as it decides the window.
@@ -21,7 +23,7 @@ class Connection:
         self._socket.settimeout(_PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.connect(server.address)
-        self._buffer = bytearray(16 * 1024 * 1024)
+        self._buffer = bytearray(buffer)
 
     def __enter__(self):
         return self

@@ -43,7 +43,7 @@ class Row:
 
 
 def table(rows, quick):
-    """Gates first, then information."""
+    """Gates first, then information. `quick` are the lines that say what a quick run lets pass."""
     lines = [("gate", "median", "min–max", "limit", "aim", "pass", "")]
     lines += [_line(row) for row in rows if row.is_gate]
     lines += [("", "", "", "", "", "", ""), ("information", "median", "min–max", "", "aim", "", "")]
@@ -53,7 +53,7 @@ def table(rows, quick):
         "  ".join([line[0].ljust(widths[0])] + [line[i].rjust(widths[i]) for i in range(1, 6)] + [line[6]]).rstrip()
         for line in lines
     )
-    return "quick: fewer rounds and less data, so less to rely on\n" + text if quick else text
+    return "\n".join([*(f"quick: {line}" for line in quick), text])
 
 
 def _line(row):

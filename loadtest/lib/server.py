@@ -11,10 +11,13 @@ from lib.context import KEYS, SIGNET
 from lib.process import Usage
 
 API_KEY = "load-test-load-test"
+TENANT = "t_demo"
 KEY_PAIR_ID = "K2JCJMDEHXQW5F"
 # How long it may take to start and to end.
 _PATIENCE = 30
 _CACHE_BYTES = 256 * 1024 * 1024
+# A week: so long that hardly a link rolls over in a run.
+_TTL = 604_800
 
 # Nothing but that it serves: requests leave no lines.
 QUIET = "warn,signet::app::serve=info"
@@ -26,7 +29,7 @@ admin_listen = "127.0.0.1:0"
 [cdn]
 base_url = "{base_url}"
 [signing]
-ttl_seconds = 604800  # so long that hardly a link rolls over in a run
+ttl_seconds = {ttl_seconds}
 grant_scope = "{grant_scope}"
 nonce = "random"
 cache_bytes = {cache_bytes}
@@ -37,8 +40,10 @@ private_key_file = "{key_file}"
 level = "{log_level}"
 [store]
 path = "{data}"
+[documents]
+max_links = {max_links}
 [[tenants]]
-id = "t_demo"
+id = "{tenant}"
 key = "demo"
 api_key = "{api_key}"
 """
@@ -52,13 +57,24 @@ class Server:
     """
 
     def __init__(
-        self, context, key="rsa", grant_scope="url", cache_bytes=_CACHE_BYTES, log_level="info", data="data"
+        self,
+        context,
+        key="rsa",
+        grant_scope="url",
+        cache_bytes=_CACHE_BYTES,
+        ttl_seconds=_TTL,
+        max_links=20_000,
+        log_level="info",
+        data="data",
     ):
         self._folder = tempfile.TemporaryDirectory(dir=context.folder)
         self._settings = _SETTINGS.format(
             base_url=BASE_URL,
             grant_scope=grant_scope,
             cache_bytes=cache_bytes,
+            ttl_seconds=ttl_seconds,
+            max_links=max_links,
+            tenant=TENANT,
             key_pair_id=KEY_PAIR_ID,
             key_file=KEYS[key],
             api_key=API_KEY,

@@ -190,9 +190,14 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         .ok_or_else(|| StartError::setting("lifecycle.assets_per_second", "must be at least 1"))?;
     let lifecycle = Lifecycle::new(parts, per_second);
     let services = Services {
-        auth: Authenticator::new(Arc::clone(&tenants), tokens.verifier),
-        resolver: Resolver::new(cached.clone(), tenants, delivery.clone()),
-        batch: BatchLinks::new(lookup.clone(), delivery.clone()),
+        auth: Authenticator::new(tenants, tokens.verifier),
+        resolver: Resolver::new(
+            cached.clone(),
+            Arc::clone(&known_tenants),
+            delivery.clone(),
+            Arc::clone(&clock),
+        ),
+        batch: BatchLinks::new(cached.clone(), lookup.clone(), delivery.clone(), Arc::clone(&clock)),
         documents: Documents::new(
             profiles(settings, layout.origins())?,
             Some(lookup),

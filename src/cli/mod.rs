@@ -6,6 +6,7 @@
 //!    that both have.
 //! 4. [`inspect`]: why CloudFront would serve or refuse a link.
 //! 5. [`keygen`]: a new key pair. [`tenant`]: a tenant's bucket. [`openapi`]: the description of the API.
+//! 6. [`health`]: does a node want requests?
 //!
 //! [`output`] alone writes to stdout and stderr. Answers go to stdout,
 //! diagnostics to stderr. Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
@@ -23,6 +24,7 @@ pub use self::output::Output;
 pub mod check;
 pub mod dev;
 pub mod document;
+pub mod health;
 pub mod inspect;
 pub mod key;
 pub mod keygen;
@@ -56,6 +58,8 @@ enum Command {
     Keygen(keygen::Args),
     /// Check settings, key pairs and stores
     Check(check::Args),
+    /// Ask a node of this machine whether it wants requests
+    Health(health::Args),
     /// Print the OpenAPI document of the API
     Openapi(openapi::Args),
     /// Make what a tenant needs in S3
@@ -102,6 +106,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Dev(args) => dev::run(&args, &mut out),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args, &mut out),
+        Command::Health(args) => health::run(&args, &mut out),
         Command::Openapi(args) => openapi::run(&args, &mut out),
         Command::Sign(args) => sign::run(args, &mut out),
         Command::Document(args) => document::run(args, &mut out),

@@ -3,13 +3,16 @@
 //! Callers are known by a header that a page has to set itself, never by cookies: so credentials in the sense
 //! of browsers are never allowed, and `*` gives no page more than its own keys.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use hyper::Method;
+use futures_util::FutureExt;
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH,
-    IF_NONE_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
+use hyper::{Method, Request, Response};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Origins that may call.
@@ -43,6 +46,14 @@ impl Cors {
             .map(|text| origin(text))
             .collect::<Result<_, _>>()
             .map(|list| Self(Origins::Some(list)))
+    }
+
+    /// What the layer adds to the answer to every request that names no origin.
+    pub(super) fn common_headers(&self) -> HeaderMap {
+        let Some(layer) = self.layer() else { return HeaderMap::new() };
+        let empty = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
+        let answer = layer.layer(empty).oneshot(Request::new(())).now_or_never();
+        answer.and_then(Result::ok).map(|answer| answer.into_parts().0.headers).unwrap_or_default()
     }
 
     /// The layer that says so, and answers preflights; `None` where no page may call.

@@ -8,8 +8,9 @@
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
-//! A request's way in: `server` (accept, `tls`, limits of connections) → `observe` (request id, span,
-//! meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`,
+//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (permalinks that are ready) →
+//! `observe` (request id, span, meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`,
+//! `client_address`, `extract`, `params`, `body`,
 //! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
 
 mod admin;
@@ -23,6 +24,7 @@ mod drain;
 mod edge;
 mod extract;
 mod file;
+mod front;
 mod limits;
 mod media_type;
 mod objects;
@@ -50,6 +52,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use admin::Readiness;
 pub use client_address::ClientAddress;
 pub use cors::{Cors, InvalidOrigin};
+pub use front::Front;
 pub use limits::{HttpLimits, ServerLimits};
 pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
 pub use server::{Peer, Server};
@@ -59,6 +62,7 @@ use crate::service::ports::{Clock, ObjectGate};
 use crate::service::{Edge, Services};
 use observe::Observer;
 use problem::{Kind, Problem};
+use routes::Permalinks;
 
 /// What the API needs.
 #[derive(Clone)]
@@ -119,8 +123,9 @@ impl ApiState {
 }
 
 /// The API.
-pub fn api(context: ApiContext) -> Router {
+pub fn api(context: ApiContext) -> Front {
     let limits = Arc::new(context.limits);
+    let permalinks = Permalinks::new(Arc::clone(&context.services), &context.cors);
     let api = Arc::new(ApiState { services: context.services, limits: limits.clone() });
     let (routes, _) = routes::all().split_for_parts();
     let router = routes.with_state(api).fallback(nothing_here).method_not_allowed_fallback(not_this_method);
@@ -136,17 +141,19 @@ pub fn api(context: ApiContext) -> Router {
         open = open.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
     let open = guarded(open.method_not_allowed_fallback(not_this_method), limits.drain_bytes);
-    observed(router.merge(open), context.meter, "unmatched")
+    let observer = Observer { meter: context.meter, unmatched: UNMATCHED };
+    Front::with_permalinks(observed(router.merge(open), observer.clone()), permalinks, observer)
 }
 
 /// The edge.
-pub fn edge(context: EdgeContext) -> Router {
+pub fn edge(context: EdgeContext) -> Front {
     let router = Router::new().fallback(edge::serve).with_state(context.edge);
-    observed(guarded(router, EDGE_DRAIN_BYTES), context.meter, "edge")
+    let observer = Observer { meter: context.meter, unmatched: "edge" };
+    Front::new(observed(guarded(router, EDGE_DRAIN_BYTES), observer))
 }
 
 /// The admin routes.
-pub fn admin(context: AdminContext) -> Router {
+pub fn admin(context: AdminContext) -> Front {
     let router = Router::new()
         .route("/metrics", get(admin::metrics))
         .route("/healthz", get(admin::healthz))
@@ -154,7 +161,8 @@ pub fn admin(context: AdminContext) -> Router {
         .with_state(context)
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method);
-    observed(guarded(router, EDGE_DRAIN_BYTES), Arc::new(NoRequestMeter), "unmatched")
+    let observer = Observer { meter: Arc::new(NoRequestMeter), unmatched: UNMATCHED };
+    Front::new(observed(guarded(router, EDGE_DRAIN_BYTES), observer))
 }
 
 /// With panics caught, and bodies read to a bound that were refused.
@@ -165,8 +173,8 @@ fn guarded(router: Router, read_bytes: usize) -> Router {
 }
 
 /// With what happens to every request.
-fn observed(router: Router, meter: Arc<dyn RequestMeter>, unmatched: &'static str) -> Router {
-    router.layer(middleware::from_fn_with_state(Observer { meter, unmatched }, observe::observe))
+fn observed(router: Router, observer: Observer) -> Router {
+    router.layer(middleware::from_fn_with_state(observer, observe::observe))
 }
 
 async fn nothing_here() -> Problem {
@@ -182,6 +190,8 @@ fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
         .into_response()
 }
 
+/// The route of requests that match none.
+const UNMATCHED: &str = "unmatched";
 /// How far a body is read that nobody asked for, in bytes.
 const EDGE_DRAIN_BYTES: usize = 64 * 1024;
 
@@ -219,7 +229,7 @@ mod tests {
             .route("/fail", get(fail))
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_method);
-        observed(guarded(router, 1 << 20), seen, "unmatched")
+        observed(guarded(router, 1 << 20), Observer { meter: seen, unmatched: UNMATCHED })
     }
 
     async fn ask(method: &str, path: &str) -> (Response<Bytes>, Vec<String>) {

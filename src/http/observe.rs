@@ -5,7 +5,8 @@
 //! 2. It gets a tracing span with method, route and id. Paths, queries and headers are left out:
 //!    they hold signatures and tokens.
 //! 3. A problem gets its body.
-//! 4. It is counted.
+//! 4. It is counted, and logged: as a warning where this side has failed, for information where the caller has, else
+//!    for debugging.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -79,6 +80,37 @@ pub(super) struct Observer {
     pub(super) unmatched: &'static str,
 }
 
+impl Observer {
+    /// A request that is answered at once, without a context of its own.
+    pub(super) fn begin(&self) -> Seen<'_> {
+        Seen { observer: self, started: Instant::now() }
+    }
+}
+
+/// A request that has begun.
+pub(super) struct Seen<'o> {
+    observer: &'o Observer,
+    started: Instant,
+}
+
+impl Seen<'_> {
+    /// The request is answered.
+    pub(super) fn end<B>(self, route: &str, request: &hyper::Request<B>, answer: &mut Response) {
+        let mut fresh = [0; ulid::ULID_LEN];
+        let id = match request_id(request.headers()) {
+            Some(id) => id,
+            None => Ulid::generate().array_to_str(&mut fresh),
+        };
+        let method = bounded(request.method());
+        if let Ok(id) = HeaderValue::from_str(id) {
+            answer.headers_mut().insert(REQUEST_ID, id);
+        }
+        let (status, seconds) = (answer.status().as_u16(), self.started.elapsed().as_secs_f64());
+        self.observer.meter.request(route, method, status, seconds);
+        tracing::debug!(method, route, id, status, seconds, "answered");
+    }
+}
+
 /// The outermost layer of every router.
 pub(super) async fn observe(State(observer): State<Observer>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -96,7 +128,11 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
         }
         let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
         observer.meter.request(route, method, status, seconds);
-        tracing::info!(status, seconds, "answered");
+        match answer.status() {
+            code if code.is_server_error() => tracing::warn!(status, seconds, "answered"),
+            code if code.is_client_error() => tracing::info!(status, seconds, "answered"),
+            _ => tracing::debug!(status, seconds, "answered"),
+        }
         answer
     }
     .instrument(span)

@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+use super::asset_links::AssetFile;
 use super::file_links::{FileLinks, FileTarget, Link};
 use super::layout::{Layout, OwnUrl, Place};
 use super::links::{FileOutcome, LinkError, LinkService, ReadyLinks};
@@ -149,6 +150,36 @@ impl Delivery {
         found.is_some_and(|(place, key)| place.is_public_asset(&key))
     }
 
+    /// The link of an asset's file, where it was handed out before and is still what would be made.
+    #[must_use]
+    pub fn ready_link(&self, file: AssetFile<'_>, now: u64) -> Option<Link> {
+        self.links.ready_link(file, now)
+    }
+
+    /// The link of an asset's file, made if need be.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub async fn asset_link(&self, file: AssetFile<'_>) -> Result<Link, LinkError> {
+        let now = self.now();
+        if let Some(link) = self.ready_link(file, now) {
+            return Ok(link);
+        }
+        let AssetFile { asset, tenant, width } = file;
+        let derivative =
+            width.and_then(|width| asset.key.derivative(width, asset.derivatives()?.format()).ok());
+        let key = derivative.unwrap_or_else(|| asset.key.clone());
+        let target = self.asset_file(&self.place(tenant), asset.visibility, key)?;
+        let made = self.links(vec![target]).await?.pop().ok_or(LinkError::NoKey)??;
+        self.keep(file, &made);
+        Ok(made.link)
+    }
+
+    /// Keeps the links of an asset's file that were made just now.
+    pub fn keep(&self, file: AssetFile<'_>, made: &FileLinks) {
+        self.links.keep(file, made);
+    }
+
     /// The link of one file.
     ///
     /// # Errors
@@ -208,7 +239,7 @@ impl Delivery {
 }
 
 fn stable(url: String, now: u64) -> FileLinks {
-    let link = Link { url, expires: None, max_age: STABLE_SECONDS };
+    let link = Link { url: url.into(), expires: None, max_age: STABLE_SECONDS };
     FileLinks { link, derivatives: Vec::new(), cache_until: now.saturating_add(STABLE_SECONDS), signed: None }
 }
 

@@ -19,7 +19,7 @@ use crate::media::{Derivatives, ObjectKey};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     /// The URL.
-    pub url: String,
+    pub url: Arc<str>,
     /// When it ends, in seconds since the Unix epoch. `None` of a stable URL: never.
     pub expires: Option<u64>,
     /// How long an answer that holds it may be cached, in seconds.
@@ -101,7 +101,7 @@ impl FileTarget {
     /// The links as they are without a signature.
     pub(super) fn unsigned(&self, now: u64) -> FileLinks {
         let mut urls = self.urls.iter().map(|url| url.as_str().to_owned());
-        let url = urls.next().unwrap_or_default();
+        let url = urls.next().unwrap_or_default().into();
         let derivatives = self.widths.iter().copied().zip(urls).collect();
         let link = Link { url, expires: Some(now), max_age: 0 };
         FileLinks { link, derivatives, cache_until: now, signed: None }
@@ -191,7 +191,7 @@ impl Draft {
         let fresh = expiries().map(|expires| life.fresh(expires, now));
         let fresh = fresh.fold(0..u64::MAX, |all, one| all.start.max(one.start)..all.end.min(one.end));
         let mut links = links.into_iter();
-        let url = links.next().unwrap_or_default();
+        let url = links.next().unwrap_or_default().into();
         let cache_until = life.cache_until(expires);
         let link = Link { url, expires: Some(expires), max_age: cache_until.saturating_sub(now) };
         let derivatives = self.target.widths.iter().copied().zip(links).collect();

@@ -311,7 +311,8 @@ impl Template {
     fn extract<'a>(&self, text: &'a str) -> Option<(Placeholder, &'a str)> {
         let value = text.strip_prefix(self.before.as_str())?.strip_suffix(self.after.as_str())?;
         let plain = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        (!value.is_empty() && plain).then_some((self.placeholder?, value))
+        let dots = text.bytes().all(|byte| byte == b'.');
+        (!value.is_empty() && plain && !dots).then_some((self.placeholder?, value))
     }
 }
 
@@ -436,6 +437,10 @@ mod tests {
             ["", "/", "/vivreal-demo", "/vivreal-/a", "/other/a", "/vivreal-a*b/c", "/vivreal-demo/a//b"]
         {
             assert_eq!(layout.locate(path), None, "{path}");
+        }
+        let one_bucket = self::layout("{tenant}", "media");
+        for path in ["/../a", "/./a", "/a%2e/a", "//a"] {
+            assert_eq!(one_bucket.locate(path), None, "{path}");
         }
     }
 

@@ -3,8 +3,8 @@
 //! The key is a 128-bit keyed digest of the resource, the computed expiry and the key pair, so a
 //! stale link can't be served: not after its window, not after the TTL has changed, not after a
 //! key rotation. The value is the raw signature. Bounded by bytes; one signature per miss, however
-//! many wait for it. A part of the bytes is for [fragments](FragmentCache), which spare documents
-//! even the making of links from signatures.
+//! many wait for it. A part of the bytes is for [fragments](FragmentCache) and for
+//! `asset_links`, which spare documents, permalinks and batches even the making of links from signatures.
 
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use super::asset_links::AssetLinks;
 use super::fragments::{DigestHasher, FragmentCache};
 use super::key_ring::RingKey;
 use crate::cloudfront::Signature;
@@ -27,6 +28,7 @@ pub struct LinkDigest(u128);
 pub struct LinkCache {
     signatures: Cache<LinkDigest, Signature, BuildHasherDefault<DigestHasher>>,
     fragments: FragmentCache,
+    assets: AssetLinks,
     secret: [u8; 16],
 }
 
@@ -38,11 +40,12 @@ impl LinkCache {
         let weight = |_: &LinkDigest, signature: &Signature| {
             ENTRY_OVERHEAD.saturating_add(u32::try_from(signature.as_bytes().len()).unwrap_or(u32::MAX))
         };
-        // A fragment is about as long as the entries of its signatures.
-        let half = max_bytes / 2;
-        let signatures = Cache::builder().max_capacity(max_bytes - half).weigher(weight);
+        // A link is about as long as the entry of its signature.
+        let quarter = max_bytes / 4;
+        let signatures = Cache::builder().max_capacity(max_bytes - 2 * quarter).weigher(weight);
         let signatures = signatures.build_with_hasher(BuildHasherDefault::default());
-        Self { signatures, fragments: FragmentCache::new(half, secret), secret }
+        let (fragments, assets) = (FragmentCache::new(quarter, secret), AssetLinks::new(quarter));
+        Self { signatures, fragments, assets, secret }
     }
 
     /// What the signature of a resource is found by.
@@ -62,6 +65,11 @@ impl LinkCache {
     #[must_use]
     pub fn fragments(&self) -> &FragmentCache {
         &self.fragments
+    }
+
+    /// The links of assets that are ready.
+    pub(super) fn assets(&self) -> &AssetLinks {
+        &self.assets
     }
 
     /// A signature that was made already.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::asset_links::AssetFile;
 use super::file_links::{Draft, GrantDraft, SignedBy};
 pub use super::file_links::{FileLinks, FileTarget, Link};
 use super::fragments::{Fragment, FragmentDigest, Ready};
@@ -200,6 +201,21 @@ impl LinkService {
             }
         }
         Ok(job)
+    }
+
+    /// The link of an asset's file, where it was handed out before and is still what would be made. `now` is in
+    /// seconds since the Unix epoch.
+    #[must_use]
+    pub fn ready_link(&self, file: AssetFile<'_>, now: u64) -> Option<Link> {
+        let inner = &self.inner;
+        let (link, grants) = inner.cache.assets().get(file, now, inner.ring.active(now).as_ref())?;
+        inner.meter.links(LinkSource::Cache, grants);
+        Some(link)
+    }
+
+    /// Keeps the links of an asset's file that were made just now.
+    pub fn keep(&self, file: AssetFile<'_>, made: &FileLinks) {
+        self.inner.cache.assets().keep(file, made);
     }
 
     /// The links of a place that are ready. `None` while no key is active.

@@ -40,7 +40,7 @@ impl Presigner {
             smaller.push((*width, url));
         }
         let cache_until = self.window.max_age(expires, 0);
-        let link = Link { url, expires: Some(expires), max_age: cache_until.saturating_sub(now) };
+        let link = Link { url: url.into(), expires: Some(expires), max_age: cache_until.saturating_sub(now) };
         Ok(FileLinks { link, derivatives: smaller, cache_until, signed: None })
     }
 

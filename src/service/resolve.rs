@@ -3,18 +3,21 @@
 use std::sync::Arc;
 
 use super::asset_cache::{CachedAssets, Known};
+use super::asset_links::AssetFile;
 use super::auth::Caller;
 use super::delivery::Delivery;
 use super::links::{Link, LinkError};
-use super::ports::{StoreError, TenantStore};
+use super::ports::{Clock, StoreError};
 use super::scope::{InsufficientScope, Scope};
-use crate::media::{AssetId, Visibility};
+use super::tenant_cache::CachedTenants;
+use crate::media::{Asset, AssetId, Visibility};
 
 /// Resolves ids.
 pub struct Resolver {
     assets: CachedAssets,
-    tenants: Arc<dyn TenantStore>,
+    tenants: Arc<CachedTenants>,
     delivery: Delivery,
+    clock: Arc<dyn Clock>,
 }
 
 /// What an id leads to.
@@ -33,8 +36,29 @@ pub struct Resolved {
 impl Resolver {
     /// Joins the parts.
     #[must_use]
-    pub fn new(assets: CachedAssets, tenants: Arc<dyn TenantStore>, delivery: Delivery) -> Self {
-        Self { assets, tenants, delivery }
+    pub fn new(
+        assets: CachedAssets,
+        tenants: Arc<CachedTenants>,
+        delivery: Delivery,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { assets, tenants, delivery, clock }
+    }
+
+    /// What [`Resolver::resolve`] would answer anybody, where nothing has to be waited for: the asset is PUBLIC, all
+    /// that its link depends on is known, and the link was handed out before.
+    #[must_use]
+    pub fn ready(&self, id: AssetId, width: Option<u32>) -> Option<Resolved> {
+        let now = self.clock.now();
+        let asset = self.assets.good(id, now.millis())?;
+        if !asset.is_servable() || asset.visibility != Visibility::Public {
+            return None;
+        }
+        let tenant = self.tenants.good(&asset.tenant, now.millis()).filter(|tenant| !tenant.frozen)?;
+        let file = AssetFile { asset: &asset, tenant: &tenant, width: derivative(&asset, width) };
+        let link = self.delivery.ready_link(file, now.seconds())?;
+        self.assets.used(1);
+        Some(Resolved { id, visibility: asset.visibility, link, stale: false })
     }
 
     /// The link of an asset, or of its smallest derivative that is at least `width` pixels wide.
@@ -60,19 +84,20 @@ impl Resolver {
         {
             caller.require(Scope::Read)?;
         }
-        let tenant = self.tenants.find(&asset.tenant).await?.ok_or(ResolveError::NotFound)?;
+        let tenant = self.tenants.shared(&asset.tenant).await?.ok_or(ResolveError::NotFound)?;
         if tenant.frozen {
             return Err(ResolveError::Frozen);
         }
-        let derivative = width.and_then(|width| {
-            let derivatives = asset.derivatives()?;
-            asset.key.derivative(derivatives.at_least(width)?, derivatives.format()).ok()
-        });
-        let key = derivative.unwrap_or_else(|| asset.key.clone());
-        let place = self.delivery.place(&tenant);
-        let link = self.delivery.link(self.delivery.asset_file(&place, asset.visibility, key)?).await?;
+        let file = AssetFile { asset: &asset, tenant: &tenant, width: derivative(&asset, width) };
+        let link = self.delivery.asset_link(file).await?;
         Ok(Resolved { id, visibility: asset.visibility, link, stale })
     }
+}
+
+/// The width of an asset's smallest derivative that is at least so many pixels wide.
+fn derivative(asset: &Asset, width: Option<u32>) -> Option<u32> {
+    let width = width?;
+    asset.derivatives()?.at_least(width)
 }
 
 /// Why an id leads nowhere.

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use moka::sync::Cache;
+use quick_cache::sync::Cache as QuickCache;
 
 use super::ports::{ApiKey, Change, Clock, StoreError, TenantStore};
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
@@ -24,7 +25,8 @@ use crate::media::{ApiKeyDigest, Tenant, TenantId};
 pub struct CachedTenants {
     store: Arc<dyn TenantStore>,
     clock: Arc<dyn Clock>,
-    tenants: Cache<TenantId, Known<Arc<Tenant>>>,
+    /// Read by each request, so each read has to be cheap.
+    tenants: QuickCache<TenantId, Known<Arc<Tenant>>>,
     api_keys: Cache<ApiKeyDigest, Known<TenantId>>,
     absent: Cache<Asked, u64>,
     /// Tenants that were changed, and when that was heard of, in milliseconds.
@@ -65,7 +67,7 @@ impl CachedTenants {
         Self {
             store,
             clock,
-            tenants: Cache::new(MAX_ENTRIES),
+            tenants: QuickCache::new(MAX_ENTRIES as usize),
             api_keys: Cache::new(MAX_ENTRIES),
             absent: Cache::new(MAX_ENTRIES),
             changed: Cache::new(MAX_ENTRIES),
@@ -81,7 +83,7 @@ impl CachedTenants {
             Change::Tenant(id) => {
                 // Also for when the store is down: what is known is known to be wrong.
                 self.changed.insert(id.clone(), self.clock.now().millis());
-                self.tenants.invalidate(id);
+                self.tenants.remove(id);
                 self.absent.invalidate_all();
             }
             Change::Lost => self.fresh_millis.store(UNHEARD_MILLIS, Ordering::Relaxed),
@@ -95,23 +97,44 @@ impl CachedTenants {
         }
     }
 
-    async fn look_up(&self, question: Question<'_>) -> Result<Option<Tenant>, StoreError> {
+    /// A tenant, where what is known of it is good: nothing to wait for. `now` is in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn good(&self, id: &TenantId, now: u64) -> Option<Arc<Tenant>> {
+        let known = self.tenants.get(id)?;
+        self.is_fresh(&known, now).then_some(known.value)
+    }
+
+    /// A tenant, as [`TenantStore::find`], shared.
+    ///
+    /// # Errors
+    /// Where the store can't answer, and nothing is known.
+    pub async fn shared(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
+        self.look_up(Question::Id(id)).await
+    }
+
+    fn is_fresh<T>(&self, known: &Known<T>, now: u64) -> bool {
+        let doubted_at = self.doubted_at.load(Ordering::Relaxed);
+        now.abs_diff(known.asked_at) < self.fresh_millis.load(Ordering::Relaxed)
+            && (doubted_at == 0 || known.asked_at > doubted_at)
+    }
+
+    async fn look_up(&self, question: Question<'_>) -> Result<Option<Arc<Tenant>>, StoreError> {
         let asked = match question {
             Question::Id(id) => Asked::Id(id.clone()),
             Question::ApiKey(key) => Asked::ApiKey(*key.digest()),
         };
         let now = self.clock.now().millis();
         let known = self.known(&asked);
-        let good_for = |millis: u64| known.as_ref().filter(|known| now.abs_diff(known.asked_at) < millis);
-        let doubted_at = self.doubted_at.load(Ordering::Relaxed);
-        let fresh = good_for(self.fresh_millis.load(Ordering::Relaxed));
-        if let Some(known) = fresh.filter(|known| doubted_at == 0 || known.asked_at > doubted_at) {
-            return Ok(Some(Tenant::clone(&known.value)));
+        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known, now)) {
+            return Ok(Some(Arc::clone(&known.value)));
         }
         if known.is_none() && self.absent.get(&asked).is_some_and(|at| now.abs_diff(at) < ABSENT_MILLIS) {
             return Ok(None);
         }
-        let stale = || good_for(STALE_MILLIS).map(|known| Tenant::clone(&known.value));
+        let stale = || {
+            let usable = known.as_ref().filter(|known| now.abs_diff(known.asked_at) < STALE_MILLIS);
+            usable.map(|known| Arc::clone(&known.value))
+        };
         if now < self.down_until.load(Ordering::Relaxed)
             && let Some(tenant) = stale()
         {
@@ -124,6 +147,7 @@ impl CachedTenants {
         match answer {
             Ok(tenant) => {
                 self.down_until.store(0, Ordering::Relaxed);
+                let tenant = tenant.map(Arc::new);
                 self.learn(asked, tenant.as_ref(), now);
                 Ok(tenant)
             }
@@ -149,10 +173,10 @@ impl CachedTenants {
         }
     }
 
-    fn learn(&self, asked: Asked, tenant: Option<&Tenant>, asked_at: u64) {
+    fn learn(&self, asked: Asked, tenant: Option<&Arc<Tenant>>, asked_at: u64) {
         let Some(tenant) = tenant else {
             match &asked {
-                Asked::Id(id) => self.tenants.invalidate(id),
+                Asked::Id(id) => drop(self.tenants.remove(id)),
                 Asked::ApiKey(digest) => self.api_keys.invalidate(digest),
             }
             self.absent.insert(asked, asked_at);
@@ -166,7 +190,7 @@ impl CachedTenants {
         // A slow answer doesn't take the place of a later one.
         let newer = self.tenants.get(&tenant.id).is_some_and(|known| known.asked_at > asked_at);
         if !newer {
-            self.tenants.insert(tenant.id.clone(), Known { value: Arc::new(tenant.clone()), asked_at });
+            self.tenants.insert(tenant.id.clone(), Known { value: Arc::clone(tenant), asked_at });
         }
         if let Asked::ApiKey(digest) = asked {
             self.api_keys.insert(digest, Known { value: tenant.id.clone(), asked_at });
@@ -177,11 +201,11 @@ impl CachedTenants {
 #[async_trait]
 impl TenantStore for CachedTenants {
     async fn find(&self, id: &TenantId) -> Result<Option<Tenant>, StoreError> {
-        self.look_up(Question::Id(id)).await
+        Ok(self.look_up(Question::Id(id)).await?.map(Arc::unwrap_or_clone))
     }
 
     async fn find_by_api_key(&self, key: &ApiKey) -> Result<Option<Tenant>, StoreError> {
-        self.look_up(Question::ApiKey(key)).await
+        Ok(self.look_up(Question::ApiKey(key)).await?.map(Arc::unwrap_or_clone))
     }
 }
 

@@ -53,3 +53,57 @@ fn what_compose_mounts_and_builds_is_there() {
         }
     }
 }
+
+/// The number after this, in a text that has it once.
+fn number_after(text: &str, before: &str) -> u64 {
+    let (_, after) = text.split_once(before).unwrap_or_else(|| panic!("{before} is missing"));
+    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+#[test]
+fn whoever_stops_signet_waits_for_its_drain() {
+    let server = signet::config::ServerSettings::default();
+    let unit = std::fs::read_to_string(deploy("systemd/signet.service")).unwrap();
+    let compose = std::fs::read_to_string(deploy("compose.yaml")).unwrap();
+    for grace in [number_after(&unit, "\nTimeoutStopSec="), number_after(&compose, "stop_grace_period: ")] {
+        assert!(grace > server.drain_seconds, "{grace} s");
+    }
+    let files = number_after(&unit, "\nLimitNOFILE=");
+    assert!(files > 2 * u64::try_from(server.max_connections).unwrap(), "{files}");
+}
+
+#[test]
+fn containers_are_asked_by_the_program_itself() {
+    let command = r#"["/usr/local/bin/signet", "health"]"#;
+    let dockerfile = std::fs::read_to_string(deploy("Dockerfile")).unwrap();
+    assert!(dockerfile.contains(&format!(" CMD {command}\n")));
+    let compose = std::fs::read_to_string(deploy("compose.yaml")).unwrap();
+    assert!(compose.contains(&command.replace('[', r#"["CMD", "#)));
+    assert_eq!(crate::support::program::signet(&["health", "--help"], b"").code, 0);
+}
+
+/// What a node may do, in the template and in the docs.
+#[test]
+fn a_node_may_do_what_the_docs_say_and_no_more() {
+    let template = std::fs::read_to_string(deploy("cloudformation.yaml")).unwrap();
+    let docs = std::fs::read_to_string(deploy("../docs/operations.md")).unwrap();
+    let actions = |text: &str, from: &str, to: &str| {
+        let (_, text) = text.split_once(from).unwrap();
+        let text = text.split(to).next().unwrap();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != ':');
+        let mut actions: Vec<String> =
+            words.filter(|word| word.starts_with("s3:") && word.len() > 3).map(str::to_owned).collect();
+        // The names of buckets: `arn:aws:s3:::vivreal-*`.
+        actions.retain(|action| !action.starts_with("s3::"));
+        actions.sort();
+        actions
+    };
+    let node = actions(&template, "  NodePolicy:\n", "  ProvisionPolicy:\n");
+    assert_eq!(node, actions(&docs, "What a node needs, and no more.", "A presigned request can do"));
+    let provision = actions(&template, "  ProvisionPolicy:\n", "\nOutputs:\n");
+    assert_eq!(provision, actions(&docs, "Whoever provisions needs, on the buckets:", "\n\n"));
+    assert!(
+        !node.is_empty() && node.iter().all(|action| !action.contains("Bucket") || action == "s3:ListBucket")
+    );
+}

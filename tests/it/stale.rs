@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 use signet::app::build::{self, Node, put_tenants};
 use signet::app::keys::KeyLoader;
 use signet::config::{Environment, parse};
-use signet::http::{ApiContext, HttpLimits, NoRequestMeter, api};
+use signet::http::{ApiContext, Front, HttpLimits, NoRequestMeter, api};
 use signet::media::{Asset, Visibility};
 use signet::service::ports::{AssetStore, SystemClock};
 use tempfile::{TempDir, tempdir};
@@ -24,7 +23,7 @@ use crate::support::verify;
 
 /// The API of a node whose store of assets can be taken down.
 struct Scene {
-    router: Router,
+    router: Front,
     node: Node,
     store: Arc<Faulty>,
     _folder: TempDir,

@@ -64,7 +64,7 @@ impl<'a> From<&'a AssetView> for AssetBody<'a> {
             metadata: asset.metadata.members(),
             created_at: asset.created_at.to_rfc3339(),
             updated_at: asset.updated_at.to_rfc3339(),
-            url: view.link.as_ref().map(|link| link.url.as_str()),
+            url: view.link.as_ref().map(|link| &*link.url),
             expires_at: view.link.as_ref().and_then(|link| link.expires).map(time),
         }
     }

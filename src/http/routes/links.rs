@@ -174,7 +174,7 @@ impl<'a> From<&'a BatchItem> for Row<'a> {
             Subject::Url(url) => (None, None, Some(url.as_str())),
         };
         let (link, expires_at, reason) = match &item.outcome {
-            Ok(link) => (Some(link.url.as_str()), link.expires.map(time), None),
+            Ok(link) => (Some(&*link.url), link.expires.map(time), None),
             Err(reason) => (None, None, Some(reason.as_str())),
         };
         Self { id, key, url, link, expires_at, reason }

@@ -22,6 +22,7 @@ mod resolve;
 mod uploads;
 
 pub(super) use multipart::MAX_ETAG;
+pub(super) use resolve::Permalinks;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -1,14 +1,15 @@
 //! GET, HEAD `/m/{id}`: the permalink.
 
-use axum::body::Body;
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderValue, LOCATION, VARY};
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, ORIGIN, VARY};
+use hyper::{Method, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::Api;
 use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::Guest;
 use crate::http::extract::PathId;
@@ -16,7 +17,9 @@ use crate::http::media_type::prefers_json;
 use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
+use crate::http::{Api, Cors};
 use crate::media::{AssetId, Derivatives, Visibility};
+use crate::service::{Resolved, Services};
 
 #[utoipa::path(
     method(get, head),
@@ -63,34 +66,85 @@ pub(super) async fn resolve(
 ) -> Result<Response, Problem> {
     let Wish { width, as_json } = Wish::of(query.as_deref())?;
     let resolved = api.in_time(api.services.resolver.resolve(id, width, caller.as_ref())).await?;
-    let link = &resolved.link;
-    let caching = match resolved.visibility {
-        Visibility::Public => Caching::Public(link.max_age),
-        Visibility::Private => Caching::Private(link.max_age),
-    };
-    let mut response = if as_json || prefers_json(&headers) {
-        let body = LinkBody { id: resolved.id, link: &link.url, expires_at: link.expires.map(time) };
-        json(StatusCode::OK, &body, caching)?
-    } else {
-        redirect(&link.url, caching)?
-    };
-    let vary = match resolved.visibility {
-        Visibility::Public => "Accept",
-        Visibility::Private => "Accept, Authorization",
-    };
-    response.headers_mut().insert(VARY, HeaderValue::from_static(vary));
+    let mut response =
+        if as_json || prefers_json(&headers) { as_body(&resolved)? } else { redirect(&resolved)? };
     mark(&mut response, resolved.stale);
     Ok(response)
 }
 
-fn redirect(url: &str, caching: Caching) -> Result<Response, Problem> {
-    let location = HeaderValue::from_str(url)
+/// Permalinks that are answered before a route is looked for: by whoever asks for a PUBLIC asset's redirect, and
+/// brings nothing that would have to be looked at.
+pub(in crate::http) struct Permalinks {
+    services: Arc<Services>,
+    /// What [`Cors`] adds to answers.
+    open: HeaderMap,
+}
+
+impl Permalinks {
+    /// The route that they are of.
+    pub(in crate::http) const ROUTE: &'static str = "/m/{id}";
+
+    /// The permalinks of these services.
+    pub(in crate::http) fn new(services: Arc<Services>, cors: &Cors) -> Self {
+        Self { services, open: cors.common_headers() }
+    }
+
+    /// What [`resolve`] would answer, where nothing has to be waited for.
+    pub(in crate::http) fn ready<B: HttpBody>(&self, request: &hyper::Request<B>) -> Option<Response> {
+        let id = request.uri().path().strip_prefix("/m/")?;
+        let headers = request.headers();
+        let plain = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
+        if !plain || headers.contains_key(AUTHORIZATION) || headers.contains_key(ORIGIN) {
+            return None;
+        }
+        let Wish { width, as_json } = Wish::of(request.uri().query()).ok()?;
+        if as_json || prefers_json(headers) {
+            return None;
+        }
+        let resolved = self.services.resolver.ready(id.parse().ok()?, width)?;
+        let mut response = redirect(&resolved).ok()?;
+        if *request.method() == Method::HEAD {
+            // As the routes say it; after GET the connection does.
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        for (name, value) in &self.open {
+            response.headers_mut().append(name, value.clone());
+        }
+        Some(response)
+    }
+}
+
+fn redirect(resolved: &Resolved) -> Result<Response, Problem> {
+    let location = HeaderValue::from_str(&resolved.link.url)
         .map_err(|error| Problem::new(Kind::Internal, "the link isn't a header").caused_by(&error))?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::FOUND;
     response.headers_mut().insert(LOCATION, location);
-    caching.apply(response.headers_mut());
+    caching(resolved).apply(response.headers_mut());
+    response.headers_mut().insert(VARY, vary(resolved));
     Ok(response)
+}
+
+fn as_body(resolved: &Resolved) -> Result<Response, Problem> {
+    let link = &resolved.link;
+    let body = LinkBody { id: resolved.id, link: &link.url, expires_at: link.expires.map(time) };
+    let mut response = json(StatusCode::OK, &body, caching(resolved))?;
+    response.headers_mut().insert(VARY, vary(resolved));
+    Ok(response)
+}
+
+fn caching(resolved: &Resolved) -> Caching {
+    match resolved.visibility {
+        Visibility::Public => Caching::Public(resolved.link.max_age),
+        Visibility::Private => Caching::Private(resolved.link.max_age),
+    }
+}
+
+fn vary(resolved: &Resolved) -> HeaderValue {
+    HeaderValue::from_static(match resolved.visibility {
+        Visibility::Public => "Accept",
+        Visibility::Private => "Accept, Authorization",
+    })
 }
 
 /// What the query asks for.
@@ -103,6 +157,9 @@ struct Wish {
 
 impl Wish {
     fn of(query: Option<&str>) -> Result<Self, Problem> {
+        if query.is_none() {
+            return Ok(Self { width: None, as_json: false });
+        }
         let mut params = Params::lenient(query);
         let rule = "must be a whole number of pixels from 1 to 16384";
         let width = params.parse("w", rule)?;

@@ -2,24 +2,23 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::http::ServerLimits;
 
-/// What a connection has been doing.
+/// What a connection has been doing. Times are milliseconds after its beginning.
 pub(super) struct Activity {
     opened: Instant,
-    /// Milliseconds after `opened` at which a byte moved last.
+    /// When a byte moved last.
     moved: AtomicU64,
-    /// When the first byte came that no request has claimed yet.
-    head_began: Mutex<Option<Instant>>,
-    head_begins: Notify,
+    /// When the first byte came that no request has claimed yet, plus one; 0 for none.
+    head_began: AtomicU64,
     received: AtomicBool,
     requested: AtomicBool,
     in_flight: AtomicUsize,
@@ -28,12 +27,12 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    pub(super) fn new() -> Arc<Self> {
+    /// A connection that was opened then.
+    pub(super) fn since(opened: Instant) -> Arc<Self> {
         Arc::new(Self {
-            opened: Instant::now(),
+            opened,
             moved: AtomicU64::new(0),
-            head_began: Mutex::new(None),
-            head_begins: Notify::new(),
+            head_began: AtomicU64::new(0),
             received: AtomicBool::new(false),
             requested: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
@@ -50,45 +49,46 @@ impl Activity {
     /// 1. the first request takes at most `head_time` from the connection's beginning;
     /// 2. the head of a later one takes at most that from its first byte;
     /// 3. something moves at least every `idle_time`.
+    ///
+    /// It comes nearer when a head begins, but never to less than `head_time` from then.
     pub(super) fn deadline(&self, limits: &ServerLimits) -> Instant {
         if !self.requested.load(Ordering::Relaxed) {
             return self.opened + limits.head_time;
         }
-        let moved = std::time::Duration::from_millis(self.moved.load(Ordering::Relaxed));
-        let idle = self.opened + moved + limits.idle_time;
-        let head_began = *self.head_began.lock().unwrap_or_else(PoisonError::into_inner);
-        head_began.map_or(idle, |began| idle.min(began + limits.head_time))
-    }
-
-    /// Ready when the deadline has come nearer.
-    pub(super) async fn head_begins(&self) {
-        self.head_begins.notified().await;
+        let after = |millis| self.opened + Duration::from_millis(millis);
+        let idle = after(self.moved.load(Ordering::Relaxed)) + limits.idle_time;
+        match self.head_began.load(Ordering::Relaxed).checked_sub(1) {
+            Some(began) => idle.min(after(began) + limits.head_time),
+            None => idle,
+        }
     }
 
     /// A request begins; it ends when the guard is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.requested.store(true, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        *self.head_began.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.head_began.store(0, Ordering::Relaxed);
         InFlight(Arc::clone(self))
     }
 
-    fn moved(&self) {
+    fn moved(&self) -> u64 {
         let millis = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.moved.store(millis, Ordering::Relaxed);
+        millis
     }
 
     fn read(&self, bytes: &[u8]) {
-        self.moved();
-        if !self.received.swap(true, Ordering::Relaxed) && bytes.starts_with(b"PRI") {
-            self.multiplexed.store(true, Ordering::Relaxed);
+        let now = self.moved();
+        if !self.has_received() {
+            self.received.store(true, Ordering::Relaxed);
+            self.multiplexed.store(bytes.starts_with(b"PRI"), Ordering::Relaxed);
         }
-        if self.in_flight.load(Ordering::Relaxed) == 0 && !self.multiplexed.load(Ordering::Relaxed) {
-            let mut began = self.head_began.lock().unwrap_or_else(PoisonError::into_inner);
-            if began.is_none() {
-                *began = Some(Instant::now());
-                self.head_begins.notify_one();
-            }
+        let outside = self.in_flight.load(Ordering::Relaxed) == 0;
+        if outside
+            && self.head_began.load(Ordering::Relaxed) == 0
+            && !self.multiplexed.load(Ordering::Relaxed)
+        {
+            self.head_began.store(now.saturating_add(1), Ordering::Relaxed);
         }
     }
 }
@@ -170,20 +170,18 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn a_connection_without_a_request_has_the_time_of_a_head() {
-        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        let (activity, limits) = (Activity::since(Instant::now()), ServerLimits::default());
         activity.read(b"GET / HT");
         assert_eq!(activity.deadline(&limits), activity.opened + limits.head_time);
     }
 
     #[test]
     fn between_requests_a_connection_may_rest_but_not_dawdle() {
-        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        let (activity, limits) = (Activity::since(Instant::now()), ServerLimits::default());
         activity.read(b"GET / HTTP/1.1\r\n\r\n");
         drop(activity.request());
         assert!(activity.deadline(&limits) > activity.opened + Duration::from_secs(70));
@@ -193,7 +191,7 @@ mod tests {
 
     #[test]
     fn frames_between_http_2_requests_are_no_head() {
-        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        let (activity, limits) = (Activity::since(Instant::now()), ServerLimits::default());
         activity.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         drop(activity.request());
         activity.read(b"ping");

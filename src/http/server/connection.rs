@@ -1,24 +1,24 @@
 //! One connection, from its first byte to its last.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
+use futures_util::{FutureExt, TryFutureExt};
+use hyper::Request;
 use hyper::body::{Frame, Incoming, SizeHint};
-use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use tower::ServiceExt;
 
 use super::Peer;
 use super::activity::{Activity, InFlight, Watched};
-use crate::http::ServerLimits;
+use crate::http::{Front, ServerLimits};
 
 /// How connections speak HTTP/1.1, and HTTP/2 where the client begins with its preface.
 pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
@@ -46,57 +46,56 @@ pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
 pub(super) async fn serve<I>(
     io: I,
     peer: SocketAddr,
-    router: Router,
+    activity: Arc<Activity>,
+    front: Front,
     protocol: Builder<TokioExecutor>,
     limits: ServerLimits,
     mut shutdown: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Activity::new();
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
-        let (router, guard) = (router.clone(), activity.request());
-        async move { answer(router, request, peer, guard).await }
+        let guard = activity.request();
+        let answer = front.answer(request, |request| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
+        answer.map_ok(|response| response.map(|inner| Guarded { inner, _guard: guard }))
     });
     let io = TokioIo::new(Watched::new(io, activity.clone()));
     let mut connection = pin!(protocol.serve_connection(io, service));
-    let mut draining = false;
-    loop {
-        tokio::select! {
-            outcome = connection.as_mut() => {
+    let mut shutdown = pin!(async move { shutdown.wait_for(|&begun| begun).await.is_ok() }.fuse());
+    // Looks at the deadline at least every `head_time`: so a deadline that has come nearer is seen in time, and a
+    // request moves no timer.
+    let mut look = pin!(sleep_until(activity.deadline(&limits)));
+    poll_fn(|context| {
+        loop {
+            if let Poll::Ready(outcome) = connection.as_mut().poll(context) {
                 if let Err(error) = outcome {
                     tracing::debug!(%peer, error, "connection ended");
                 }
-                return;
+                return Poll::Ready(());
             }
-            _ = shutdown.wait_for(|&begun| begun), if !draining => {
+            if shutdown.as_mut().poll(context).is_ready() {
                 if !activity.has_received() {
-                    return;
+                    return Poll::Ready(());
                 }
-                draining = true;
                 connection.as_mut().graceful_shutdown();
+                continue;
             }
-            () = activity.head_begins() => {}
-            () = sleep_until(activity.deadline(&limits)) => {
-                if activity.deadline(&limits) <= Instant::now() {
-                    tracing::debug!(%peer, "connection closed: too slow or idle");
-                    return;
-                }
+            if look.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
             }
+            let (deadline, now) = (activity.deadline(&limits), Instant::now());
+            if deadline <= now {
+                tracing::debug!(%peer, "connection closed: too slow or idle");
+                return Poll::Ready(());
+            }
+            look.as_mut().reset(deadline.min(now + limits.head_time));
         }
-    }
-}
-
-async fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    guard: InFlight,
-) -> Result<Response<Guarded>, Infallible> {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Peer(peer));
-    let response = router.oneshot(request).await?;
-    Ok(response.map(|inner| Guarded { inner, _guard: guard }))
+    })
+    .await;
 }
 
 /// A body that counts as a request in flight until it is dropped.

@@ -16,13 +16,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{ServerLimits, Tls};
+use super::{Front, ServerLimits, Tls};
+use activity::Activity;
 
 /// The other end of a connection: in the extensions of each of its requests.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ pub struct Peer(pub SocketAddr);
 /// A listener and what it serves.
 pub struct Server {
     listener: TcpListener,
-    router: Router,
+    front: Front,
     tls: Option<Tls>,
     limits: ServerLimits,
 }
@@ -39,8 +39,8 @@ pub struct Server {
 impl Server {
     /// A server that hasn't begun yet.
     #[must_use]
-    pub fn new(listener: TcpListener, router: Router, limits: ServerLimits) -> Self {
-        Self { listener, router, tls: None, limits }
+    pub fn new(listener: TcpListener, front: Front, limits: ServerLimits) -> Self {
+        Self { listener, front, tls: None, limits }
     }
 
     /// The same, over TLS where there is a certificate to show.
@@ -60,7 +60,7 @@ impl Server {
     /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
     /// at most [`ServerLimits::drain_time`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, router, tls, limits } = self;
+        let Self { listener, front, tls, limits } = self;
         let protocol = connection::protocol(&limits);
         let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
         let (begin_drain, drain) = watch::channel(false);
@@ -79,17 +79,18 @@ impl Server {
                 (place, (stream, peer)) = accepted => {
                     // Small answers shouldn't wait for more to send.
                     let _ = stream.set_nodelay(true);
-                    let (router, protocol) = (router.clone(), protocol.clone());
+                    let (opened, front, protocol) = (Instant::now(), front.clone(), protocol.clone());
                     let (tls, limits, mut drain) = (tls.clone(), limits.clone(), drain.clone());
                     connections.spawn(async move {
+                        let activity = Activity::since(opened);
                         let Some(tls) = tls else {
-                            connection::serve(stream, peer, router, protocol, limits, drain).await;
+                            connection::serve(stream, peer, activity, front, protocol, limits, drain).await;
                             return drop(place);
                         };
-                        let until = Instant::now() + limits.head_time;
+                        let until = opened + limits.head_time;
                         if let Some(stream) = handshake::handshake(stream, peer, &tls, until, &mut drain).await {
                             // Apart, so that plain connections don't take the room of a session.
-                            Box::pin(connection::serve(stream, peer, router, protocol, limits, drain)).await;
+                            Box::pin(connection::serve(stream, peer, activity, front, protocol, limits, drain)).await;
                         }
                         drop(place);
                     });
@@ -132,6 +133,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
     use axum::body::{Body, Bytes};
     use axum::routing::get;
     use futures_util::stream;
@@ -145,7 +147,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let mut server = JoinSet::new();
-        server.spawn(Server::new(listener, router, limits).run(async { drop(stopped.await) }));
+        server.spawn(Server::new(listener, Front::new(router), limits).run(async { drop(stopped.await) }));
         (address, stop, server)
     }
 

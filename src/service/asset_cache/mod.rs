@@ -116,6 +116,21 @@ impl CachedAssets {
         self.inner.shelf.forget_all();
     }
 
+    /// An asset of whatever tenant, where what is known of it is good: nothing to wait for. `now` is in milliseconds
+    /// since the Unix epoch. [`CachedAssets::used`] counts those of use.
+    #[must_use]
+    pub fn good(&self, id: AssetId, now: u64) -> Option<Arc<Asset>> {
+        match self.inner.kept_at(id, now) {
+            Kept::Good(asset) => asset,
+            Kept::Old(_) | Kept::Nothing => None,
+        }
+    }
+
+    /// So many assets of [`CachedAssets::good`] were of use.
+    pub fn used(&self, count: usize) {
+        self.inner.meter.assets(AssetSource::Cache, count);
+    }
+
     /// One asset of whatever tenant, as [`AssetStore::find_anywhere`].
     ///
     /// # Errors
@@ -345,8 +360,12 @@ impl Inner {
     }
 
     fn kept(&self, id: AssetId) -> Kept {
+        self.kept_at(id, self.now())
+    }
+
+    fn kept_at(&self, id: AssetId, now: u64) -> Kept {
         let Some(Entry { asset, asked_at, doubtful }) = self.shelf.get(id) else { return Kept::Nothing };
-        let age = self.now().abs_diff(asked_at);
+        let age = now.abs_diff(asked_at);
         let good_for = match asset {
             _ if doubtful => 0,
             Some(_) => self.fresh_millis.load(Ordering::Relaxed),
