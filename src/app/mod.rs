@@ -6,7 +6,8 @@
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB. [`objects`]: S3.
 //!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
-//! 3. [`listen`]: addresses → sockets. [`run`]: sockets and a node → answers, until a signal.
+//!    [`watch`]: have files changed?
+//! 3. [`listen`]: addresses → sockets. [`tls`]: the certificate of one. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`.
 
@@ -26,7 +27,9 @@ pub mod provision;
 pub mod rules;
 pub mod run;
 pub mod serve;
+pub mod tls;
 pub mod tokens;
+pub mod watch;
 
 use crate::config::ConfigError;
 use crate::store::embedded::OpenError;

@@ -1,11 +1,12 @@
 //! From settings to the rules of the services: each is checked on its way.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::StartError;
 use super::profiles::check_known;
 use crate::cloudfront::Window;
-use crate::config::{PublicSetting, Settings};
+use crate::config::{ObjectsSetting, PublicSetting, Settings};
 use crate::http::openapi::ApiRules;
 use crate::media::{
     ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
@@ -46,6 +47,30 @@ pub fn public_delivery(settings: &Settings) -> Result<PublicDelivery, StartError
                           anybody, such as https://cdn.example.com (or MEDIA_PUBLIC_BASE_URL)";
             Err(StartError::setting(BASE, detail))
         }
+    }
+}
+
+/// Where clients send their uploads: by the settings, or to the API at its address.
+///
+/// # Errors
+/// Where they couldn't.
+pub(super) fn upload_url(settings: &Settings, address: &str) -> Result<String, StartError> {
+    let needed = |why: String| {
+        let detail = format!("is needed, as {why}: such as https://signet.example.com");
+        Err(StartError::setting("store.upload_url", detail))
+    };
+    let unspecified = |address: &str| address.parse().is_ok_and(|at: SocketAddr| at.ip().is_unspecified());
+    match &settings.store.upload_url {
+        Some(url) => Ok(url.clone()),
+        // Uploads go to S3.
+        None if settings.store.objects == ObjectsSetting::S3 => Ok(String::new()),
+        None if settings.server.tls.certificate_file.is_some() => {
+            needed("clients reach the API by a name of its certificate".to_owned())
+        }
+        None if unspecified(address) => {
+            needed(format!("{address} is no address that a client can send uploads to"))
+        }
+        None => Ok(format!("http://{address}")),
     }
 }
 

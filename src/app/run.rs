@@ -11,6 +11,7 @@ use super::StartError;
 use super::build::Node;
 use super::lifecycle::work;
 use super::listen::Bound;
+use super::tls::ServedTls;
 use super::tokens::keep_fresh;
 use crate::config::Settings;
 use crate::http::{
@@ -18,11 +19,14 @@ use crate::http::{
     api, edge,
 };
 use crate::service::ports::SystemClock;
+use crate::telemetry::tls::TlsMetrics;
 
 /// The sockets of a process.
 pub struct Listeners {
     /// The API.
     pub api: Bound,
+    /// The API's certificate, where it speaks TLS.
+    pub tls: Option<ServedTls>,
     /// Metrics and health.
     pub admin: Bound,
     /// The distribution, where Signet plays it.
@@ -52,9 +56,12 @@ pub async fn run(
     node.metrics.watch_readiness(readiness.clone());
     let meter: Arc<dyn RequestMeter> = Arc::clone(&node.requests) as Arc<dyn RequestMeter>;
     let metrics = Arc::clone(&node.metrics);
+    let tls_metrics = TlsMetrics::register(metrics.registry());
+    let tls_metrics = tls_metrics.map_err(|error| StartError::system("registering metrics", error))?;
+    let tls = listeners.tls.as_ref().map(ServedTls::tls);
     let routers = [
-        Some((listeners.api, api(api_context(settings, &node, &meter)))),
-        listeners.edge.map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter }))),
+        Some((listeners.api, api(api_context(settings, &node, &meter)), tls)),
+        listeners.edge.map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter }), None)),
     ];
     let admin =
         admin(AdminContext { metrics: Arc::new(move || metrics.render()), readiness: readiness.clone() });
@@ -65,8 +72,8 @@ pub async fn run(
         let _ = stopping.wait_for(|stop| *stop).await;
     };
     let mut servers = JoinSet::new();
-    for (bound, router) in routers.into_iter().flatten() {
-        let server = Server::new(bound.listener, router, limits.clone());
+    for (bound, router, tls) in routers.into_iter().flatten() {
+        let server = Server::new(bound.listener, router, limits.clone()).with_tls(tls);
         servers.spawn(server.run(stopped(stopping.clone())));
     }
     // Health is answered for as long as anything else is.
@@ -76,6 +83,7 @@ pub async fn run(
 
     let every = Duration::from_secs(settings.auth.jwks_refresh_seconds);
     let fetching = node.token_keys.map(|keys| tokio::spawn(keep_fresh(keys, every)));
+    let certifying = listeners.tls.map(|tls| tokio::spawn(tls.run(tls_metrics)));
     let rest = Duration::from_secs(settings.lifecycle.interval_seconds);
     let working = tokio::spawn(work(Arc::clone(&node.lifecycle), rest));
     readiness.set(true);
@@ -92,8 +100,8 @@ pub async fn run(
     if let Err(error) = node.lifecycle.give_back().await {
         tracing::warn!(%error, "the lease of the lifecycle worker can't be given back; it runs out by itself");
     }
-    if let Some(fetching) = fetching {
-        fetching.abort();
+    for task in [fetching, certifying].into_iter().flatten() {
+        task.abort();
     }
     let _ = quit.send(true);
     admin.await.map_err(|error| StartError::system("stopping the admin listener", error))

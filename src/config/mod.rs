@@ -35,7 +35,7 @@ pub use lifecycle::LifecycleSettings;
 pub use mongodb::MongodbSettings;
 pub use profile::ProfileSettings;
 pub use s3::S3Settings;
-pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings};
+pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings, TlsSettings};
 pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
 };
@@ -138,6 +138,8 @@ impl Settings {
             key.private_key_file.iter_mut().for_each(resolve);
             key.public_key_file.iter_mut().for_each(resolve);
         }
+        self.server.tls.certificate_file.iter_mut().for_each(resolve);
+        self.server.tls.private_key_file.iter_mut().for_each(resolve);
         self.auth.jwks_file.iter_mut().for_each(resolve);
     }
 }

@@ -1,5 +1,7 @@
 //! Listeners and logs.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Deserializer};
 
 /// `[server]`
@@ -24,6 +26,35 @@ pub struct ServerSettings {
     pub answer_seconds: u64,
     /// How long requests under way may take to end at a shutdown, in seconds. Default 25.
     pub drain_seconds: u64,
+    /// TLS of the API.
+    pub tls: TlsSettings,
+}
+
+/// `[server.tls]`: HTTP/1.1 and HTTP/2 over TLS 1.2 and 1.3 where the API listens; without it plain HTTP. The
+/// admin listener, which is never to be reached from outside, and the edge of `[edge]` stay plain.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSettings {
+    /// The PEM file of the certificate, followed by those that lead to its root. Read again when it changes.
+    /// Default none: plain HTTP.
+    pub certificate_file: Option<PathBuf>,
+    /// The PEM file of its private key: PKCS#8, PKCS#1 or SEC1, not encrypted. Read again when it changes.
+    /// Needed where there is a certificate.
+    pub private_key_file: Option<PathBuf>,
+}
+
+impl TlsSettings {
+    /// The files of certificate and private key; `None` for plain HTTP.
+    ///
+    /// # Errors
+    /// Where one is set without the other.
+    pub fn files(&self) -> Result<Option<(&Path, &Path)>, &'static str> {
+        match (&self.certificate_file, &self.private_key_file) {
+            (None, None) => Ok(None),
+            (Some(certificate), Some(private_key)) => Ok(Some((certificate, private_key))),
+            _ => Err("certificate_file and private_key_file need each other"),
+        }
+    }
 }
 
 impl Default for ServerSettings {
@@ -36,6 +67,7 @@ impl Default for ServerSettings {
             body_idle_seconds: 30,
             answer_seconds: 60,
             drain_seconds: 25,
+            tls: TlsSettings::default(),
         }
     }
 }

@@ -8,14 +8,16 @@
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
-//! A request's way in: `server` (accept, limits of connections) → [`Front`] (permalinks that are ready) → `observe`
-//! (request id, span, meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`,
+//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (permalinks that are ready) →
+//! `observe` (request id, span, meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`,
+//! `client_address`, `extract`, `params`, `body`,
 //! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
 
 mod admin;
 mod answer;
 mod body;
 mod caller;
+mod client_address;
 mod conditions;
 mod cors;
 mod drain;
@@ -33,6 +35,7 @@ pub mod problem;
 mod range;
 mod routes;
 mod server;
+mod tls;
 mod xml;
 
 use std::any::Any;
@@ -47,11 +50,13 @@ use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use admin::Readiness;
+pub use client_address::ClientAddress;
 pub use cors::{Cors, InvalidOrigin};
 pub use front::Front;
 pub use limits::{HttpLimits, ServerLimits};
 pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
 pub use server::{Peer, Server};
+pub use tls::{Certificate, Tls, TlsError};
 
 use crate::service::ports::{Clock, ObjectGate};
 use crate::service::{Edge, Services};

@@ -29,13 +29,13 @@ metrics! {
 }
 
 words! {
-    /// What became of reading the keys again.
+    /// What became of reading keys, or a certificate, again.
     pub enum Reload {
-        /// There are other keys.
+        /// There are others.
         Applied = "applied",
-        /// The keys were the same.
+        /// They were the same.
         Unchanged = "unchanged",
-        /// The new keys can't be used; the old ones stay.
+        /// The new ones can't be used; the old ones stay.
         Refused = "refused",
     }
 }

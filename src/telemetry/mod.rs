@@ -1,7 +1,8 @@
 //! What Signet says of itself, for Prometheus and for people.
 //!
 //! 1. [`metrics`]: all metrics. [`family`]: how a family is declared, [`labels`]: what its labels are called.
-//! 2. Families of [`requests`], [`services`], [`stores`], [`keys`], and of the [`node`] itself.
+//! 2. Families of [`requests`], [`services`], [`stores`], [`keys`], the listener's certificate ([`tls`]), and of the [`node`]
+//!    itself.
 //! 3. [`logging`]: for people and collectors.
 
 pub mod family;
@@ -13,3 +14,4 @@ pub mod node;
 pub mod requests;
 pub mod services;
 pub mod stores;
+pub mod tls;

@@ -66,6 +66,7 @@ mod stale;
 mod support;
 mod tamper;
 mod tenant_cache;
+mod tls;
 mod two_nodes;
 mod upload;
 mod upload_content;

@@ -1,12 +1,13 @@
 //! `signet check`: would `signet serve` start, and what does CloudFront have to know?
 //!
-//! 1. The settings themselves, and the profiles of documents in them.
+//! 1. The settings themselves, and the profiles of documents in them. `tls`: the listener's certificate.
 //! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
 //!    by the independent implementation. `rotation`: what to register, and in which order.
 //! 3. The stores, and the keys of the tokens' issuer. `objects`: S3.
 
 mod objects;
 mod rotation;
+mod tls;
 
 use std::fmt::Write;
 
@@ -15,7 +16,7 @@ use super::build::node;
 use super::databases;
 use super::keys::KeyLoader;
 use super::profiles;
-use super::rules::{layout, public_delivery};
+use super::rules::{layout, public_delivery, upload_url};
 use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
 use crate::config::{AssetsSetting, PrivateSetting, Settings, time};
 use crate::service::delivery::PublicDelivery;
@@ -33,6 +34,7 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
         let _ = writeln!(report, "{line}");
     };
     say("settings    ok".to_owned());
+    say(tls::report(&settings.server.tls, time::now()).await?);
 
     let layout = layout(settings)?;
     say(delivery(settings, &public_delivery(settings)?));
@@ -45,7 +47,7 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     say(rotation::report(&ring, settings, time::now()));
 
     let one_bucket = layout.one_bucket();
-    let upload_url = format!("http://{}", settings.server.listen);
+    let upload_url = upload_url(settings, &settings.server.listen)?;
     match databases::open(settings, &upload_url).await {
         Ok(databases) => {
             let node = node(settings, ring, databases.stores)?;

@@ -79,7 +79,7 @@ pub async fn dev(
 
     let session = Session::new(data, &api, &edge, &admin, &identity, node.place(&identity.tenant()).bucket());
     session.write(data)?;
-    run(&settings, node, Listeners { api, admin, edge: Some(edge) }, || say(&session.text())).await
+    run(&settings, node, Listeners { api, tls: None, admin, edge: Some(edge) }, || say(&session.text())).await
 }
 
 /// The address of another listener: some ports up where a port was asked for, else a free one.

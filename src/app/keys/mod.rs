@@ -2,11 +2,10 @@
 //!
 //! 1. [`KeyLoader`]: reads all keys of the settings and checks each.
 //! 2. `source`: file, environment or secret → PEM.
-//! 3. [`reload`]: when they are read again, and what becomes of that. `watch`: have files changed?
+//! 3. [`reload`]: when they are read again, and what becomes of that.
 
 pub mod reload;
 mod source;
-mod watch;
 
 use std::sync::Arc;
 

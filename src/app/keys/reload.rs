@@ -18,15 +18,12 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
-use super::watch::Look;
 use super::{KeyLoader, ring_error};
 use crate::app::StartError;
+use crate::app::watch::{Changes, LOOK_EVERY, Look};
 use crate::config::{Environment, Settings, SigningSettings, load, time};
 use crate::service::key_ring::{KeyRing, Replaced};
 use crate::telemetry::keys::{KeyMetrics, Reload};
-
-/// Time between two looks at the files.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads keys again.
 pub struct Reloader {
@@ -39,9 +36,7 @@ pub struct Reloader {
     life: u64,
     /// All settings but the keys, as last seen. Secrets don't show in it.
     others: String,
-    seen: Look,
-    /// A change that was seen once.
-    pending: Option<Look>,
+    changes: Changes,
     hangups: Signal,
 }
 
@@ -61,8 +56,7 @@ impl Reloader {
             signing: settings.signing.clone(),
             life: settings.longest_life(),
             others: others(settings),
-            seen: Look::at(once(file).chain(key_files(&settings.signing))),
-            pending: None,
+            changes: Changes::since(Look::at(once(file).chain(key_files(&settings.signing)))),
             hangups,
         })
     }
@@ -86,7 +80,7 @@ impl Reloader {
             let cause = tokio::select! {
                 Some(()) = self.hangups.recv() => "SIGHUP",
                 _ = looks.tick() => {
-                    if !self.has_settled_change() {
+                    if !self.changes.have_settled() {
                         continue;
                     }
                     "a file has changed"
@@ -101,21 +95,12 @@ impl Reloader {
         }
     }
 
-    /// Whether files have changed and, as they may be written in several steps, stayed so for a look.
-    fn has_settled_change(&mut self) -> bool {
-        let look = self.seen.again();
-        let settled = look != self.seen && self.pending.as_ref() == Some(&look);
-        self.pending = (look != self.seen).then_some(look);
-        settled
-    }
-
     async fn reload(&mut self, ring: &KeyRing, cause: &str) -> Result<Reload, StartError> {
         // Looked at before they are read: what changes meanwhile is seen at the next look.
-        self.pending = None;
-        self.seen = self.seen.again();
+        self.changes.take_note();
         let file = Look::at(once(self.file.as_path()));
         let settings = load(&self.file, &self.environment)?;
-        self.seen = file.and(Look::at(key_files(&settings.signing)));
+        self.changes = Changes::since(file.and(Look::at(key_files(&settings.signing))));
         self.tell_of_others(&settings);
         self.signing.keys = settings.signing.keys;
 

@@ -27,9 +27,10 @@ pub(super) struct Activity {
 }
 
 impl Activity {
-    pub(super) fn new() -> Arc<Self> {
+    /// A connection that was opened then.
+    pub(super) fn since(opened: Instant) -> Arc<Self> {
         Arc::new(Self {
-            opened: Instant::now(),
+            opened,
             moved: AtomicU64::new(0),
             head_began: AtomicU64::new(0),
             received: AtomicBool::new(false),
@@ -173,14 +174,14 @@ mod tests {
 
     #[test]
     fn a_connection_without_a_request_has_the_time_of_a_head() {
-        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        let (activity, limits) = (Activity::since(Instant::now()), ServerLimits::default());
         activity.read(b"GET / HT");
         assert_eq!(activity.deadline(&limits), activity.opened + limits.head_time);
     }
 
     #[test]
     fn between_requests_a_connection_may_rest_but_not_dawdle() {
-        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        let (activity, limits) = (Activity::since(Instant::now()), ServerLimits::default());
         activity.read(b"GET / HTTP/1.1\r\n\r\n");
         drop(activity.request());
         assert!(activity.deadline(&limits) > activity.opened + Duration::from_secs(70));
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn frames_between_http_2_requests_are_no_head() {
-        let (activity, limits) = (Activity::new(), ServerLimits::default());
+        let (activity, limits) = (Activity::since(Instant::now()), ServerLimits::default());
         activity.read(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         drop(activity.request());
         activity.read(b"ping");

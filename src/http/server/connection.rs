@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
@@ -45,6 +46,7 @@ pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
 pub(super) async fn serve<I>(
     io: I,
     peer: SocketAddr,
+    activity: Arc<Activity>,
     front: Front,
     protocol: Builder<TokioExecutor>,
     limits: ServerLimits,
@@ -52,7 +54,6 @@ pub(super) async fn serve<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Activity::new();
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
         let guard = activity.request();
         let answer = front.answer(request, |request| {

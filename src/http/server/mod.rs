@@ -2,13 +2,14 @@
 //!
 //! 1. Wait for a free place among the connections, then for a connection.
 //! 2. Where accepting fails for want of files or memory, pause and go on.
-//! 3. Serve each connection in a task of its own (`connection`), within time limits that are read
-//!    off its bytes (`activity`).
+//! 3. In a task of its own, shake hands where the listener speaks TLS, then serve the connection (`connection`),
+//!    within time limits that are read off its bytes (`activity`).
 //! 4. After the shutdown: stop listening, let requests in flight end, and after
 //!    [`ServerLimits::drain_time`] end what is left.
 
 mod activity;
 mod connection;
+mod handshake;
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,9 +19,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::{Front, ServerLimits};
+use super::{Front, ServerLimits, Tls};
+use activity::Activity;
 
 /// The other end of a connection: in the extensions of each of its requests.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +32,7 @@ pub struct Peer(pub SocketAddr);
 pub struct Server {
     listener: TcpListener,
     front: Front,
+    tls: Option<Tls>,
     limits: ServerLimits,
 }
 
@@ -37,7 +40,13 @@ impl Server {
     /// A server that hasn't begun yet.
     #[must_use]
     pub fn new(listener: TcpListener, front: Front, limits: ServerLimits) -> Self {
-        Self { listener, front, limits }
+        Self { listener, front, tls: None, limits }
+    }
+
+    /// The same, over TLS where there is a certificate to show.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Where it listens.
@@ -51,7 +60,7 @@ impl Server {
     /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
     /// at most [`ServerLimits::drain_time`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, front, limits } = self;
+        let Self { listener, front, tls, limits } = self;
         let protocol = connection::protocol(&limits);
         let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
         let (begin_drain, drain) = watch::channel(false);
@@ -70,11 +79,19 @@ impl Server {
                 (place, (stream, peer)) = accepted => {
                     // Small answers shouldn't wait for more to send.
                     let _ = stream.set_nodelay(true);
-                    let served = connection::serve(
-                        stream, peer, front.clone(), protocol.clone(), limits.clone(), drain.clone(),
-                    );
+                    let (opened, front, protocol) = (Instant::now(), front.clone(), protocol.clone());
+                    let (tls, limits, mut drain) = (tls.clone(), limits.clone(), drain.clone());
                     connections.spawn(async move {
-                        served.await;
+                        let activity = Activity::since(opened);
+                        let Some(tls) = tls else {
+                            connection::serve(stream, peer, activity, front, protocol, limits, drain).await;
+                            return drop(place);
+                        };
+                        let until = opened + limits.head_time;
+                        if let Some(stream) = handshake::handshake(stream, peer, &tls, until, &mut drain).await {
+                            // Apart, so that plain connections don't take the room of a session.
+                            Box::pin(connection::serve(stream, peer, activity, front, protocol, limits, drain)).await;
+                        }
                         drop(place);
                     });
                 }
@@ -122,7 +139,6 @@ mod tests {
     use futures_util::stream;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
-    use tokio::time::Instant;
 
     use super::*;
 

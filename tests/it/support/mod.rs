@@ -16,6 +16,7 @@
 //! - [`settled`]: tenants that come to be when they are named.
 //! - [`splices`]: what signing did to a document, byte by byte.
 //! - [`stage`]: a picture at the edge, and whether links to it are refused.
+//! - [`tls`]: certificates, and clients that speak TLS.
 //! - [`tokens`]: keys of an issuer, and tokens that they sign.
 //! - [`upload`]: from a ticket to a READY asset.
 //! - [`verify`]: links, checked by the independent implementation.
@@ -35,6 +36,7 @@ pub mod settings;
 pub mod settled;
 pub mod splices;
 pub mod stage;
+pub mod tls;
 pub mod tokens;
 pub mod upload;
 pub mod vault;

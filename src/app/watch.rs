@@ -3,11 +3,18 @@
 //! By looking at them, not by notifications of the kernel: those follow no symbolic links (a mounted
 //! Kubernetes secret is swapped by one two levels up) and don't come from network file systems. A
 //! look costs one `stat` a file.
+//!
+//! 1. [`Look`]: what files look like.
+//! 2. [`Changes`]: have they changed, and is that over?
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Time between two looks at files.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells two states of a file apart, behind all links: device, inode, length, times of change in
 /// nanoseconds.
@@ -32,6 +39,34 @@ impl Look {
     /// Looks at the same files again.
     pub fn again(&self) -> Self {
         Self::at(self.0.keys().map(PathBuf::as_path))
+    }
+}
+
+/// Waits for a change of files to be over: they may be written in several steps.
+pub struct Changes {
+    seen: Look,
+    /// A change that was seen once.
+    pending: Option<Look>,
+}
+
+impl Changes {
+    /// Since this look.
+    pub fn since(seen: Look) -> Self {
+        Self { seen, pending: None }
+    }
+
+    /// Looks; whether files have changed and stayed so since the look before.
+    pub fn have_settled(&mut self) -> bool {
+        let look = self.seen.again();
+        let settled = look != self.seen && self.pending.as_ref() == Some(&look);
+        self.pending = (look != self.seen).then_some(look);
+        settled
+    }
+
+    /// The files are about to be read: only what changes after this is a change.
+    pub fn take_note(&mut self) {
+        self.pending = None;
+        self.seen = self.seen.again();
     }
 }
 
