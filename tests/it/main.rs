@@ -42,6 +42,8 @@ mod layers;
 mod lifecycle;
 mod lifecycle_random;
 mod link_service;
+mod metrics;
+mod metrics_queries;
 mod mongo_assets;
 mod mongo_changes;
 mod mongo_connections;

@@ -9,6 +9,7 @@
 //! - [`mongo`]: a MongoDB server, and stores on it.
 //! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
+//! - [`prometheus`]: a Prometheus that scrapes nodes, its rules and its queries.
 //! - [`proxy`]: a wire to a server that can be cut.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`s3`]: a real S3 server.
@@ -29,6 +30,7 @@ pub mod load;
 pub mod mongo;
 pub mod multipart;
 pub mod program;
+pub mod prometheus;
 pub mod proxy;
 pub mod rotate;
 pub mod s3;
