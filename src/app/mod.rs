@@ -9,7 +9,8 @@
 //!    [`watch`]: have files changed?
 //! 3. [`listen`]: addresses → sockets. [`tls`]: the certificate of one. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
-//!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`.
+//!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`. [`health`]:
+//!    `signet health`.
 
 pub mod build;
 pub mod changes;
@@ -17,6 +18,7 @@ pub mod check;
 pub mod databases;
 pub mod description;
 pub mod dev;
+pub mod health;
 pub mod keys;
 pub mod lifecycle;
 pub mod listen;

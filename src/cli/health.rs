@@ -3,22 +3,12 @@
 //!
 //! One GET of its admin listener, within some seconds: 200 is exit 0, all else is exit 1 with the reason.
 
-use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, StatusCode, Uri};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-
 use super::output::visible;
 use super::{CliError, Output, runtime};
-
-/// The most that is read of an answer, in bytes.
-const MAX_BYTES: usize = 1024;
+use crate::app::health::{HealthError, ask};
 
 /// The options of `signet health`.
 #[derive(clap::Args)]
@@ -41,16 +31,14 @@ pub struct Args {
 /// there is none in time.
 pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
     let url = args.url.clone().unwrap_or_else(|| readiness(&args.admin_listen));
-    let uri: Uri = url.parse().map_err(|error| CliError::Usage(format!("{}: {error}", visible(&url))))?;
-    if uri.scheme_str() != Some("http") {
-        return Err(CliError::Usage(format!("{}: must be an http:// URL", visible(&url))));
-    }
-    let asking = async {
-        let answer = tokio::time::timeout(Duration::from_secs(args.timeout), ask(uri)).await;
-        answer.unwrap_or_else(|_| Err(format!("no answer within {} s", args.timeout)))
-    };
-    let word = runtime()?.block_on(asking).map_err(|reason| CliError::about(visible(&url), reason))?;
-    out.line(&word)
+    let word =
+        runtime()?.block_on(ask(&url, Duration::from_secs(args.timeout))).map_err(|error| match error {
+            HealthError::Url(_) => CliError::Usage(format!("{}: {error}", visible(&url))),
+            HealthError::Failed(_) | HealthError::Answer { .. } => {
+                CliError::about(visible(&url), visible(&error.to_string()))
+            }
+        })?;
+    out.line(&visible(&word))
 }
 
 /// The URL of `/readyz`. A listener on all addresses is asked on the loopback.
@@ -66,31 +54,6 @@ fn readiness(listen: &str) -> String {
         authority = address.to_string();
     }
     format!("http://{authority}/readyz")
-}
-
-/// The word of an answer of 200; else the reason.
-async fn ask(uri: Uri) -> Result<String, String> {
-    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<Bytes>>(HttpConnector::new());
-    let mut request = Request::new(Empty::new());
-    *request.uri_mut() = uri;
-    let answer = client.request(request).await.map_err(|error| with_causes(&error))?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), MAX_BYTES).collect().await;
-    let body = body.map_err(|error| with_causes(error.as_ref()))?.to_bytes();
-    let word = visible(String::from_utf8_lossy(&body).trim());
-    if status == StatusCode::OK { Ok(word) } else { Err(format!("{status}: {word}")) }
-}
-
-/// An error and what caused it: the client's own words alone say little.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

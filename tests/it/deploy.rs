@@ -97,6 +97,7 @@ fn a_node_may_do_what_the_docs_say_and_no_more() {
         // The names of buckets: `arn:aws:s3:::vivreal-*`.
         actions.retain(|action| !action.starts_with("s3::"));
         actions.sort();
+        actions.dedup();
         actions
     };
     let node = actions(&template, "  NodePolicy:\n", "  ProvisionPolicy:\n");
