@@ -50,7 +50,8 @@ impl Activity {
     /// 2. the head of a later one takes at most that from its first byte;
     /// 3. something moves at least every `idle_time`.
     ///
-    /// It comes nearer when a head begins, but never to less than `head_time` from then.
+    /// It comes nearer when a head begins, or a request: to no less than the lesser of `head_time` and
+    /// `idle_time` from then.
     pub(super) fn deadline(&self, limits: &ServerLimits) -> Instant {
         if !self.requested.load(Ordering::Relaxed) {
             return self.opened + limits.head_time;

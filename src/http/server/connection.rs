@@ -66,9 +66,9 @@ pub(super) async fn serve<I>(
     let io = TokioIo::new(Watched::new(io, activity.clone()));
     let mut connection = pin!(protocol.serve_connection(io, service));
     let mut shutdown = pin!(async move { shutdown.wait_for(|&begun| begun).await.is_ok() }.fuse());
-    // Looks at the deadline at least every `head_time`: so a deadline that has come nearer is seen in time, and a
-    // request moves no timer.
-    let mut look = pin!(sleep_until(activity.deadline(&limits)));
+    // Looks at the deadline as often as it could come nearer: so it is seen in time, and a request moves no timer.
+    let pause = limits.head_time.min(limits.idle_time);
+    let mut look = pin!(sleep_until(activity.deadline(&limits).min(Instant::now() + pause)));
     poll_fn(|context| {
         loop {
             if let Poll::Ready(outcome) = connection.as_mut().poll(context) {
@@ -92,7 +92,7 @@ pub(super) async fn serve<I>(
                 tracing::debug!(%peer, "connection closed: too slow or idle");
                 return Poll::Ready(());
             }
-            look.as_mut().reset(deadline.min(now + limits.head_time));
+            look.as_mut().reset(deadline.min(now + pause));
         }
     })
     .await;
