@@ -12,7 +12,7 @@ use crate::support::http::send;
 
 /// What each bomb would grow to: sixteen times the largest document.
 const PLAIN: u64 = 256 * 1024 * 1024;
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
 
 async fn bomb(encoding: &str) -> Vec<u8> {
     let zeros = tokio::io::BufReader::new(tokio::io::repeat(b' ').take(PLAIN));

@@ -1,6 +1,5 @@
 //! Ten thousand connections that say nothing.
 
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Instant;
@@ -45,11 +44,14 @@ async fn ten_thousand_idle_connections_cost_a_little_memory_and_nobody_time() {
         held.push(stream);
     }
     let took = began.elapsed();
-    let open = fs::read_dir(format!("/proc/{}/fd", stage.node.id())).unwrap().count() as u64;
+    let open = stage.files() as u64;
     assert!(open >= wanted, "{open} of {wanted} are open");
-    // What is asked on the last one is answered.
-    let last = held.last_mut().unwrap();
-    last.set_nonblocking(false).unwrap();
+    // One that has rested since its answer goes on.
+    let rested = &mut held[2];
+    rested.write_all(b"GET /m/x HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    let mut answer = [0; 4_096];
+    let read = rested.read(&mut answer).unwrap();
+    assert!(answer[..read].starts_with(b"HTTP/1.1 404 "));
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let each = stage.peak() * 1024 / wanted;
     let did = format!("{wanted} opened in {} ms, {each} KiB each", took.as_millis());

@@ -35,7 +35,7 @@ use crate::support::upload::{picture, ready};
 /// What is seen of the good client before anything happens.
 const BEFORE: Duration = Duration::from_millis(500);
 /// A machine that runs other tests too makes anybody wait.
-const NOISE: Duration = Duration::from_millis(250);
+const NOISE: Duration = Duration::from_millis(500);
 /// What half of the good client's requests may take, as a multiple of what they took before.
 const SLOWER: u32 = 20;
 /// How long any of its requests may take.
@@ -74,6 +74,11 @@ impl Stage {
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
         stream
+    }
+
+    /// How many files it has open.
+    pub fn files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.node.id())).unwrap().count()
     }
 
     /// The most memory that it has taken, in MiB more than at rest.
@@ -124,8 +129,8 @@ impl Neighbour {
                 write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")
                     .unwrap();
                 let mut answer = String::new();
-                stream.read_to_string(&mut answer).unwrap();
-                assert!(answer.starts_with("HTTP/1.1 302 "), "{answer}");
+                let read = stream.read_to_string(&mut answer);
+                assert!(read.is_ok() && answer.starts_with("HTTP/1.1 302 "), "{read:?} {answer:?}");
                 times[phase].push(began.elapsed());
                 std::thread::sleep(Duration::from_millis(5));
             }
