@@ -10,7 +10,7 @@ use super::StartError;
 use super::objects::s3;
 use super::profiles::profiles;
 use super::rules::{
-    cache_terms, check_times, layout, periods, public_delivery, quota, rules, tenants, upload_policy, window,
+    cache_terms, check_server, layout, periods, public_delivery, quota, rules, tenants, upload_policy, window,
 };
 use super::tokens;
 use crate::config::{GrantScopeSetting, OnFailureSetting, PrivateSetting, Settings};
@@ -247,7 +247,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let description = describe(&rules(settings, services.documents.profiles())?);
     let description = description.map_err(|error| StartError::system("describing the API", error))?;
     let requests = metrics.requests(&description).map_err(unregistered)?;
-    check_times(settings)?;
+    check_server(settings)?;
     let cors = Cors::new(&settings.server.cors_origins);
     let cors = cors.map_err(|error| StartError::setting("server.cors_origins", error))?;
     let edge = Arc::new(Edge::new(ring, delivery, stores.objects, clock));

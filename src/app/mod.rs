@@ -6,7 +6,7 @@
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB. [`objects`]: S3.
 //!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
-//!    [`watch`]: have files changed?
+//!    [`watch`]: have files changed? [`files`]: how many may be open.
 //! 3. [`listen`]: addresses → sockets. [`tls`]: the certificate of one. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`. [`health`]:
@@ -18,6 +18,7 @@ pub mod check;
 pub mod databases;
 pub mod description;
 pub mod dev;
+pub mod files;
 pub mod health;
 pub mod keys;
 pub mod lifecycle;

@@ -154,16 +154,23 @@ pub fn rules(settings: &Settings, profiles: &Profiles) -> Result<ApiRules, Start
     Ok(ApiRules { uploads: upload_policy(settings)?, profiles })
 }
 
-/// A connection that is silent for longer is closed: an answer has to begin before.
-pub(super) fn check_times(settings: &Settings) -> Result<(), StartError> {
+/// Limits of connections. A connection that is silent for longer than `idle_seconds` is closed: an answer has to
+/// begin before.
+pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
     let server = &settings.server;
-    if !(1..=70).contains(&server.answer_seconds) {
-        let detail = format!("must be 1 to 70 seconds, not {}", server.answer_seconds);
-        return Err(StartError::setting("server.answer_seconds", detail));
-    }
-    if !(1..=70).contains(&server.body_idle_seconds) {
-        let detail = format!("must be 1 to 70 seconds, not {}", server.body_idle_seconds);
-        return Err(StartError::setting("server.body_idle_seconds", detail));
+    let within = server.idle_seconds.saturating_sub(5);
+    for (setting, value, least, most) in [
+        ("trusted_hops", server.trusted_hops as u64, 0, 8),
+        ("max_streams", u64::from(server.max_streams), 1, 1_000),
+        ("head_seconds", server.head_seconds, 1, 60),
+        ("idle_seconds", server.idle_seconds, 10, 4_000),
+        ("answer_seconds", server.answer_seconds, 1, within),
+        ("body_idle_seconds", server.body_idle_seconds, 1, within),
+    ] {
+        if !(least..=most).contains(&value) {
+            let detail = format!("must be {least} to {most}, not {value}");
+            return Err(StartError::setting(format!("server.{setting}"), detail));
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::StartError;
 use super::build::Node;
+use super::files;
 use super::lifecycle::work;
 use super::listen::Bound;
 use super::tls::ServedTls;
@@ -49,9 +50,13 @@ pub async fn run(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let limits = ServerLimits {
         connections: settings.server.max_connections,
+        streams: settings.server.max_streams,
+        head_time: Duration::from_secs(settings.server.head_seconds),
+        idle_time: Duration::from_secs(settings.server.idle_seconds),
         drain_time: Duration::from_secs(settings.server.drain_seconds),
         ..ServerLimits::default()
     };
+    files::allow(limits.connections);
     let readiness = Readiness::new();
     node.metrics.watch_readiness(readiness.clone());
     let meter: Arc<dyn RequestMeter> = Arc::clone(&node.requests) as Arc<dyn RequestMeter>;
@@ -116,6 +121,7 @@ fn api_context(settings: &Settings, node: &Node, meter: &Arc<dyn RequestMeter>) 
             document_bytes: usize::try_from(settings.documents.max_bytes).unwrap_or(usize::MAX),
             body_idle: Duration::from_secs(settings.server.body_idle_seconds),
             answer_time: Duration::from_secs(settings.server.answer_seconds),
+            trusted_hops: settings.server.trusted_hops,
             ..HttpLimits::default()
         },
         cors: node.cors.clone(),

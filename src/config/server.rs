@@ -17,12 +17,25 @@ pub struct ServerSettings {
     /// all. Default none.
     #[serde(deserialize_with = "texts")]
     pub cors_origins: Vec<String>,
+    /// How many proxies of one's own each request comes through, 0 to 8: each appends to `X-Forwarded-For`, and the
+    /// client's address is the entry so far from its end. Default 0: clients connect by themselves, and the header
+    /// is a stranger's word.
+    pub trusted_hops: usize,
     /// Most connections at a time. Default 10,000.
     pub max_connections: usize,
-    /// How long a client may send nothing of a body that it has begun, in seconds: 1 to 70. Default 30.
+    /// Requests at the same time on one HTTP/2 connection: 1 to 1,000. Default 128.
+    pub max_streams: u32,
+    /// How long a client may take over its TLS handshake and the head of its first request, and over the head of
+    /// each later one, in seconds: 1 to 60. Default 10.
+    pub head_seconds: u64,
+    /// How long a connection may be silent, and a client may leave a piece of an answer where it is, in seconds: 10
+    /// to 4,000. More than the load balancer's own limit, so that it isn't this side that closes first. Default 75.
+    pub idle_seconds: u64,
+    /// How long a client may send nothing of a body that it has begun, in seconds: at least 1, and 5 less than
+    /// `idle_seconds` at most. Default 30.
     pub body_idle_seconds: u64,
-    /// How long a call may take once its body is here, in seconds: 1 to 70, less than a silent connection may
-    /// last. Default 60.
+    /// How long a call may take once its body is here, in seconds: at least 1, and 5 less than `idle_seconds` at
+    /// most. Default 60.
     pub answer_seconds: u64,
     /// How long requests under way may take to end at a shutdown, in seconds. Default 25.
     pub drain_seconds: u64,
@@ -63,7 +76,11 @@ impl Default for ServerSettings {
             listen: "127.0.0.1:8080".into(),
             admin_listen: "127.0.0.1:9090".into(),
             cors_origins: Vec::new(),
+            trusted_hops: 0,
             max_connections: 10_000,
+            max_streams: 128,
+            head_seconds: 10,
+            idle_seconds: 75,
             body_idle_seconds: 30,
             answer_seconds: 60,
             drain_seconds: 25,

@@ -24,6 +24,8 @@ pub struct HttpLimits {
     /// How long a service may take over a call or a document, once its body is here. Default 60 s,
     /// less than [`ServerLimits::idle_time`].
     pub answer_time: Duration,
+    /// How many proxies of one's own a request comes through, for [`super::ClientAddress::of`]. Default 0.
+    pub trusted_hops: usize,
 }
 
 impl Default for HttpLimits {
@@ -37,6 +39,7 @@ impl Default for HttpLimits {
             body_idle: Duration::from_secs(30),
             body_rate: 1024,
             answer_time: Duration::from_secs(60),
+            trusted_hops: 0,
         }
     }
 }
@@ -50,7 +53,8 @@ pub struct ServerLimits {
     pub head_time: Duration,
     /// Bytes of the head of a request: 8 KiB or more. Default 32 KiB, as CloudFront has it.
     pub head_bytes: usize,
-    /// How long a connection may move no byte in either direction. Default 75 s, more than the
+    /// How long a connection may move no byte in either direction, and its client may leave a piece of an answer
+    /// where it is. Default 75 s, more than the
     /// 60 s of a load balancer, so that this side isn't the one that closes first.
     pub idle_time: Duration,
     /// Requests at the same time on one HTTP/2 connection. Default 128.

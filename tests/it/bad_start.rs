@@ -42,7 +42,14 @@ fn settings_that_can_not_be_are_refused() {
     let s3 = |line: &str| {
         format!("[store]\nobjects = \"s3\"\n[store.s3]\nregion = \"eu-central-1\"\n{line}\n{good}")
     };
+    let listeners = |line: &str| format!("{line}\n{good}");
     for (settings, reason) in [
+        (listeners("trusted_hops = 9"), "server.trusted_hops: must be 0 to 8, not 9"),
+        (listeners("max_streams = 0"), "server.max_streams"),
+        (listeners("head_seconds = 61"), "server.head_seconds"),
+        (listeners("idle_seconds = 9"), "server.idle_seconds"),
+        (listeners("answer_seconds = 71"), "server.answer_seconds: must be 1 to 70, not 71"),
+        (listeners("idle_seconds = 20\nanswer_seconds = 15"), "server.body_idle_seconds: must be 1 to 15"),
         (String::new(), "signing.keys: there is no key pair"),
         (key("vectors/rsa-public"), "public key"),
         (key("keys/nothing-there"), "No such file"),

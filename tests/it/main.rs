@@ -34,6 +34,7 @@ mod edge;
 mod embedded;
 mod faults_under_load;
 mod health;
+mod hostile;
 mod isolation;
 mod jwks;
 mod jwks_secret;

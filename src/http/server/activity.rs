@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
+use super::taken::Untaken;
 use crate::http::ServerLimits;
 
 /// What a connection has been doing. Times are milliseconds after its beginning.
@@ -24,6 +25,7 @@ pub(super) struct Activity {
     in_flight: AtomicUsize,
     /// HTTP/2 by its preface: there, bytes outside a request needn't be the head of one.
     multiplexed: AtomicBool,
+    untaken: Untaken,
 }
 
 impl Activity {
@@ -37,6 +39,7 @@ impl Activity {
             requested: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
             multiplexed: AtomicBool::new(false),
+            untaken: Untaken::default(),
         })
     }
 
@@ -48,7 +51,8 @@ impl Activity {
     /// When the connection is to be closed if nothing happens until then:
     /// 1. the first request takes at most `head_time` from the connection's beginning;
     /// 2. the head of a later one takes at most that from its first byte;
-    /// 3. something moves at least every `idle_time`.
+    /// 3. something moves at least every `idle_time`;
+    /// 4. the client takes a piece of each answer, 64 KiB at most, in that time.
     ///
     /// It comes nearer when a head begins, or a request: to no less than the lesser of `head_time` and
     /// `idle_time` from then.
@@ -57,7 +61,8 @@ impl Activity {
             return self.opened + limits.head_time;
         }
         let after = |millis| self.opened + Duration::from_millis(millis);
-        let idle = after(self.moved.load(Ordering::Relaxed)) + limits.idle_time;
+        let moved = self.moved.load(Ordering::Relaxed);
+        let idle = after(self.untaken.longest().map_or(moved, |since| since.min(moved))) + limits.idle_time;
         match self.head_began.load(Ordering::Relaxed).checked_sub(1) {
             Some(began) => idle.min(after(began) + limits.head_time),
             None => idle,
@@ -72,8 +77,18 @@ impl Activity {
         InFlight(Arc::clone(self))
     }
 
+    /// Milliseconds since its beginning.
+    pub(super) fn millis(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Its long answers.
+    pub(super) fn untaken(&self) -> &Untaken {
+        &self.untaken
+    }
+
     fn moved(&self) -> u64 {
-        let millis = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let millis = self.millis();
         self.moved.store(millis, Ordering::Relaxed);
         millis
     }
@@ -96,6 +111,13 @@ impl Activity {
 
 /// A request that isn't answered whole yet.
 pub(super) struct InFlight(Arc<Activity>);
+
+impl InFlight {
+    /// Of the connection that it came by.
+    pub(super) fn activity(&self) -> &Activity {
+        &self.0
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

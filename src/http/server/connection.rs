@@ -2,14 +2,14 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use futures_util::{FutureExt, TryFutureExt};
 use hyper::Request;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -17,10 +17,12 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Peer;
-use super::activity::{Activity, InFlight, Watched};
+use super::activity::{Activity, Watched};
+use super::taken::Taken;
 use crate::http::{Front, ServerLimits};
 
-/// How connections speak HTTP/1.1, and HTTP/2 where the client begins with its preface.
+/// How connections speak HTTP/1.1, and HTTP/2 where the client begins with its preface. No pings are sent: a peer
+/// that is gone moves no bytes, and pings would be bytes that keep a connection that rests.
 pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
@@ -33,6 +35,8 @@ pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
     builder
         .http2()
         .max_concurrent_streams(limits.streams)
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(ERROR_STREAMS)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -61,7 +65,7 @@ pub(super) async fn serve<I>(
             request.extensions_mut().insert(Peer(peer));
             request
         });
-        answer.map_ok(|response| response.map(|inner| Guarded { inner, _guard: guard }))
+        answer.map_ok(|response| response.map(|body| Taken::new(body, guard)))
     });
     let io = TokioIo::new(Watched::new(io, activity.clone()));
     let mut connection = pin!(protocol.serve_connection(io, service));
@@ -98,32 +102,10 @@ pub(super) async fn serve<I>(
     .await;
 }
 
-/// A body that counts as a request in flight until it is dropped.
-struct Guarded {
-    inner: Body,
-    _guard: InFlight,
-}
-
-impl hyper::body::Body for Guarded {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.inner).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
+/// Requests on a connection that their client has taken back before they were looked at; one more ends it.
+const RESET_STREAMS: usize = 20;
+/// Requests on a connection that were so wrong that Signet ended them; one more ends it.
+const ERROR_STREAMS: usize = 64;
 /// The least that hyper takes, in bytes.
 const MIN_HEAD_BYTES: usize = 8 * 1024;
 /// What a client may send ahead of Signet's reading, in bytes.

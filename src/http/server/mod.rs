@@ -3,13 +3,14 @@
 //! 1. Wait for a free place among the connections, then for a connection.
 //! 2. Where accepting fails for want of files or memory, pause and go on.
 //! 3. In a task of its own, shake hands where the listener speaks TLS, then serve the connection (`connection`),
-//!    within time limits that are read off its bytes (`activity`).
+//!    within time limits that are read off its bytes (`activity`) and its answers (`taken`).
 //! 4. After the shutdown: stop listening, let requests in flight end, and after
 //!    [`ServerLimits::drain_time`] end what is left.
 
 mod activity;
 mod connection;
 mod handshake;
+mod taken;
 
 use std::io;
 use std::net::SocketAddr;
@@ -215,6 +216,75 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         assert!(timeout(Duration::from_secs(5), &mut dropped).await.unwrap().is_err());
+    }
+
+    /// What frames of HTTP/2 look like: length, type, flags, stream.
+    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![0, 0, u8::try_from(payload.len()).unwrap(), kind, flags, 0, 0, 0, stream];
+        frame.extend_from_slice(payload);
+        frame
+    }
+
+    #[tokio::test]
+    async fn pings_do_not_keep_an_answer_that_is_never_taken() {
+        let (alive, mut dropped) = oneshot::channel::<()>();
+        let alive = Arc::new(std::sync::Mutex::new(Some(alive)));
+        let endless = move || async move {
+            let held = alive.lock().unwrap().take();
+            Body::from_stream(stream::repeat_with(move || {
+                let _ = &held;
+                Ok::<_, std::convert::Infallible>(Bytes::from(vec![0; 64 * 1024]))
+            }))
+        };
+        let limits = ServerLimits {
+            idle_time: Duration::from_millis(300),
+            head_time: Duration::from_millis(100),
+            ..ServerLimits::default()
+        };
+        let (address, _stop, _server) = start(limits, Router::new().route("/", get(endless))).await;
+        let mut client = TcpStream::connect(address).await.unwrap();
+        // GET / in HPACK's static table, and a window that is never opened further.
+        let request = [
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            &frame(4, 0, 0, b"")[..],
+            &frame(1, 5, 1, b"\x82\x84\x86\x41\x01x"),
+        ]
+        .concat();
+        client.write_all(&request).await.unwrap();
+        let pings = async {
+            while client.write_all(&frame(6, 0, 0, b"pingping")).await.is_ok() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let ended = timeout(Duration::from_secs(5), async { tokio::join!(pings, &mut dropped).1 }).await;
+        assert!(ended.unwrap().is_err(), "the answer is dropped");
+    }
+
+    #[tokio::test]
+    async fn a_handshake_has_the_time_of_a_head_and_keeps_nobody_waiting() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(["x".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let (chain, key) = (certificate.pem(), key.serialize_pem());
+        let certificate = crate::http::Certificate::from_pem(chain.as_bytes(), key.as_bytes()).unwrap();
+        let limits = ServerLimits { head_time: Duration::from_millis(300), ..ServerLimits::default() };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = Server::new(listener, Front::new(slow()), limits).with_tls(Some(Tls::new(&certificate)));
+        let mut running = JoinSet::new();
+        running.spawn(server.run(std::future::pending()));
+        let mut silent = TcpStream::connect(address).await.unwrap();
+        let mut halfway = TcpStream::connect(address).await.unwrap();
+        halfway.write_all(&[22, 3, 1, 2, 0, 1]).await.unwrap();
+        let mut plain = TcpStream::connect(address).await.unwrap();
+        plain.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut rest = Vec::new();
+        let _ = plain.read_to_end(&mut rest).await;
+        assert!(!rest.starts_with(b"HTTP"), "plain HTTP is refused: {rest:?}");
+        for client in [&mut silent, &mut halfway] {
+            let mut rest = Vec::new();
+            let ended = timeout(Duration::from_secs(3), client.read_to_end(&mut rest)).await;
+            assert!(ended.is_ok() && rest.is_empty(), "{rest:?}");
+        }
     }
 
     #[tokio::test]

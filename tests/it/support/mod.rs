@@ -194,6 +194,11 @@ impl Node {
         self.log.text.lock().unwrap().clone()
     }
 
+    /// The id of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL, at once.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
