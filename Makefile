@@ -58,10 +58,10 @@ load-quick: release yardsticks tools tools-load ## the same with fewer rounds an
 tools-load: ## what sends the load: k6, and oha, which is built
 	loadtest/install
 
-# A package of its own, built beside Signet; and the benches, which say what things cost inside of it.
+# A package of its own, built beside Signet; and benches/measure.rs, which says what things cost inside of it.
 yardsticks:
 	CARGO_TARGET_DIR=$(CURDIR)/target $(CARGO) build --locked --release --manifest-path loadtest/yardsticks/bare/Cargo.toml
-	$(CARGO) bench --locked --bench main --no-run
+	$(CARGO) build --locked --release --example measure
 
 release: ## the program as it is deployed
 	$(CARGO) build --locked --release

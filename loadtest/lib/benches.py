@@ -1,4 +1,4 @@
-"""The benches' binary, which says some things as JSON and fills stores."""
+"""The binary of benches/measure.rs, which says some things as JSON and fills stores."""
 
 import functools
 import json
@@ -17,8 +17,7 @@ def benches(what):
 @functools.cache
 def binary():
     """Its path; built first, where it has changed."""
-    cargo = [os.environ.get("CARGO", "cargo"), "bench", "--locked", "--bench", "main", "--no-run"]
+    cargo = [os.environ.get("CARGO", "cargo"), "build", "--locked", "--release", "--example", "measure"]
     done = subprocess.run([*cargo, "--message-format", "json"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     told = [json.loads(line) for line in done.stdout.splitlines()]
-    # The program is built along with them, and says so in any order.
-    return next(one["executable"] for one in told if one.get("executable") and one["target"]["kind"] == ["bench"])
+    return next(one["executable"] for one in told if one.get("executable") and one["target"]["name"] == "measure")

@@ -48,7 +48,9 @@ impl Timestamp {
     #[must_use]
     pub fn to_rfc3339(self) -> String {
         let clamped = self.0.min(Self::LATEST_SECOND * 1_000);
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(clamped) * 1_000_000)
+        let seconds = i64::try_from(clamped / 1_000).unwrap_or_default();
+        OffsetDateTime::from_unix_timestamp(seconds)
+            .and_then(|moment| moment.replace_millisecond((clamped % 1_000) as u16))
             .ok()
             .and_then(|moment| moment.format(&Rfc3339).ok())
             .unwrap_or_default()
