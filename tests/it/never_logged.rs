@@ -272,7 +272,8 @@ async fn what_goes_to_mongodb_and_why_it_can_not_be_reached_tells_no_secret() {
     let asset = finalize(&backed.node.api, ANNA.2, id).await.json();
     hush.add_all("an asset", &asset);
     // Nothing can be asked: what is said of it names no more.
-    (backed.mongo.set(Wire::Cut), backed.s3.set(Wire::Cut));
+    backed.mongo.set(Wire::Cut);
+    backed.s3.set(Wire::Cut);
     let unknown = get_as(&backed.url("/media/v1/assets/med_00000000000000000000000000"), ANNA.2).await;
     assert_eq!(unknown.status, 503);
     let refused = post(
