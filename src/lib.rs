@@ -16,7 +16,7 @@
 //! - [`service`]: the use cases, and the ports that they need.
 //! - [`store`]: what implements the ports, a vendor a folder.
 //! - [`http`]: routes, problems, the listener.
-//! - [`config`], [`telemetry`]: settings; metrics and logs.
+//! - [`config`], [`telemetry`]: settings; metrics, logs and traces.
 //! - [`app`]: the composition root. [`cli`]: the commands.
 //!
 //! A content API in Rust can sign its documents in process, with the caches and signing threads that

@@ -6,7 +6,7 @@
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB. [`objects`]: S3.
 //!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
-//!    [`watch`]: have files changed? [`files`]: how many may be open.
+//!    [`watch`]: have files changed? [`files`]: how many may be open. [`traces`]: where logs and traces go.
 //! 3. [`listen`]: addresses → sockets. [`tls`]: the certificate of one. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`. [`health`]:
@@ -32,6 +32,7 @@ pub mod run;
 pub mod serve;
 pub mod tls;
 pub mod tokens;
+pub mod traces;
 pub mod watch;
 
 use crate::config::ConfigError;

@@ -1,5 +1,6 @@
 //! Settings → S3, where the bytes of files lie there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
@@ -7,6 +8,7 @@ use super::rules::check_origin;
 use crate::config::{ObjectsSetting, S3Settings, Settings};
 use crate::store::aws::Patience;
 use crate::store::s3::{S3, S3Options};
+use crate::telemetry::traces::Current;
 
 /// How long is waited at most before the second try of a call.
 const BACKOFF: Duration = Duration::from_millis(200);
@@ -63,5 +65,6 @@ fn options(settings: &S3Settings) -> Result<S3Options, StartError> {
             backoff: BACKOFF,
         },
         copy_part_bytes: None,
+        trace: Arc::new(Current),
     })
 }

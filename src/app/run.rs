@@ -16,11 +16,12 @@ use super::tls::ServedTls;
 use super::tokens::keep_fresh;
 use crate::config::Settings;
 use crate::http::{
-    AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, RequestMeter, Server, ServerLimits, admin,
-    api, edge,
+    AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, RequestMeter, RequestTracer, Server,
+    ServerLimits, admin, api, edge,
 };
 use crate::service::ports::SystemClock;
 use crate::telemetry::tls::TlsMetrics;
+use crate::telemetry::traces::Traces;
 
 /// The sockets of a process.
 pub struct Listeners {
@@ -43,6 +44,7 @@ pub async fn run(
     settings: &Settings,
     node: Node,
     listeners: Listeners,
+    traces: Arc<Traces>,
     up: impl FnOnce(),
 ) -> Result<(), StartError> {
     let signals = |error| StartError::system("waiting for signals", error);
@@ -64,9 +66,10 @@ pub async fn run(
     let tls_metrics = TlsMetrics::register(metrics.registry());
     let tls_metrics = tls_metrics.map_err(|error| StartError::system("registering metrics", error))?;
     let tls = listeners.tls.as_ref().map(ServedTls::tls);
+    let tracer = Arc::clone(&traces) as Arc<dyn RequestTracer>;
     let routers = [
-        Some((listeners.api, api(api_context(settings, &node, &meter)), tls)),
-        listeners.edge.map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter }), None)),
+        Some((listeners.api, api(api_context(settings, &node, &meter, &tracer)), tls)),
+        listeners.edge.map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter, tracer }), None)),
     ];
     let admin =
         admin(AdminContext { metrics: Arc::new(move || metrics.render()), readiness: readiness.clone() });
@@ -108,11 +111,17 @@ pub async fn run(
     for task in [fetching, certifying].into_iter().flatten() {
         task.abort();
     }
+    traces.end().await;
     let _ = quit.send(true);
     admin.await.map_err(|error| StartError::system("stopping the admin listener", error))
 }
 
-fn api_context(settings: &Settings, node: &Node, meter: &Arc<dyn RequestMeter>) -> ApiContext {
+fn api_context(
+    settings: &Settings,
+    node: &Node,
+    meter: &Arc<dyn RequestMeter>,
+    tracer: &Arc<dyn RequestTracer>,
+) -> ApiContext {
     ApiContext {
         services: Arc::clone(&node.services),
         objects: node.gate.clone(),
@@ -127,5 +136,6 @@ fn api_context(settings: &Settings, node: &Node, meter: &Arc<dyn RequestMeter>) 
         cors: node.cors.clone(),
         description: Arc::clone(&node.description),
         meter: Arc::clone(meter),
+        tracer: Arc::clone(tracer),
     }
 }

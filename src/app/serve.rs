@@ -11,9 +11,8 @@ use super::listen::bind;
 use super::rules::upload_url;
 use super::run::{Listeners, run};
 use super::tls::ServedTls;
-use super::{StartError, listen::Bound};
+use super::{StartError, listen::Bound, traces};
 use crate::config::{Environment, load};
-use crate::telemetry::logging;
 
 /// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`].
 ///
@@ -21,7 +20,7 @@ use crate::telemetry::logging;
 /// Why it doesn't start.
 pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartError> {
     let settings = load(file, environment)?;
-    logging::start(&settings.log).map_err(|detail| StartError::setting("log", detail))?;
+    let traces = traces::start(&settings)?;
     let tls = ServedTls::open(&settings.server.tls).await?;
     let api = bind(&settings.server.listen, "server.listen").await?;
     let admin = bind(&settings.server.admin_listen, "server.admin_listen").await?;
@@ -45,7 +44,7 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let reloading = tokio::spawn(reloader.run(ring, node.metrics.keys().clone()));
     let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
     let hearing = databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), assets, tenants)));
-    let done = run(&settings, node, Listeners { api, tls, admin, edge }, || {}).await;
+    let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, || {}).await;
     reloading.abort();
     if let Some(hearing) = hearing {
         hearing.abort();

@@ -15,6 +15,7 @@ use crate::service::token_tenants::TokenTenants;
 use crate::store::jwks::{
     FileKeys, HttpFetch, Jwks, JwksSettings, JwksUrl, PublicKeys, RemoteKeys, SharedSecret,
 };
+use crate::telemetry::traces::Current;
 
 /// What checks tokens.
 #[derive(Default)]
@@ -106,7 +107,8 @@ fn public_keys(
                 return Err(StartError::setting("auth.jwks_refresh_seconds", detail));
             }
             let url = JwksUrl::parse(url).map_err(|detail| StartError::setting("auth.jwks_url", detail))?;
-            let fetch = HttpFetch::new(url).map_err(|error| StartError::setting("auth.jwks_url", error))?;
+            let fetch = HttpFetch::new(url, Arc::new(Current))
+                .map_err(|error| StartError::setting("auth.jwks_url", error))?;
             Ok(PublicKeys::Remote(RemoteKeys::new(fetch, Arc::clone(clock), Arc::clone(meter))))
         }
         (Some(_), Some(_)) => {

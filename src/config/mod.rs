@@ -18,6 +18,7 @@ mod s3;
 mod server;
 mod signing;
 mod store;
+mod telemetry;
 mod tenants;
 pub mod time;
 mod uploads;
@@ -40,6 +41,7 @@ pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
 };
 pub use store::{AssetsSetting, ObjectsSetting, StoreSettings};
+pub use telemetry::TelemetrySettings;
 pub use tenants::TenantSettings;
 pub use uploads::UploadSettings;
 
@@ -71,6 +73,8 @@ pub struct Settings {
     pub edge: EdgeSettings,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub telemetry: TelemetrySettings,
     /// Tenants to be put into the embedded store at start.
     pub tenants: Vec<TenantSettings>,
 }

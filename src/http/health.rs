@@ -49,7 +49,7 @@ pub async fn ask_health(url: &str) -> Result<String, HealthError> {
 }
 
 /// An error and what caused it: the client's own words alone say little.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

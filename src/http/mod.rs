@@ -33,10 +33,13 @@ mod observe;
 pub mod openapi;
 mod params;
 pub mod problem;
+mod push;
 mod range;
 mod routes;
 mod server;
+mod spanned;
 mod tls;
+mod trace;
 mod xml;
 
 use std::any::Any;
@@ -57,8 +60,10 @@ pub use front::Front;
 pub use health::{HealthError, ask_health};
 pub use limits::{HttpLimits, ServerLimits};
 pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
+pub use push::{CollectorUrl, Push, PushError};
 pub use server::{Peer, Server};
 pub use tls::{Certificate, Tls, TlsError};
+pub use trace::{NoRequestTracer, RequestTracer};
 
 use crate::service::ports::{Clock, ObjectGate};
 use crate::service::{Edge, Services};
@@ -83,6 +88,8 @@ pub struct ApiContext {
     pub description: Arc<Value>,
     /// Counts requests.
     pub meter: Arc<dyn RequestMeter>,
+    /// Follows requests.
+    pub tracer: Arc<dyn RequestTracer>,
 }
 
 /// What the edge needs.
@@ -92,6 +99,8 @@ pub struct EdgeContext {
     pub edge: Arc<Edge>,
     /// Counts requests.
     pub meter: Arc<dyn RequestMeter>,
+    /// Follows requests.
+    pub tracer: Arc<dyn RequestTracer>,
 }
 
 /// What the admin listener needs.
@@ -143,14 +152,14 @@ pub fn api(context: ApiContext) -> Front {
         open = open.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
     let open = guarded(open.method_not_allowed_fallback(not_this_method), limits.drain_bytes);
-    let observer = Observer { meter: context.meter, unmatched: UNMATCHED };
+    let observer = Observer::new(context.meter, context.tracer, UNMATCHED);
     Front::with_permalinks(observed(router.merge(open), observer.clone()), permalinks, observer)
 }
 
 /// The edge.
 pub fn edge(context: EdgeContext) -> Front {
     let router = Router::new().fallback(edge::serve).with_state(context.edge);
-    let observer = Observer { meter: context.meter, unmatched: "edge" };
+    let observer = Observer::new(context.meter, context.tracer, "edge");
     Front::new(observed(guarded(router, EDGE_DRAIN_BYTES), observer))
 }
 
@@ -163,7 +172,7 @@ pub fn admin(context: AdminContext) -> Front {
         .with_state(context)
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method);
-    let observer = Observer { meter: Arc::new(NoRequestMeter), unmatched: UNMATCHED };
+    let observer = Observer::unfollowed(UNMATCHED);
     Front::new(observed(guarded(router, EDGE_DRAIN_BYTES), observer))
 }
 
@@ -231,7 +240,7 @@ mod tests {
             .route("/fail", get(fail))
             .fallback(nothing_here)
             .method_not_allowed_fallback(not_this_method);
-        observed(guarded(router, 1 << 20), Observer { meter: seen, unmatched: UNMATCHED })
+        observed(guarded(router, 1 << 20), Observer::new(seen, Arc::new(NoRequestTracer), UNMATCHED))
     }
 
     async fn ask(method: &str, path: &str) -> (Response<Bytes>, Vec<String>) {

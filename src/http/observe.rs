@@ -2,8 +2,8 @@
 //!
 //! 1. It gets a request id: its own `x-request-id` where that is sane, else a fresh ULID. The
 //!    answer carries it.
-//! 2. It gets a tracing span with method, route and id. Paths, queries and headers are left out:
-//!    they hold signatures and tokens.
+//! 2. It gets a tracing span with method, route, id and trace, and the tenant once that is known. It lasts until the
+//!    answer's body is sent. Paths, queries and headers are left out: they hold signatures and tokens.
 //! 3. A problem gets its body.
 //! 4. It is counted, and logged: as a warning where this side has failed, for information where the caller has, else
 //!    for debugging.
@@ -16,10 +16,14 @@ use axum::middleware::Next;
 use axum::response::Response;
 use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use tracing::Instrument;
+use tracing::field::{Empty, display};
+use tracing::level_filters::LevelFilter;
+use tracing::{Instrument, Span};
 use ulid::Ulid;
 
 use super::problem::{self, Problem};
+use super::trace::{NoRequestTracer, RequestTracer};
+use super::{spanned, trace};
 use crate::service::ports::Limit;
 
 /// Counts requests. `telemetry` turns it into metrics.
@@ -77,16 +81,53 @@ impl RequestContext {
 /// What [`observe`] needs.
 #[derive(Clone)]
 pub(super) struct Observer {
-    /// Counts requests.
-    pub(super) meter: Arc<dyn RequestMeter>,
+    meter: Arc<dyn RequestMeter>,
+    tracer: Arc<dyn RequestTracer>,
+    /// Whether anybody is told of the spans of requests.
+    is_heard: bool,
+    /// Whether requests are of any interest to those who follow traces.
+    follows: bool,
     /// The route of requests that match no route.
-    pub(super) unmatched: &'static str,
+    unmatched: &'static str,
 }
 
 impl Observer {
+    /// Counts and follows requests.
+    pub(super) fn new(
+        meter: Arc<dyn RequestMeter>,
+        tracer: Arc<dyn RequestTracer>,
+        unmatched: &'static str,
+    ) -> Self {
+        let is_heard = tracer.is_heard();
+        Self { meter, tracer, is_heard, follows: true, unmatched }
+    }
+
+    /// Does neither.
+    pub(super) fn unfollowed(unmatched: &'static str) -> Self {
+        let this = Self::new(Arc::new(NoRequestMeter), Arc::new(NoRequestTracer), unmatched);
+        Self { follows: false, ..this }
+    }
+
     /// A request that is answered at once, without a context of its own.
     pub(super) fn begin(&self) -> Seen<'_> {
         Seen { observer: self, started: Instant::now() }
+    }
+
+    /// The span of a request: of log lines, whatever their level, and of its trace.
+    fn span(&self, method: &'static str, route: &str, id: &str, headers: &HeaderMap) -> Span {
+        macro_rules! span {
+            ($target:literal) => {
+                tracing::error_span!(
+                    target: $target, "request", method, route, id,
+                    trace_id = Empty, tenant = Empty, status = Empty
+                )
+            };
+        }
+        let span = if self.follows { span!("signet::http") } else { span!("signet::admin") };
+        if let Some(trace) = self.tracer.follow(&span, trace::caller(headers)) {
+            span.record("trace_id", display(format_args!("{trace:032x}")));
+        }
+        span
     }
 }
 
@@ -110,7 +151,12 @@ impl Seen<'_> {
         }
         let (status, seconds) = (answer.status().as_u16(), self.started.elapsed().as_secs_f64());
         self.observer.meter.request(route, method, status, seconds);
-        tracing::debug!(method, route, id, status, seconds, "answered");
+        // A span costs more than all the rest here. It begins when it ends: what it is about took microseconds.
+        if self.observer.is_heard || LevelFilter::current() >= LevelFilter::DEBUG {
+            let span = self.observer.span(method, route, id, request.headers());
+            span.in_scope(|| tracing::debug!(status, seconds, "answered"));
+            span.record("status", status);
+        }
     }
 }
 
@@ -121,9 +167,9 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
     let method = bounded(request.method());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map_or(observer.unmatched, MatchedPath::as_str);
-    let span = tracing::info_span!("request", method, route, id = context.id());
+    let span = observer.span(method, route, context.id(), request.headers());
     request.extensions_mut().insert(context.clone());
-    async {
+    let answer = async {
         let answer = next.run(request).await;
         if let Some(limit) = answer.extensions().get().and_then(Problem::limit) {
             observer.meter.limit(limit);
@@ -140,9 +186,12 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
             _ => tracing::debug!(status, seconds, "answered"),
         }
         answer
+    };
+    let answer = answer.instrument(span.clone()).await;
+    if observer.is_heard {
+        span.record("status", answer.status().as_u16());
     }
-    .instrument(span)
-    .await
+    spanned::within(span, answer)
 }
 
 /// The inbound request id: one header of 1 to 64 of `A-Z a-z 0-9 _ . -`.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// Work under way, by what it is for. Cheap to clone.
 pub(super) struct Assembly<K, T>(Arc<Inner<K, T>>);
@@ -47,10 +48,11 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + Sync + 'static> As
             let mut running = self.running();
             let begin = || {
                 let listed = Listed { assembly: self.clone(), key: key.clone() };
-                let task = tokio::spawn(async move {
+                let work = async move {
                     let (_slot, _listed) = (slot, listed);
                     work.await
-                });
+                };
+                let task = tokio::spawn(work.in_current_span());
                 async move { task.await.ok() }.boxed().shared()
             };
             running.entry(key.clone()).or_insert_with(begin).clone()

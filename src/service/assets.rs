@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use tracing::Instrument;
 
 use super::asset_files::AssetFiles;
 use super::auth::Caller;
@@ -245,7 +246,8 @@ impl Assets {
             return Ok(None);
         }
         let (relocation, to) = (self.relocation.clone(), Destination { visibility, key, metadata });
-        let moving = tokio::spawn(async move { relocation.run(&place, held, to).await });
+        let moving = async move { relocation.run(&place, held, to).await };
+        let moving = tokio::spawn(moving.in_current_span());
         moving.await.map_err(StoreError::unavailable)?.map(Some)
     }
 

@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+use tracing::Span;
+use tracing::field::display;
+
 use super::ports::{ApiKey, StoreError, TenantStore, TokenError, TokenVerifier};
 use super::scope::{InsufficientScope, Scope, Scopes};
 use crate::media::Tenant;
@@ -62,6 +65,8 @@ impl Authenticator {
         if tenant.frozen {
             return Err(AuthError::Frozen);
         }
+        // The span of the request has a place for it.
+        Span::current().record("tenant", display(&tenant.id));
         Ok(Caller { tenant: Arc::new(tenant), scopes })
     }
 

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::asset_cache::Known;
 use super::auth::Caller;
@@ -109,7 +111,11 @@ impl Documents {
         options: DocumentOptions,
     ) -> Result<SignedDocument, DocumentError> {
         let began = Instant::now();
-        let signed = self.sign_in(place, caller, input, options).await;
+        let span = tracing::debug_span!("document", bytes = input.len(), found = Empty, signed = Empty);
+        let signed = self.sign_in(place, caller, input, options).instrument(span.clone()).await;
+        if let Ok(signed) = &signed {
+            span.record("found", signed.found).record("signed", signed.signed);
+        }
         self.meter.document_ended(outcome(&signed), began.elapsed());
         if let Some(limit) = signed.as_ref().err().and_then(limit) {
             self.meter.limit(limit);

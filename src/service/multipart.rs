@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use tracing::Instrument;
+
 use super::assets::AssetView;
 use super::auth::Caller;
 use super::ports::{
@@ -171,7 +173,7 @@ impl Uploads {
     ) -> Result<(Asset, Inserted), StoreError> {
         let (assets, objects) = (Arc::clone(&self.assets), Arc::clone(&self.objects));
         let (location, terms) = (location.clone(), terms.clone());
-        let work = tokio::spawn(async move {
+        let work = async move {
             let upload = objects.begin_parts(&location, &asset.content_type).await?;
             asset.parts = Some(Parts { upload: upload.clone(), part_bytes: plan.part_bytes() });
             let inserted = assets.insert(&asset, &terms).await;
@@ -184,8 +186,8 @@ impl Uploads {
                 objects.abort_parts(&location, &upload).await?;
             }
             Ok((asset, inserted?))
-        });
-        work.await.map_err(StoreError::unavailable)?
+        };
+        tokio::spawn(work.in_current_span()).await.map_err(StoreError::unavailable)?
     }
 
     /// A page of an asset's parts, of which those that are stored are there.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use tracing::Span;
+use tracing::field::display;
+
 use super::asset_cache::{CachedAssets, Known};
 use super::asset_links::AssetFile;
 use super::auth::Caller;
@@ -88,6 +91,8 @@ impl Resolver {
         if tenant.frozen {
             return Err(ResolveError::Frozen);
         }
+        // The span of the request has a place for it.
+        Span::current().record("tenant", display(&asset.tenant));
         let file = AssetFile { asset: &asset, tenant: &tenant, width: derivative(&asset, width) };
         let link = self.delivery.asset_link(file).await?;
         Ok(Resolved { id, visibility: asset.visibility, link, stale })

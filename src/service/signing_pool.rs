@@ -13,6 +13,7 @@ use std::thread;
 use std::time::Instant;
 
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::ports::{Meter, NoMeter};
 
@@ -90,7 +91,9 @@ impl SigningPool {
         let (answer, answered) = oneshot::channel();
         let (meter, queued) = (Arc::clone(&self.meter), Instant::now());
         meter.queued();
+        let span = Span::current();
         let job = move || {
+            let _within = span.enter();
             meter.taken(queued.elapsed());
             if !answer.is_closed() {
                 // Where nobody waits any more, the request was cancelled meanwhile.

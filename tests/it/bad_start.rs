@@ -50,6 +50,19 @@ fn settings_that_can_not_be_are_refused() {
         (listeners("idle_seconds = 9"), "server.idle_seconds"),
         (listeners("answer_seconds = 71"), "server.answer_seconds: must be 1 to 70, not 71"),
         (listeners("idle_seconds = 20\nanswer_seconds = 15"), "server.body_idle_seconds: must be 1 to 15"),
+        (
+            format!("[telemetry]\nsample_ratio = 1.1\n{good}"),
+            "telemetry.sample_ratio: must be 0 to 1, not 1.1",
+        ),
+        (format!("[telemetry]\nservice_name = \" \"\n{good}"), "telemetry.service_name: must not be empty"),
+        (
+            format!("[telemetry]\notlp_endpoint = \"localhost:4317\"\n{good}"),
+            "telemetry.otlp_endpoint: must be",
+        ),
+        (
+            format!("[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\n{good}"),
+            "telemetry.otlp_endpoint: must have a path",
+        ),
         (String::new(), "signing.keys: there is no key pair"),
         (key("vectors/rsa-public"), "public key"),
         (key("keys/nothing-there"), "No such file"),

@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 use signet::service::ports::{NoMeter, TokenError, TokenVerifier};
 use signet::store::jwks::{FetchError, HttpFetch, Issuer, Jwks, JwksUrl, PublicKeys, RemoteKeys};
+use signet::telemetry::traces::Current;
 
 use crate::support::Node;
 use crate::support::http::{get, get_as};
@@ -18,7 +19,7 @@ use crate::support::tokens::{Hand, Keys, NOW, claims, settings};
 
 /// A verifier of the keys at a URL, and those keys.
 fn by_url(url: &str, clock: Arc<Hand>) -> (Jwks, Arc<RemoteKeys>) {
-    let fetch = HttpFetch::new(JwksUrl::parse(url).unwrap()).unwrap();
+    let fetch = HttpFetch::new(JwksUrl::parse(url).unwrap(), Arc::new(Current)).unwrap();
     let remote = RemoteKeys::new(fetch, clock.clone(), Arc::new(NoMeter));
     (Jwks::new(PublicKeys::Remote(remote.clone()), None, settings(), clock), remote)
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use signet::app::build::{self, Node, put_tenants};
 use signet::app::keys::KeyLoader;
 use signet::config::{Environment, parse};
-use signet::http::{ApiContext, Front, HttpLimits, NoRequestMeter, api};
+use signet::http::{ApiContext, Front, HttpLimits, NoRequestMeter, NoRequestTracer, api};
 use signet::media::{Asset, Visibility};
 use signet::service::ports::{AssetStore, SystemClock};
 use tempfile::{TempDir, tempdir};
@@ -50,6 +50,7 @@ impl Scene {
             cors: signet::http::Cors::default(),
             description: Arc::default(),
             meter: Arc::new(NoRequestMeter),
+            tracer: Arc::new(NoRequestTracer),
         });
         Self { router, node, store, _folder: folder }
     }

@@ -17,6 +17,7 @@ use super::databases;
 use super::keys::KeyLoader;
 use super::profiles;
 use super::rules::{layout, public_delivery, upload_url};
+use super::traces;
 use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
 use crate::config::{AssetsSetting, PrivateSetting, Settings, time};
 use crate::service::delivery::PublicDelivery;
@@ -36,6 +37,10 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     say("settings    ok".to_owned());
     say(tls::report(&settings.server.tls, time::now()).await?);
 
+    say(match traces::export(&settings.telemetry)? {
+        Some(export) => format!("traces      ok  sent to {}", export.collector.as_uri()),
+        None => "traces      none are sent".to_owned(),
+    });
     let layout = layout(settings)?;
     say(delivery(settings, &public_delivery(settings)?));
     say(profiles::report(&profiles::profiles(settings, layout.origins())?));

@@ -20,13 +20,12 @@ mod session;
 
 use std::path::Path;
 
-use super::StartError;
 use super::build::{embedded, node, put_tenants};
 use super::keys::KeyLoader;
 use super::listen::{Bound, bind};
 use super::run::{Listeners, run};
+use super::{StartError, traces};
 use crate::config::{Environment, LogFormat, ObjectsSetting, parse};
-use crate::telemetry::logging;
 
 use identity::Identity;
 use session::Session;
@@ -49,7 +48,7 @@ pub async fn dev(
     if environment.is_unset("SIGNET__LOG__LEVEL") {
         settings.log.level = "warn".into();
     }
-    logging::start(&settings.log).map_err(|detail| StartError::setting("log", detail))?;
+    let traces = traces::start(&settings)?;
 
     let api = bind(listen, "--listen").await?;
     let edge = bind(&beside(&api, listen, 1), "--listen, one port up, for the edge").await?;
@@ -79,7 +78,8 @@ pub async fn dev(
 
     let session = Session::new(data, &api, &edge, &admin, &identity, node.place(&identity.tenant()).bucket());
     session.write(data)?;
-    run(&settings, node, Listeners { api, tls: None, admin, edge: Some(edge) }, || say(&session.text())).await
+    let listeners = Listeners { api, tls: None, admin, edge: Some(edge) };
+    run(&settings, node, listeners, traces, || say(&session.text())).await
 }
 
 /// The address of another listener: some ports up where a port was asked for, else a free one.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::media::{Asset, AssetId};
 use crate::service::ports::StoreError;
@@ -59,7 +60,7 @@ impl Flights {
         let (sender, answer) = watch::channel(None);
         under_way.insert(id, Flight { mark, answer: answer.clone() });
         let flights = self.clone();
-        tokio::spawn(async move {
+        let flight = async move {
             let found = ask.await.map_err(Arc::new);
             let mut under_way = flights.lock();
             if under_way.get(&id).is_some_and(|flight| flight.mark == mark) {
@@ -67,7 +68,8 @@ impl Flights {
             }
             drop(under_way);
             sender.send_replace(Some(found));
-        });
+        };
+        tokio::spawn(flight.in_current_span());
         answer
     }
 

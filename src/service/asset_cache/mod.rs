@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tracing::Instrument;
 
 use self::flights::Flights;
 use self::shelf::{Entry, Shelf};
@@ -247,7 +248,7 @@ impl CachedAssets {
         after: impl FnOnce(&T) -> After + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
-        let changing = tokio::spawn(async move {
+        let changing = async move {
             let asked_at = inner.now();
             let change = inner.shelf.begin(id);
             let outcome = call.await?;
@@ -257,8 +258,8 @@ impl CachedAssets {
                 After::Unknown => inner.shelf.forget(id),
             }
             Ok(outcome)
-        });
-        changing.await.map_err(StoreError::unavailable)?
+        };
+        tokio::spawn(changing.in_current_span()).await.map_err(StoreError::unavailable)?
     }
 }
 

@@ -1,5 +1,5 @@
 //! Stores whose operations are counted, each by its name, its outcome and its time: around a port, whoever is behind
-//! it.
+//! it. In the trace of a request each is a span.
 //!
 //! `assets`: [`AssetStore`](super::ports::AssetStore). `tenants`: [`TenantStore`](super::ports::TenantStore) and
 //! [`LeaseStore`](super::ports::LeaseStore). `objects`: [`ObjectStore`](super::ports::ObjectStore).
@@ -10,6 +10,9 @@ mod tenants;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 use super::ports::{ObjectOperation, StoreError, StoreMeter, StoreOperation, StoreOutcome};
 
@@ -31,9 +34,16 @@ impl<S: ?Sized> Metered<S> {
         operation: impl Operation,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let mut watch =
-            Watch { meter: &*self.meter, operation, outcome: StoreOutcome::Abandoned, began: Instant::now() };
-        let answer = call.await;
+        // Nobody follows what no request asks for.
+        let span = if Span::current().is_none() { Span::none() } else { operation.span() };
+        let mut watch = Watch {
+            meter: &*self.meter,
+            operation,
+            outcome: StoreOutcome::Abandoned,
+            began: Instant::now(),
+            span: span.clone(),
+        };
+        let answer = call.instrument(span).await;
         watch.outcome = StoreOutcome::of(&answer);
         answer
     }
@@ -45,28 +55,40 @@ struct Watch<'m, O: Operation> {
     operation: O,
     outcome: StoreOutcome,
     began: Instant,
+    span: Span,
 }
 
 impl<O: Operation> Drop for Watch<'_, O> {
     fn drop(&mut self) {
         self.operation.count(self.meter, self.outcome, self.began.elapsed());
+        self.span.record("outcome", self.outcome.as_str());
     }
 }
 
 /// Something that a store is asked for.
 trait Operation: Copy {
     fn count(self, meter: &dyn StoreMeter, outcome: StoreOutcome, after: Duration);
+    /// Its span in a trace.
+    fn span(self) -> Span;
 }
 
 impl Operation for StoreOperation {
     fn count(self, meter: &dyn StoreMeter, outcome: StoreOutcome, after: Duration) {
         meter.operation(self, outcome, after);
     }
+
+    fn span(self) -> Span {
+        tracing::debug_span!("store", operation = self.as_str(), outcome = Empty)
+    }
 }
 
 impl Operation for ObjectOperation {
     fn count(self, meter: &dyn StoreMeter, outcome: StoreOutcome, after: Duration) {
         meter.object_operation(self, outcome, after);
+    }
+
+    fn span(self) -> Span {
+        tracing::debug_span!("objects", operation = self.as_str(), outcome = Empty)
     }
 }
 

@@ -7,6 +7,7 @@
 //!   holds them (development, single machine).
 //! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
 //! - [`Clock`]: the time.
+//! - [`CurrentTrace`]: which trace what is done now belongs to.
 //! - [`Meter`]: what the services count. [`StoreMeter`]: what is counted of stores. `words`: what it is called.
 //!
 //! Every implementation of a store passes the same contract suite in `tests/it/contract/`.
@@ -22,6 +23,7 @@ mod secrets;
 mod store_meter;
 mod tenants;
 mod tokens;
+mod trace;
 pub(crate) mod words;
 
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
@@ -42,6 +44,7 @@ pub use store_meter::{
 };
 pub use tenants::{ApiKey, TenantStore, api_key_digest};
 pub use tokens::{Claims, TokenError, TokenVerifier};
+pub use trace::{CurrentTrace, TraceContext};
 
 /// Why a store couldn't answer.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use hyper::header::{ACCEPT, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -22,6 +22,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
 use super::MAX_BYTES;
+use crate::service::ports::CurrentTrace;
 
 /// How long it may take in all.
 const TIME: Duration = Duration::from_secs(5);
@@ -71,14 +72,15 @@ fn is_loopback(host: &str) -> bool {
 pub struct HttpFetch {
     url: JwksUrl,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    trace: Arc<dyn CurrentTrace>,
 }
 
 impl HttpFetch {
-    /// Makes a client; asks for nothing yet.
+    /// Makes a client; asks for nothing yet. The issuer is told which trace a request belongs to.
     ///
     /// # Errors
     /// Where the machine has no root certificates, and TLS is needed.
-    pub fn new(url: JwksUrl) -> Result<Self, std::io::Error> {
+    pub fn new(url: JwksUrl, trace: Arc<dyn CurrentTrace>) -> Result<Self, std::io::Error> {
         let provider = Arc::new(default_provider());
         let connector = if url.0.scheme_str() == Some("https") {
             let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
@@ -93,7 +95,7 @@ impl HttpFetch {
         };
         // Minutes lie between two requests: no connection is kept.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { url, client })
+        Ok(Self { url, client, trace })
     }
 
     async fn get(&self) -> Result<Bytes, FetchError> {
@@ -101,6 +103,15 @@ impl HttpFetch {
         *request.uri_mut() = self.url.0.clone();
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json, */*;q=0.1"));
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        if let Some(trace) = self.trace.current() {
+            for (name, value) in
+                [(TRACEPARENT, Some(trace.parent())), (TRACESTATE, trace.state().map(Into::into))]
+            {
+                if let Some(value) = value.and_then(|value: String| HeaderValue::try_from(value).ok()) {
+                    request.headers_mut().insert(name, value);
+                }
+            }
+        }
         let answer = self.client.request(request).await.map_err(|error| FetchError::unreachable(&error))?;
         if answer.status() != StatusCode::OK {
             return Err(FetchError::Status(answer.status().as_u16()));
@@ -122,6 +133,8 @@ impl KeyFetch for HttpFetch {
 }
 
 const AGENT: &str = concat!("signet/", env!("CARGO_PKG_VERSION"));
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Why there is no new JWK set.
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
+use tracing::Instrument;
 
 use super::fetch::{FetchError, KeyFetch};
 use super::keys::KeySet;
@@ -89,7 +90,7 @@ impl RemoteKeys {
         }
         // On a task of its own: a caller who hangs up doesn't end a fetch that is for all.
         let keys = Arc::clone(self);
-        let fetching = tokio::spawn(async move { keys.refresh().await });
+        let fetching = tokio::spawn(async move { keys.refresh().await }.in_current_span());
         // What went wrong is in the log; the old keys, if any, are the answer.
         let _ = fetching.await;
     }

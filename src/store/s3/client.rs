@@ -1,5 +1,6 @@
 //! How S3 is connected.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -10,6 +11,8 @@ use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumVa
 
 use super::super::aws::reason::without_credentials;
 use super::super::aws::{self, Patience};
+use super::trace::Traced;
+use crate::service::ports::CurrentTrace;
 
 /// The largest part of a copy that is made in parts, unless there would be more than 10,000 of them.
 const COPY_PART_BYTES: u64 = 128 * 1024 * 1024;
@@ -33,6 +36,8 @@ pub struct S3Options {
     /// Files of more bytes are copied in parts of so many, at least 5 MiB; S3 itself asks for that above
     /// 5 GiB. `None`: 128 MiB, what is copied within one attempt's time.
     pub copy_part_bytes: Option<u64>,
+    /// Which trace a request belongs to.
+    pub trace: Arc<dyn CurrentTrace>,
 }
 
 /// S3. Cheap to clone.
@@ -66,7 +71,7 @@ impl S3 {
             return Err(ConnectError::NoRegion);
         }
         let tries = RetryPartition::custom("objects").token_bucket(TokenBucket::builder().build()).build();
-        let client = |endpoint: Option<&String>| {
+        let settings = |endpoint: Option<&String>| {
             let mut settings = Builder::from(&config)
                 .force_path_style(options.path_style)
                 .timeout_config(options.patience.times())
@@ -77,11 +82,13 @@ impl S3 {
             if let Some(endpoint) = endpoint {
                 settings = settings.endpoint_url(endpoint);
             }
-            Client::from_conf(settings.build())
+            settings
         };
+        let asking = settings(options.endpoint.as_ref()).interceptor(Traced(options.trace));
+        let signing = settings(options.public_endpoint.as_ref().or(options.endpoint.as_ref()));
         Ok(Self {
-            client: client(options.endpoint.as_ref()),
-            signer: client(options.public_endpoint.as_ref().or(options.endpoint.as_ref())),
+            client: Client::from_conf(asking.build()),
+            signer: Client::from_conf(signing.build()),
             patience: options.patience,
             copy_part_bytes: options.copy_part_bytes.unwrap_or(COPY_PART_BYTES),
             config,

@@ -4,7 +4,8 @@
 //! 2. `presign`: requests for others to send. Nothing is asked of S3 for them.
 //! 3. `read`: what is stored, whole or in part. `copy`: from place to place. `parts`: files that come in parts.
 //! 4. [`provision`]: makes a bucket ready to be a tenant's.
-//! 5. [`failure`]: what has failed, in one line.
+//! 5. `trace`: which trace a request belongs to.
+//! 6. [`failure`]: what has failed, in one line.
 
 mod client;
 mod copy;
@@ -13,6 +14,7 @@ mod parts;
 mod presign;
 pub mod provision;
 mod read;
+mod trace;
 
 use async_trait::async_trait;
 

@@ -51,7 +51,17 @@ impl Ground {
 
     /// Starts a node with short limits. Clients send their uploads to S3 itself, not by the node's wire.
     pub async fn node(&self) -> Backed {
-        let mongo = Proxy::to(self.mongo.uri().strip_prefix("mongodb://").unwrap().to_owned()).await;
+        self.node_with(&[]).await
+    }
+
+    /// Host and port of the MongoDB server.
+    pub fn host(&self) -> String {
+        self.mongo.uri().strip_prefix("mongodb://").unwrap().to_owned()
+    }
+
+    /// The same with further variables of the environment.
+    pub async fn node_with(&self, more: &[(&str, &str)]) -> Backed {
+        let mongo = Proxy::to(self.host()).await;
         let s3 = Proxy::to(server().address.clone()).await;
         let folder = TempDir::new().unwrap();
         let settings = format!(
@@ -68,8 +78,11 @@ impl Ground {
         let mut environment = server().environment(&s3.address);
         // The server says that it is a replica set, whose members are reached by no wire.
         environment.push(("CLUSTER_URL", format!("mongodb://{}/?directConnection=true", mongo.address)));
-        let environment: Vec<(&str, &str)> =
-            environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let environment: Vec<(&str, &str)> = environment
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .chain(more.iter().copied())
+            .collect();
         let node = tokio::task::block_in_place(|| Node::serve(folder.path(), &settings, &environment));
         let backed = Backed { node, mongo, s3, _folder: folder };
         backed.until_feed(true).await;

@@ -2,8 +2,10 @@
 //!
 //! - [`Node`]: `signet dev` or `signet serve` as a child process, ended by its process id.
 //! - [`backed`]: `signet serve` on MongoDB and S3, each by a wire that can be cut.
+//! - [`collector`]: a stand-in for what takes spans. [`recorder`]: for anything that speaks HTTP.
 //! - [`faulty`]: a store of assets that can be slow, or down.
 //! - [`http`]: requests over real sockets.
+//! - [`hush`]: what nobody may read who reads along.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
 //! - [`load`]: clients of two tenants that go on whatever happens, and judge each answer.
 //! - [`mongo`]: a MongoDB server, and stores on it.
@@ -23,8 +25,10 @@
 //! - [`verify`]: links, checked by the independent implementation.
 
 pub mod backed;
+pub mod collector;
 pub mod faulty;
 pub mod http;
+pub mod hush;
 pub mod issuer;
 pub mod load;
 pub mod mongo;
@@ -32,6 +36,7 @@ pub mod multipart;
 pub mod program;
 pub mod prometheus;
 pub mod proxy;
+pub mod recorder;
 pub mod rotate;
 pub mod s3;
 pub mod settings;

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use signet::store::aws::{Patience, loader};
 use signet::store::s3::provision::{BucketTerms, State, provision};
 use signet::store::s3::{S3, S3Options};
+use signet::telemetry::traces::Current;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -140,6 +141,7 @@ pub async fn store_at(address: &str, change: impl FnOnce(&mut S3Options)) -> S3 
         path_style: true,
         patience,
         copy_part_bytes: Some(5 * 1024 * 1024),
+        trace: Arc::new(Current),
     };
     change(&mut options);
     S3::of(config, options).unwrap()
