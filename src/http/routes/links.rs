@@ -270,14 +270,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_answer_is_written_as_serde_writes_it(texts in vec((0..3, any::<String>(), option::of(any::<String>())), 0..5)) {
-            let items: Vec<BatchItem> = texts.into_iter().map(|(kind, text, url)| {
-                let subject = [Subject::Id, Subject::Key, Subject::Url][kind](text);
+        fn an_answer_is_written_as_serde_writes_it(
+            rows in vec((0..3, any::<String>(), option::of(any::<String>())), 0..5),
+        ) {
+            let item = |(kind, text, url): (i32, String, Option<String>)| {
+                let subject = match kind {
+                    0 => Subject::Id(text),
+                    1 => Subject::Key(text),
+                    _ => Subject::Url(text),
+                };
                 let link = url.map(|url| Link { url: url.into(), expires: (kind > 0).then_some(7), max_age: 5 });
                 BatchItem { subject, outcome: link.ok_or(Reason::InvalidKey) }
-            }).collect();
-            let expected = serde_json::to_vec(&LinksAnswer { links: items.iter().map(Row::from).collect() }).unwrap();
-            prop_assert_eq!(LinksAnswer::write(&items), expected);
+            };
+            let items: Vec<BatchItem> = rows.into_iter().map(item).collect();
+            let answer = LinksAnswer { links: items.iter().map(Row::from).collect() };
+            prop_assert_eq!(LinksAnswer::write(&items), serde_json::to_vec(&answer).unwrap());
         }
     }
 }
