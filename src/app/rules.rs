@@ -1,12 +1,14 @@
 //! From settings to the rules of the services: each is checked on its way.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::StartError;
 use super::profiles::check_known;
 use crate::cloudfront::Window;
 use crate::config::{ObjectsSetting, PublicSetting, Settings};
+use crate::http::LoadLimits;
 use crate::http::openapi::ApiRules;
 use crate::media::{
     ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
@@ -17,6 +19,7 @@ use crate::service::asset_cache::CacheTerms;
 use crate::service::delivery::PublicDelivery;
 use crate::service::layout::{Layout, Template};
 use crate::service::ports::api_key_digest;
+use crate::service::rates::Rate;
 
 pub(super) fn cache_terms(settings: &Settings, fresh: Duration) -> CacheTerms {
     CacheTerms {
@@ -173,6 +176,21 @@ pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
         }
     }
     Ok(())
+}
+
+/// How often, and how much at a time.
+pub(super) fn load_limits(settings: &Settings) -> LoadLimits {
+    let limits = &settings.limits;
+    let rate = |per_second, burst| {
+        let per_second = NonZeroU32::new(per_second)?;
+        Some(Rate { per_second, burst: NonZeroU32::new(burst).unwrap_or(per_second) })
+    };
+    LoadLimits {
+        tenant: rate(limits.tenant_per_second, limits.tenant_burst),
+        client: rate(limits.client_per_second, limits.client_burst),
+        in_flight: NonZeroU32::new(limits.max_requests),
+        tenant_in_flight: NonZeroU32::new(limits.max_tenant_requests),
+    }
 }
 
 /// The tenants of the settings.

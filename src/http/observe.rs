@@ -65,7 +65,8 @@ impl RequestContext {
         &self.id
     }
 
-    fn of(request: &Request) -> Self {
+    /// Of a request that comes in.
+    pub(super) fn of<B>(request: &hyper::Request<B>) -> Self {
         let given = request_id(request.headers());
         match given {
             Some(id) => Self::new(request.uri().path(), id),
@@ -154,7 +155,8 @@ fn request_id(headers: &HeaderMap) -> Option<&str> {
     sane.then_some(id)
 }
 
-fn bounded(method: &Method) -> &'static str {
+/// A method that metrics know.
+pub(super) fn bounded(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -167,7 +169,8 @@ fn bounded(method: &Method) -> &'static str {
     }
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Which request it is.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[cfg(test)]
 mod tests {

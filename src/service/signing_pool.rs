@@ -2,8 +2,11 @@
 //!
 //! An RSA signature takes a quarter of a millisecond: on the async threads a cold document would
 //! hold up every other request. Tenants take turns: however much one has asked for, another waits
-//! for no more than a job of each. The queue is bounded by its users: each waits for its own jobs,
-//! and [`super::links`] has few of them under way at a time for one request.
+//! for no more than a job of each.
+//!
+//! The queue is bounded where a request begins ([`SigningPool::admit`]): a tenant may have as many requests that wait
+//! as there is room left, so that who fills it leaves as much to others. A request that was let in goes on: it waits
+//! for its own jobs, and [`super::links`] has few of them under way at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -20,6 +23,8 @@ use super::ports::{Meter, NoMeter};
 pub struct SigningPool {
     queue: Arc<Queue>,
     threads: NonZeroUsize,
+    /// The most requests that wait.
+    most: usize,
     meter: Arc<dyn Meter>,
 }
 
@@ -40,6 +45,9 @@ struct State {
     lanes: HashMap<Lane, VecDeque<Job>>,
     /// The lanes that have jobs, the next one first.
     turns: VecDeque<Lane>,
+    /// Of each lane, the requests that wait; and those of all lanes.
+    admitted: HashMap<Lane, usize>,
+    admitted_in_all: usize,
     /// Jobs that nobody waits for.
     idle: VecDeque<Job>,
     closed: bool,
@@ -49,6 +57,18 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signing threads don't answer")]
 pub struct PoolError;
+
+/// A request that waits for its jobs, until this is dropped.
+#[must_use]
+pub struct Admitted {
+    queue: Arc<Queue>,
+    lane: Lane,
+}
+
+/// A tenant has as many requests that wait as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many signatures are waited for")]
+pub struct QueueFull;
 
 impl SigningPool {
     /// Starts the threads.
@@ -61,7 +81,7 @@ impl SigningPool {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("sign-{index}")).spawn(move || queue.work())?;
         }
-        Ok(Self { queue, threads, meter: Arc::new(NoMeter) })
+        Ok(Self { queue, threads, most: usize::MAX, meter: Arc::new(NoMeter) })
     }
 
     /// The pool, which tells a meter of its queue. Jobs that nobody waits for aren't told of.
@@ -69,6 +89,28 @@ impl SigningPool {
     pub fn metered(mut self, meter: Arc<dyn Meter>) -> Self {
         self.meter = meter;
         self
+    }
+
+    /// The pool, for whose jobs no more than so many requests wait.
+    #[must_use]
+    pub fn bounded(mut self, requests: usize) -> Self {
+        self.most = requests;
+        self
+    }
+
+    /// Lets a request of a lane begin to have jobs done.
+    ///
+    /// # Errors
+    /// Where as many of the lane wait as there is room left for others.
+    pub fn admit(&self, lane: Lane) -> Result<Admitted, QueueFull> {
+        let mut state = self.queue.state();
+        let own = state.admitted.get(&lane).copied().unwrap_or_default();
+        if own >= self.most.saturating_sub(state.admitted_in_all) {
+            return Err(QueueFull);
+        }
+        state.admitted.insert(lane, own + 1);
+        state.admitted_in_all += 1;
+        Ok(Admitted { queue: Arc::clone(&self.queue), lane })
     }
 
     /// How many threads sign.
@@ -109,6 +151,17 @@ impl SigningPool {
             state.idle.push_back(Box::new(job));
             drop(state);
             self.queue.change.notify_one();
+        }
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        let mut state = self.queue.state();
+        state.admitted_in_all -= 1;
+        match state.admitted.get_mut(&self.lane) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(state.admitted.remove(&self.lane)),
         }
     }
 }
@@ -201,6 +254,22 @@ mod tests {
         let order = order.lock().unwrap();
         assert_eq!(order[..4], [(1, 0), (2, 0), (1, 1), (2, 1)]);
         assert_eq!(order[102], (0, 0), "what nobody waits for comes last");
+    }
+
+    #[test]
+    fn who_fills_the_queue_leaves_as_much_to_others() {
+        let pool = SigningPool::start(NonZeroUsize::MIN).unwrap().bounded(8);
+        let mut held = Vec::new();
+        let mut fill = |lane| {
+            let before = held.len();
+            held.extend(std::iter::from_fn(|| pool.admit(lane).ok()));
+            held.len() - before
+        };
+        assert_eq!([Lane(1), Lane(2), Lane(3), Lane(4), Lane(1)].map(&mut fill), [4, 2, 1, 1, 0]);
+        drop(held);
+        assert!(pool.admit(Lane(1)).is_ok());
+        let state = pool.queue.state();
+        assert_eq!((state.admitted_in_all, state.admitted.len()), (0, 0));
     }
 
     #[tokio::test]

@@ -1,0 +1,88 @@
+//! A request that was let in, until its answer has gone.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes};
+use axum::response::Response;
+use hyper::body::{Body as _, Frame, SizeHint};
+
+use super::places::{Place, TenantPlace};
+use super::policy::Headers;
+use crate::service::rates::ClientNet;
+
+/// In the extensions of a request.
+#[derive(Clone)]
+pub(in crate::http) struct Visit(Arc<Inner>);
+
+struct Inner {
+    net: ClientNet,
+    _place: Place,
+    tenant: OnceLock<Tenant>,
+}
+
+/// What is known once the tenant is.
+struct Tenant {
+    _place: TenantPlace,
+    headers: Headers,
+}
+
+impl Visit {
+    /// From a network, in a place.
+    pub(super) fn new(net: ClientNet, place: Place) -> Self {
+        Self(Arc::new(Inner { net, _place: place, tenant: OnceLock::new() }))
+    }
+
+    /// The network that it comes from.
+    pub(super) fn net(&self) -> ClientNet {
+        self.0.net
+    }
+
+    /// It is a tenant's, which is told so.
+    pub(super) fn is_tenants(&self, place: TenantPlace, headers: Headers) {
+        // One that is asked for twice has its place already.
+        let _ = self.0.tenant.set(Tenant { _place: place, headers });
+    }
+
+    /// It is answered: the answer says what the tenant may still ask, and a long one keeps its places until it has gone.
+    /// A redirect says nothing: whoever is told that nothing is left may wait before following it.
+    pub(in crate::http) fn answered(self, mut answer: Response) -> Response {
+        if let Some(tenant) = self.0.tenant.get().filter(|_| !answer.status().is_redirection()) {
+            for (name, value) in &tenant.headers {
+                answer.headers_mut().entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        let short = answer.body().size_hint().upper().is_some_and(|most| most <= SHORT);
+        if short { answer } else { answer.map(|body| Body::new(Visited { body, _visit: self })) }
+    }
+}
+
+/// The body of a long answer.
+struct Visited {
+    body: Body,
+    _visit: Visit,
+}
+
+impl hyper::body::Body for Visited {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Answers that are sent in one piece, in bytes.
+const SHORT: u64 = 16 * 1024;
