@@ -1,7 +1,7 @@
 //! From settings to the rules of the services: each is checked on its way.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use super::StartError;
@@ -157,8 +157,8 @@ pub fn rules(settings: &Settings, profiles: &Profiles) -> Result<ApiRules, Start
     Ok(ApiRules { uploads: upload_policy(settings)?, profiles })
 }
 
-/// Limits of connections. A connection that is silent for longer than `idle_seconds` is closed: an answer has to
-/// begin before.
+/// Limits of connections, and of bodies. A connection that is silent for longer than `idle_seconds` is closed: an
+/// answer has to begin before.
 pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
     let server = &settings.server;
     let within = server.idle_seconds.saturating_sub(5);
@@ -175,6 +175,11 @@ pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
             return Err(StartError::setting(format!("server.{setting}"), detail));
         }
     }
+    let (memory, largest) = (settings.limits.max_body_bytes as u64, settings.documents.max_bytes);
+    if memory > 0 && memory / 2 < largest {
+        let detail = format!("must be 0, or at least twice documents.max_bytes, which is {largest}");
+        return Err(StartError::setting("limits.max_body_bytes", detail));
+    }
     Ok(())
 }
 
@@ -190,6 +195,7 @@ pub(super) fn load_limits(settings: &Settings) -> LoadLimits {
         client: rate(limits.client_per_second, limits.client_burst),
         in_flight: NonZeroU32::new(limits.max_requests),
         tenant_in_flight: NonZeroU32::new(limits.max_tenant_requests),
+        body_bytes: NonZeroUsize::new(limits.max_body_bytes),
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 /// `[limits]`: what a node takes on, of all and of each. All of it is of one node: behind a load balancer, each has its
-/// own. 0 turns a limit off. `signet dev` has none but `max_requests` and `max_signing_requests`, unless they are set.
+/// own. 0 turns a limit off. `signet dev` has none for rates
+/// and tenants, unless they are set.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitSettings {
@@ -24,6 +25,10 @@ pub struct LimitSettings {
     /// Requests that wait for signatures at the same time; links that are ready aren't waited for. A tenant may have as
     /// many of them as there is room left: half of it where it is alone. Default 32,768.
     pub max_signing_requests: u32,
+    /// Memory for bodies, in bytes: documents and batches of 64 KiB and more, decompressed, until their answer has gone. A
+    /// tenant may have as much of it as there is left: half of it where it is alone. At least twice
+    /// `documents.max_bytes`, or the largest documents are refused always. Default 256 MiB.
+    pub max_body_bytes: usize,
 }
 
 impl Default for LimitSettings {
@@ -36,6 +41,7 @@ impl Default for LimitSettings {
             max_requests: 10_000,
             max_tenant_requests: 64,
             max_signing_requests: 32_768,
+            max_body_bytes: 256 * 1024 * 1024,
         }
     }
 }

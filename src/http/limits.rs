@@ -1,6 +1,6 @@
 //! How much a stranger may ask of Signet.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::service::rates::Rate;
@@ -44,6 +44,8 @@ pub struct LoadLimits {
     pub in_flight: Option<NonZeroU32>,
     /// Requests of each tenant under way at the same time.
     pub tenant_in_flight: Option<NonZeroU32>,
+    /// Bytes of bodies in memory at the same time: a tenant may have as many as there are left.
+    pub body_bytes: Option<NonZeroUsize>,
 }
 
 impl Default for HttpLimits {

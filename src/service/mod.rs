@@ -12,7 +12,8 @@
 //! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
 //!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
 //!    it when nobody looks. [`cursor`]: pages of assets.
-//! 6. [`edge`]: what CloudFront does with a link. [`rates`]: how often somebody may ask.
+//! 6. [`edge`]: what CloudFront does with a link. [`rates`]: how often somebody may ask. [`shares`]: how
+//!    much one may take of what there is for all.
 //! 7. [`ports`]: what all of these need of the world. [`metered`]: stores whose operations are counted.
 //!    [`cache_figures`]: how full caches are.
 //!
@@ -53,6 +54,7 @@ mod relocation;
 pub mod resolve;
 mod rota;
 pub mod scope;
+pub mod shares;
 pub mod signature_budget;
 pub mod signing_pool;
 pub mod tenant_cache;

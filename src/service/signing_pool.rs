@@ -18,13 +18,14 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::ports::{Meter, NoMeter};
+use super::shares::{Share, Shares};
 
 /// A fixed number of signing threads, which end with the pool.
 pub struct SigningPool {
     queue: Arc<Queue>,
     threads: NonZeroUsize,
-    /// The most requests that wait.
-    most: usize,
+    /// Requests that wait.
+    waiting: Shares<Lane>,
     meter: Arc<dyn Meter>,
 }
 
@@ -45,9 +46,6 @@ struct State {
     lanes: HashMap<Lane, VecDeque<Job>>,
     /// The lanes that have jobs, the next one first.
     turns: VecDeque<Lane>,
-    /// Of each lane, the requests that wait; and those of all lanes.
-    admitted: HashMap<Lane, usize>,
-    admitted_in_all: usize,
     /// Jobs that nobody waits for.
     idle: VecDeque<Job>,
     closed: bool,
@@ -59,11 +57,7 @@ struct State {
 pub struct PoolError;
 
 /// A request that waits for its jobs, until this is dropped.
-#[must_use]
-pub struct Admitted {
-    queue: Arc<Queue>,
-    lane: Lane,
-}
+pub type Admitted = Share<Lane>;
 
 /// A tenant has as many requests that wait as it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +75,7 @@ impl SigningPool {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("sign-{index}")).spawn(move || queue.work())?;
         }
-        Ok(Self { queue, threads, most: usize::MAX, meter: Arc::new(NoMeter) })
+        Ok(Self { queue, threads, waiting: Shares::new(usize::MAX), meter: Arc::new(NoMeter) })
     }
 
     /// The pool, which tells a meter of its queue. Jobs that nobody waits for aren't told of.
@@ -94,7 +88,7 @@ impl SigningPool {
     /// The pool, for whose jobs no more than so many requests wait.
     #[must_use]
     pub fn bounded(mut self, requests: usize) -> Self {
-        self.most = requests;
+        self.waiting = Shares::new(requests);
         self
     }
 
@@ -103,14 +97,8 @@ impl SigningPool {
     /// # Errors
     /// Where as many of the lane wait as there is room left for others.
     pub fn admit(&self, lane: Lane) -> Result<Admitted, QueueFull> {
-        let mut state = self.queue.state();
-        let own = state.admitted.get(&lane).copied().unwrap_or_default();
-        if own >= self.most.saturating_sub(state.admitted_in_all) {
-            return Err(QueueFull);
-        }
-        state.admitted.insert(lane, own + 1);
-        state.admitted_in_all += 1;
-        Ok(Admitted { queue: Arc::clone(&self.queue), lane })
+        let mut request = self.waiting.none(lane);
+        if request.take(1) { Ok(request) } else { Err(QueueFull) }
     }
 
     /// How many threads sign.
@@ -151,17 +139,6 @@ impl SigningPool {
             state.idle.push_back(Box::new(job));
             drop(state);
             self.queue.change.notify_one();
-        }
-    }
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        let mut state = self.queue.state();
-        state.admitted_in_all -= 1;
-        match state.admitted.get_mut(&self.lane) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(state.admitted.remove(&self.lane)),
         }
     }
 }
@@ -254,22 +231,6 @@ mod tests {
         let order = order.lock().unwrap();
         assert_eq!(order[..4], [(1, 0), (2, 0), (1, 1), (2, 1)]);
         assert_eq!(order[102], (0, 0), "what nobody waits for comes last");
-    }
-
-    #[test]
-    fn who_fills_the_queue_leaves_as_much_to_others() {
-        let pool = SigningPool::start(NonZeroUsize::MIN).unwrap().bounded(8);
-        let mut held = Vec::new();
-        let mut fill = |lane| {
-            let before = held.len();
-            held.extend(std::iter::from_fn(|| pool.admit(lane).ok()));
-            held.len() - before
-        };
-        assert_eq!([Lane(1), Lane(2), Lane(3), Lane(4), Lane(1)].map(&mut fill), [4, 2, 1, 1, 0]);
-        drop(held);
-        assert!(pool.admit(Lane(1)).is_ok());
-        let state = pool.queue.state();
-        assert_eq!((state.admitted_in_all, state.admitted.len()), (0, 0));
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 //!    none is free it is refused at once, rather than made to wait.
 //! 3. [`Admission::tenant`]: a request with credentials counts for its tenant, which has a bound of its own for
 //!    what is under way. [`Admission::stranger`]: one with wrong credentials counts for its network.
+//! 4. [`Room`]: its body takes of the memory that there is for bodies.
 //!
 //! [`Visit`] is a request that was let in. `places` counts what is under way; `policy` says it in headers.
 
@@ -13,6 +14,7 @@ mod policy;
 mod visit;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::header::{AUTHORIZATION, HeaderMap};
@@ -23,10 +25,11 @@ use super::problem::{Kind, Problem};
 use crate::media::TenantId;
 use crate::service::ports::Limit;
 use crate::service::rates::{ClientNet, ClientRates, TenantRates};
+use crate::service::shares::Shares;
 
 use places::{Places, TenantPlaces};
 use policy::{CLIENT, Policy, TENANT};
-pub(super) use visit::Visit;
+pub(super) use visit::{Room, Visit};
 
 /// The bounds of an API, and how much of each is used.
 pub(super) struct Admission {
@@ -35,6 +38,8 @@ pub(super) struct Admission {
     tenants: Option<TenantRates>,
     places: Places,
     tenant_places: TenantPlaces,
+    /// Memory for bodies.
+    bodies: Shares<TenantId>,
     /// What bounds a tenant.
     tenant_policy: Policy,
     /// Whether it was said that a proxy isn't trusted that seems to be there.
@@ -51,6 +56,7 @@ impl Admission {
             tenants: limits.tenant.map(TenantRates::new),
             places: Places::new(limits.in_flight),
             tenant_places: TenantPlaces::new(limits.tenant_in_flight),
+            bodies: Shares::new(limits.body_bytes.map_or(usize::MAX, NonZeroUsize::get)),
             tenant_policy: Policy::new(TENANT, limits.tenant, limits.tenant_in_flight),
             proxy_said: AtomicBool::new(false),
         }
@@ -99,7 +105,7 @@ impl Admission {
             return Err(refused(Limit::TenantConcurrency, detail, self.tenant_policy.too_much(left)));
         };
         if let Some(visit) = visit {
-            visit.is_tenants(place, self.tenant_policy.told(left));
+            visit.is_tenants(place, self.bodies.none(tenant.clone()), self.tenant_policy.told(left));
         }
         Ok(())
     }

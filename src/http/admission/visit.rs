@@ -1,16 +1,21 @@
 //! A request that was let in, until its answer has gone.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use hyper::body::{Body as _, Frame, SizeHint};
+use hyper::http::Extensions;
 
 use super::places::{Place, TenantPlace};
 use super::policy::Headers;
+use crate::http::problem::{Kind, Problem};
+use crate::media::TenantId;
+use crate::service::ports::Limit;
 use crate::service::rates::ClientNet;
+use crate::service::shares::Share;
 
 /// In the extensions of a request.
 #[derive(Clone)]
@@ -25,8 +30,13 @@ struct Inner {
 /// What is known once the tenant is.
 struct Tenant {
     _place: TenantPlace,
+    body: Mutex<Share<TenantId>>,
     headers: Headers,
 }
+
+/// Memory for the body of a request, which it has until its answer has gone.
+#[derive(Clone, Default)]
+pub(in crate::http) struct Room(Option<Visit>);
 
 impl Visit {
     /// From a network, in a place.
@@ -40,9 +50,9 @@ impl Visit {
     }
 
     /// It is a tenant's, which is told so.
-    pub(super) fn is_tenants(&self, place: TenantPlace, headers: Headers) {
+    pub(super) fn is_tenants(&self, place: TenantPlace, body: Share<TenantId>, headers: Headers) {
         // One that is asked for twice has its place already.
-        let _ = self.0.tenant.set(Tenant { _place: place, headers });
+        let _ = self.0.tenant.set(Tenant { _place: place, body: Mutex::new(body), headers });
     }
 
     /// It is answered: the answer says what the tenant may still ask, and a long one keeps its places until it has gone.
@@ -55,6 +65,27 @@ impl Visit {
         }
         let short = answer.body().size_hint().upper().is_some_and(|most| most <= SHORT);
         if short { answer } else { answer.map(|body| Body::new(Visited { body, _visit: self })) }
+    }
+}
+
+impl Room {
+    /// Of the request of these extensions.
+    pub(in crate::http) fn of(extensions: &Extensions) -> Self {
+        Self(extensions.get().cloned())
+    }
+
+    /// The body has so many bytes by now.
+    ///
+    /// # Errors
+    /// 503 where there is no room for them. Small bodies need none.
+    pub(in crate::http) fn hold(&self, bytes: usize) -> Result<(), Problem> {
+        let Some(tenant) = self.0.as_ref().and_then(|visit| visit.0.tenant.get()) else { return Ok(()) };
+        let steps = bytes / STEP * STEP;
+        if tenant.body.lock().unwrap_or_else(PoisonError::into_inner).take(steps) {
+            return Ok(());
+        }
+        let detail = "there is no memory left for a body of this length; try again, or send less at a time";
+        Err(Problem::new(Kind::Overloaded, detail).at(Limit::BodyMemory))
     }
 }
 
@@ -84,5 +115,7 @@ impl hyper::body::Body for Visited {
     }
 }
 
+/// In what steps memory is counted, in bytes.
+const STEP: usize = 64 * 1024;
 /// Answers that are sent in one piece, in bytes.
 const SHORT: u64 = 16 * 1024;

@@ -123,6 +123,8 @@ words! {
         HeadTime = "head_time",
         /// A body, or a line of one, in bytes.
         BodyBytes = "body_bytes",
+        /// The bodies that a node holds, in bytes.
+        BodyMemory = "body_memory",
         /// The silence in a body.
         BodyTime = "body_time",
         /// The time of an answer.

@@ -37,7 +37,12 @@ impl House {
     pub fn with(limits: &[(&str, u32)], environment: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         let rates = ["tenant_per_second", "tenant_burst", "client_per_second", "client_burst"];
-        let all = rates.iter().chain(&["max_requests", "max_tenant_requests", "max_signing_requests"]);
+        let all = rates.iter().chain(&[
+            "max_requests",
+            "max_tenant_requests",
+            "max_signing_requests",
+            "max_body_bytes",
+        ]);
         let limits: String = all
             .map(|name| {
                 let limit = limits.iter().find(|(known, _)| known == name).map_or(0, |(_, limit)| *limit);

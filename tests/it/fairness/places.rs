@@ -1,6 +1,7 @@
-//! Requests and jobs at a time.
+//! Requests at a time, and what they hold.
 
 use futures_util::future::join_all;
+use serde_json::json;
 
 use super::{House, LONG, cold, until};
 use crate::support::http::{get, get_as};
@@ -90,4 +91,26 @@ async fn a_queue_for_signatures_that_is_full_refuses_new_links_and_ready_ones_go
     let (floods, ()) = tokio::join!(floods, others);
     assert!(floods.contains(&200) && floods.contains(&503), "{floods:?}");
     assert!(house.met("signing_queue").await >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_whose_bodies_fill_the_memory_leaves_as_much_to_another() {
+    let house = House::with(&[("max_body_bytes", 2 << 20)], &[("SIGNET__DOCUMENTS__MAX_BYTES", "1048576")]);
+    let host = house.node.api.strip_prefix("http://").unwrap();
+    let mut held = std::net::TcpStream::connect(host).unwrap();
+    let head = format!(
+        "POST /media/v1/documents HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\n\
+         content-type: application/json\r\ncontent-length: 1000000\r\n\r\n",
+        ANNA.2
+    );
+    std::io::Write::write_all(&mut held, head.as_bytes()).unwrap();
+    std::io::Write::write_all(&mut held, &[b' '; 990_000]).unwrap();
+    let large = json!("x".repeat(600_000));
+    let refused = until(503, async || house.document(ANNA.2, &large).await).await;
+    refused.assert_problem(503, "overloaded");
+    assert_eq!(house.document(ANNA.2, &json!("small")).await.status, 200);
+    assert_eq!(house.document(BEN.2, &large).await.status, 200);
+    assert!(house.met("body_memory").await >= 1);
+    drop(held);
+    until(200, async || house.document(ANNA.2, &large).await).await;
 }
