@@ -5,6 +5,7 @@
 //! the signing pool makes; `--seed` fills a store for `loadtest/`.
 //!
 //! - [`documents`]: scan, splice, and the whole path of a document whose links are cached.
+//! - [`limits`]: does somebody ask too often?
 //! - [`links`]: windows, cache keys, grants, signatures.
 //! - [`seed`]: a million assets, for a store that is measured.
 #![allow(
@@ -16,6 +17,7 @@
 
 mod documents;
 mod fixture;
+mod limits;
 mod links;
 mod seed;
 

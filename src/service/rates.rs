@@ -55,7 +55,6 @@ impl Rate {
 
 /// Who asked how often.
 pub struct Rates<K, S: StateStore<Key = K>, C: Clock = DefaultClock> {
-    rate: Rate,
     limiter: RateLimiter<K, S, C, StateInformationMiddleware>,
 }
 
@@ -84,13 +83,7 @@ impl ClientRates {
 impl<K: std::hash::Hash + Eq + Clone, S: StateStore<Key = K>, C: Clock> Rates<K, S, C> {
     fn with(rate: Rate, state: S, clock: C) -> Self {
         let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
-        Self { rate, limiter: RateLimiter::new(quota, state, clock) }
-    }
-
-    /// How often each may ask.
-    #[must_use]
-    pub fn rate(&self) -> Rate {
-        self.rate
+        Self { limiter: RateLimiter::new(quota, state, clock) }
     }
 
     /// Somebody asks.

@@ -2,8 +2,10 @@
 //!
 //! - `rates`: requests of a tenant and of an address in a time, and what headers say of them.
 //! - `places`: requests and jobs at a time.
+//! - `connections`: what a listener counts.
 //! - `flood`: a tenant that sends all it can, and what another one feels of it.
 
+mod connections;
 mod flood;
 mod places;
 mod rates;
