@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -15,7 +14,7 @@ use signet::cloudfront::{
     Grant, HashAlgorithm, KeyPairId, NonceMode, Policy, PolicyTerms, PrivateKey, Resource, SignableUrl,
 };
 
-use crate::support::program::{ID, file};
+use crate::support::program::{ID, file, run};
 use crate::support::verify;
 
 const CASES: usize = 2_400;
@@ -187,10 +186,8 @@ trait Ask {
 impl Ask for Command {
     /// Writes a question to stdin and reads a JSON array from stdout.
     fn ask(&mut self, question: &str) -> Vec<Value> {
-        let mut child = self.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(question.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success());
+        let output = run(self, question.as_bytes());
+        assert!(output.status.success(), "{}", output.said());
         serde_json::from_slice(&output.stdout).unwrap()
     }
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::support::SIGNET;
-use crate::support::program::{ID, file};
+use crate::support::program::{ID, file, run};
 
 /// Runs the arguments with stderr on a pseudo-terminal, or a pipe, and two slow halves of input; prints stdout's
 /// length, a line end, and stderr.
@@ -46,7 +46,7 @@ fn told(terminal: bool, half: &str, more: &[&str], term: &str) -> (String, usize
     let place = ["--base", "https://media.vivreal.io", "--bucket", "vivreal-demo"];
     let mut command = Command::new("python3");
     command.args(["-c", RUN, if terminal { "terminal" } else { "pipe" }, half, SIGNET]);
-    let run = command.args(key).args(place).args(more).env("TERM", term).output().unwrap();
+    let run = run(command.args(key).args(place).args(more).env("TERM", term), b"");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let told = String::from_utf8(run.stdout).unwrap();
     let (length, told) = told.split_once('\n').unwrap();

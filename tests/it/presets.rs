@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::http::{get, get_as, post};
 use crate::support::mongo::MongoServer;
-use crate::support::program::{ID, file};
+use crate::support::program::{ID, file, run};
 use crate::support::s3::server;
 use crate::support::settings::ANNA;
 use crate::support::upload::{picture, ready};
@@ -129,7 +129,7 @@ fn a_file_without_its_environment_says_what_is_missing() {
         command.env("AWS_REGION", "eu-central-1").env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("MEDIA_S3_BUCKET", "media").env("MEDIA_PUBLIC_BASE_URL", "https://cdn.example.com");
         command.env("SIGNET_LISTEN", "127.0.0.1:0").env("SIGNET_ADMIN_LISTEN", "127.0.0.1:0");
-        let run = command.env("SIGNET__STORE__PATH", folder.path()).output().unwrap();
+        let run = run(command.env("SIGNET__STORE__PATH", folder.path()), b"");
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
         assert_eq!(run.status.code(), Some(1), "{name}: {said}");
         assert!(said.contains(missing), "{name}: {said}");

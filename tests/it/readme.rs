@@ -8,6 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::support::program::run;
 use crate::support::{Node, SIGNET};
 
 const SESSION: &str = include_str!("../../src/app/dev/session.sh");
@@ -31,8 +32,7 @@ fn the_session_does_what_it_shows() {
 
     let mark = "=====";
     let script: String = steps.iter().map(|step| format!("{}\necho {mark}\n", step.commands)).collect();
-    let run =
-        Command::new("bash").args(["-euo", "pipefail", "-c", &script]).current_dir(&folder).output().unwrap();
+    let run = run(Command::new("bash").args(["-euo", "pipefail", "-c", &script]).current_dir(&folder), b"");
     let diagnostics = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{diagnostics}");
     let printed = String::from_utf8(run.stdout).unwrap();

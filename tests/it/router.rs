@@ -1,14 +1,15 @@
 //! The CloudFront Function of `deploy/cloudfront`: what it does with CloudFront's events, that it routes by the rules
 //! by which Signet signs, and that the template has it.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use signet::media::ObjectKey;
 use signet::service::layout::{Layout, Template};
+
+use crate::support::program::run;
 
 const ID: &str = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
 /// What hostile and honest paths are made of.
@@ -79,16 +80,9 @@ fn layouts(delivery: &str) -> [(Value, Layout); 2] {
 
 /// What the function answers, path by path.
 fn routes(settings: &Value, paths: &[String]) -> Vec<Option<Route>> {
-    let mut node = Command::new("node")
-        .arg(project("tests/cloudfront/answers.mjs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
     let input = json!({"settings": settings, "paths": paths}).to_string();
-    node.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = node.wait_with_output().unwrap();
-    assert!(output.status.success());
+    let output = run(Command::new("node").arg(project("tests/cloudfront/answers.mjs")), input.as_bytes());
+    assert!(output.status.success(), "{}", output.said());
     let answers: Vec<Option<Route>> = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answers.len(), paths.len());
     answers
@@ -132,7 +126,7 @@ fn is_bucket(name: &str) -> bool {
 
 #[test]
 fn it_does_with_cloudfronts_events_what_it_says() {
-    let run = Command::new("node").arg("--test").arg(project("tests/cloudfront")).output().unwrap();
+    let run = run(Command::new("node").arg("--test").arg(project("tests/cloudfront")), b"");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stdout));
 }
 
@@ -204,6 +198,6 @@ fn only_public_assets_are_served_to_anybody() {
 
 #[test]
 fn the_template_has_it() {
-    let run = Command::new(project("deploy/cloudfront/build")).arg("--check").output().unwrap();
+    let run = run(Command::new(project("deploy/cloudfront/build")).arg("--check"), b"");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
 }

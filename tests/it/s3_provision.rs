@@ -6,6 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::support::SIGNET;
+use crate::support::program::run;
 use crate::support::s3::{DISTRIBUTION, ORIGIN, server};
 use crate::support::settings::two_tenants;
 
@@ -51,7 +52,7 @@ impl Place {
         let mut command = Command::new(SIGNET);
         command.args(args).arg("--config").arg(self.file()).env_clear();
         command.envs(server().environment(&server().address)).envs(environment.iter().copied());
-        let output = command.output().unwrap();
+        let output = run(&mut command, b"");
         Said {
             code: output.status.code(),
             answer: String::from_utf8(output.stdout).unwrap(),

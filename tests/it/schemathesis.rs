@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::fresh_dev;
+use crate::support::program::run;
 
 /// How many random calls each operation gets, and each chain of calls.
 const EXAMPLES: &str = "15";
@@ -20,7 +21,8 @@ fn nothing_is_found_by_trying_what_the_description_says() {
     let program = root.join(".tools/schemathesis/bin/st");
     assert!(program.exists(), "{} isn't there: run `make tools` first", program.display());
     let tools = root.join("tests/tools");
-    let run = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["--no-color", "--config-file"])
         .arg(tools.join("schemathesis.toml"))
         .arg("run")
@@ -33,9 +35,8 @@ fn nothing_is_found_by_trying_what_the_description_says() {
         .env("SCHEMATHESIS_HOOKS", "schemathesis_hooks")
         .env("PYTHONPATH", &tools)
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .current_dir(&folder)
-        .output()
-        .unwrap();
+        .current_dir(&folder);
+    let run = run(&mut command, b"");
     let report = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{report}\n{}", String::from_utf8_lossy(&run.stderr));
     // It did try everything.

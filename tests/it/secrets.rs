@@ -8,6 +8,7 @@ use serde_json::json;
 use signet::cloudfront::NewKey;
 use tempfile::TempDir;
 
+use crate::support::program::run;
 use crate::support::rotate::{KEYS, make_pair};
 use crate::support::vault::Vault;
 use crate::support::{Node, SIGNET};
@@ -20,7 +21,7 @@ fn check(folder: &Path, key: &str, environment: &[(String, String)]) -> (bool, S
     std::fs::write(&file, format!("[store]\npath = \"check\"\n[[signing.keys]]\n{key}")).unwrap();
     let mut command = Command::new(SIGNET);
     command.env_clear().envs(environment.iter().cloned()).args(["check", "--config"]).arg(&file);
-    let output = command.output().unwrap();
+    let output = run(&mut command, b"");
     let (answer, diagnostics) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     (output.status.success(), if output.status.success() { answer } else { diagnostics })

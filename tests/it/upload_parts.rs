@@ -1,6 +1,7 @@
 //! Large files, sent in parts.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::support::Node;
 use crate::support::http::{get, get_as, send};
 use crate::support::multipart::{InParts, PART, SMALL_PARTS, send_part, three_parts};
+use crate::support::program::run as ended;
 use crate::support::settings::{ANNA, two_tenants};
 use crate::support::upload::{finalize, picture};
 
@@ -376,10 +378,10 @@ async fn the_script_of_the_docs_sends_files_of_any_size() {
     std::fs::write(folder.path().join("send.mjs"), script).unwrap();
     let run = async |name: &str, bytes: &[u8], id: Option<&str>| -> Value {
         std::fs::write(folder.path().join(name), bytes).unwrap();
-        let mut command = tokio::process::Command::new("node");
+        let mut command = Command::new("node");
         command.args(["send.mjs", name, "image/jpeg"]).args(id).current_dir(folder.path());
         command.env("SIGNET", &node.api).env("API_KEY", &node.api_key);
-        let output = command.output().await.unwrap();
+        let output = tokio::task::spawn_blocking(move || ended(&mut command, b"")).await.unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         serde_json::from_slice(&output.stdout).unwrap()
     };

@@ -1,7 +1,14 @@
-//! Runs the program as a shell would.
+//! Runs the program, and others, as a shell would.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write as _};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long a command may take. Those of the tools of a test take a minute or two on a busy machine.
+const LONGEST: Duration = Duration::from_secs(600);
+/// How long its output may stay open after its end: processes that it has left behind hold it.
+const LEFT_OPEN: Duration = Duration::from_secs(10);
 
 pub const ID: &str = "K2JCJMDEHXQW5F";
 pub const PAGE: &str = "https://media.vivreal.io/v-x/a%20b.png?w=640";
@@ -33,21 +40,65 @@ pub fn file(name: &str) -> String {
     format!("{}/tests/{name}.pem", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// What a command wrote, and how it ended.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Ended {
+    /// What it wrote to both.
+    pub fn said(&self) -> String {
+        [&self.stdout, &self.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
+    }
+}
+
+/// Gives a command its input, and waits for its end while its output is read. It never outlives the test: one that
+/// takes too long is killed, and the test fails.
+pub fn run(command: &mut Command, input: &[u8]) -> Ended {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());
+    // One that refuses its arguments doesn't read.
+    std::thread::spawn(move || stdin.write_all(&input));
+    let (stdout, stderr) = (read(child.stdout.take().unwrap()), read(child.stderr.take().unwrap()));
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break Some(status);
+        }
+        if begun.elapsed() > LONGEST {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            break None;
+        }
+        // What ends soon is seen soon.
+        std::thread::sleep((begun.elapsed() / 8).min(Duration::from_millis(50)));
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|output| output.recv_timeout(LEFT_OPEN).unwrap_or_default());
+    match status {
+        Some(status) => Ended { status, stdout, stderr },
+        None => panic!("{command:?} doesn't end: {}", String::from_utf8_lossy(&stderr)),
+    }
+}
+
+fn read(mut output: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (done, reading) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = output.read_to_end(&mut bytes);
+        done.send(bytes)
+    });
+    reading
+}
+
 pub fn signet(args: &[&str], input: &[u8]) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_signet"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A run that refuses its arguments doesn't read.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let output = child.wait_with_output().unwrap();
+    let ended = run(Command::new(env!("CARGO_BIN_EXE_signet")).args(args), input);
     Run {
-        code: output.status.code().unwrap(),
-        answer: String::from_utf8(output.stdout).unwrap(),
-        diagnostics: String::from_utf8(output.stderr).unwrap(),
+        code: ended.status.code().unwrap(),
+        answer: String::from_utf8(ended.stdout).unwrap(),
+        diagnostics: String::from_utf8(ended.stderr).unwrap(),
     }
 }
 

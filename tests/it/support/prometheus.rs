@@ -2,7 +2,6 @@
 //!
 //! [`promtool`] checks; [`Prometheus`] runs; [`selectors`] says which series a query needs.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::http::{get, status_blocking};
+use super::program::run;
 use super::{PATIENCE, STARTS, free_ports};
 
 /// Starts the server and ends it when its own input ends: with the test's process at the latest.
@@ -32,15 +32,8 @@ fn tool(name: &str) -> PathBuf {
 /// Runs promtool in `deploy/prometheus`; what it says, where it refuses.
 pub fn promtool(args: &[&str], input: &str) -> Result<String, String> {
     let mut command = Command::new(tool("promtool"));
-    command.args(args).current_dir(project("deploy/prometheus"));
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_owned());
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    if output.status.success() { Ok(said) } else { Err(said) }
+    let ended = run(command.args(args).current_dir(project("deploy/prometheus")), input.as_bytes());
+    if ended.status.success() { Ok(ended.said()) } else { Err(ended.said()) }
 }
 
 /// A running server. Killed when dropped.
