@@ -6,7 +6,7 @@
 //!    they hold signatures and tokens.
 //! 3. A problem gets its body.
 //! 4. It is counted, and logged: as a warning where this side has failed, for information where the caller has, else
-//!    for debugging.
+//!    for debugging; and so is what is turned away, of which there may be any number.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -126,9 +126,11 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
     request.extensions_mut().insert(context.clone());
     async {
         let answer = next.run(request).await;
-        if let Some(limit) = answer.extensions().get().and_then(Problem::limit) {
+        let problem = answer.extensions().get::<Problem>();
+        if let Some(limit) = problem.and_then(Problem::limit) {
             observer.meter.limit(limit);
         }
+        let turned_away = problem.is_some_and(Problem::turns_away);
         let mut answer = problem::render(answer, &context);
         if let Ok(id) = HeaderValue::from_str(context.id()) {
             answer.headers_mut().insert(REQUEST_ID, id);
@@ -136,6 +138,7 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
         let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
         observer.meter.request(route, method, status, seconds);
         match answer.status() {
+            _ if turned_away => tracing::debug!(status, seconds, "answered"),
             code if code.is_server_error() => tracing::warn!(status, seconds, "answered"),
             code if code.is_client_error() => tracing::info!(status, seconds, "answered"),
             _ => tracing::debug!(status, seconds, "answered"),

@@ -336,13 +336,16 @@ async fn too_many(node: &Node) -> Answer {
         stream.write_all(head.as_bytes()).unwrap();
         stream
     });
-    loop {
+    let ask = async |wanted: u16| loop {
         let answer = get_as(&format!("{}/media/v1/usage", node.api), ANNA.2).await;
-        if answer.status != 200 {
-            drop(held);
+        if answer.status == wanted {
             return answer;
         }
-    }
+    };
+    let refused = ask(429).await;
+    drop(held);
+    ask(200).await;
+    refused
 }
 
 /// The answer for a link once the key has retired.

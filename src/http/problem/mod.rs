@@ -114,6 +114,13 @@ impl Problem {
         }
     }
 
+    /// Whether a request was turned away that nothing was wrong with. There may be any number of them: they are counted
+    /// rather than logged.
+    #[must_use]
+    pub fn turns_away(&self) -> bool {
+        matches!(self.kind(), Kind::TooManyRequests | Kind::Overloaded)
+    }
+
     /// What the caller is told.
     #[must_use]
     pub fn detail(&self) -> &str {
@@ -138,8 +145,7 @@ impl Problem {
     /// Says in the log what the caller isn't told.
     pub fn log(&self) {
         let (slug, cause) = (self.0.kind.slug(), self.0.cause.as_deref().unwrap_or("-"));
-        // Of what is turned away there may be any number: it is counted.
-        if self.0.kind.status().is_server_error() && self.0.kind != Kind::Overloaded {
+        if self.0.kind.status().is_server_error() && !self.turns_away() {
             tracing::error!(problem = slug, cause, "{}", self.0.detail);
         } else {
             tracing::debug!(problem = slug, cause, "{}", self.0.detail);
