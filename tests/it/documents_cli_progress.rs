@@ -63,9 +63,9 @@ fn a_terminal_sees_how_far_lines_are_and_in_the_end_the_summary_alone() {
     let line = "{\"key\":\"a/b.jpg\",\"name\":\"B\"}\n";
     let (told, answered) = told(true, &line.repeat(3), &["--ndjson"], "xterm");
     let statuses: Vec<&str> = told.split(ERASED).filter(|text| text.contains("\x1b[?7l")).collect();
-    // 1.4 s at 5 a second.
-    assert!((2..=8).contains(&statuses.len()), "{told:?}");
-    assert!(statuses[0].contains("3 lines, 3 links, "), "{statuses:?}");
+    // 1.4 s at 5 a second, where the machine keeps up.
+    assert!((2..=40).contains(&statuses.len()), "{told:?}");
+    assert!(statuses.iter().any(|status| status.contains("3 lines, 3 links, ")), "{statuses:?}");
     assert!(statuses.last().unwrap().contains("6 lines, 6 links, "), "{statuses:?}");
     assert!(statuses.iter().all(|status| status.contains(" B") && !status.contains('\n')), "{statuses:?}");
     let shown = shown(&told);
@@ -81,11 +81,11 @@ fn a_terminal_sees_how_far_the_reading_of_a_document_is() {
     let (told, answered) = told(true, &half, &["-"], "xterm");
     assert_eq!(answered, 2 * half.len());
     let statuses: Vec<&str> = told.split(ERASED).filter(|text| text.contains("\x1b[?7l")).collect();
-    assert!(!statuses.is_empty() && statuses.len() <= 8, "{told:?}");
+    assert!((1..=40).contains(&statuses.len()), "{told:?}");
     assert!(statuses[0].contains("signet: ") && statuses[0].contains(" kB, 0 links, "), "{told:?}");
     let shown = shown(&told);
     assert_eq!(shown.len(), 1, "{told:?}");
-    assert!(shown[0].starts_with("signet: found 0, signed 0, unsigned 0, 200.0 kB in 1."), "{told:?}");
+    assert!(shown[0].starts_with("signet: found 0, signed 0, unsigned 0, 200.0 kB in "), "{told:?}");
 }
 
 #[test]

@@ -22,12 +22,7 @@ pub async fn load(
 ) -> Result<(), Failure> {
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: load\r\naccept: */*\r\n\r\n");
-    let mut streams = Vec::new();
-    for _ in 0..connections {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        streams.push(stream);
-    }
+    let streams = open(address, connections).await?;
     let begin = Instant::now() + Duration::from_millis(50);
     let end = begin + Duration::from_secs_f64(seconds);
     let mut clients = JoinSet::new();
@@ -59,6 +54,32 @@ pub async fn load(
     );
     Ok(())
 }
+
+/// Opens connections, some at a time: a server gives the first of them only so long to say something.
+async fn open(address: &str, connections: u32) -> Result<Vec<TcpStream>, Failure> {
+    let mut openers = JoinSet::new();
+    for opener in 0..AT_ONCE {
+        let share = (opener..connections).step_by(AT_ONCE as usize).count();
+        let address = address.to_owned();
+        openers.spawn(async move {
+            let mut streams = Vec::new();
+            for _ in 0..share {
+                let stream = TcpStream::connect(&address).await?;
+                stream.set_nodelay(true)?;
+                streams.push(stream);
+            }
+            Ok::<_, Failure>(streams)
+        });
+    }
+    let mut streams = Vec::new();
+    while let Some(opened) = openers.join_next().await {
+        streams.extend(opened??);
+    }
+    Ok(streams)
+}
+
+/// Connections that are being opened at the same time.
+const AT_ONCE: u32 = 32;
 
 struct Client {
     stream: TcpStream,
