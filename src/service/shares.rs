@@ -118,9 +118,9 @@ mod tests {
         assert!(one.take(30) && two.take(20) && !one.take(31));
         let mut other = shares.none(2);
         assert!(!other.take(51) && other.take(25));
-        assert!(two.take(0) && !one.take(53) && one.take(52));
+        assert!(two.take(0) && !one.take(46) && one.take(45));
         drop(other);
-        assert_eq!((shares.0.taken().all, shares.0.taken().by[&1]), (52, 52));
+        assert_eq!((shares.0.taken().all, shares.0.taken().by[&1]), (45, 45));
         drop((one, two));
         assert!(shares.0.taken().by.is_empty());
     }
