@@ -1,4 +1,4 @@
-//! A tenant that sends all it can, and what another one feels of it.
+//! A tenant that sends all it can, and what another one feels of it, which is left in `target/tmp/fairness.txt`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,7 +60,6 @@ async fn a_tenant_that_floods_does_not_slow_another() {
         }
     }
     let text = lines.join("\n");
-    println!("{text}");
     std::fs::write(format!("{}/fairness.txt", env!("CARGO_TARGET_TMPDIR")), format!("{text}\n")).unwrap();
     assert!(told.contains_key(&429) && told.contains_key(&200), "{text}");
     assert!(!slow, "{text}");
