@@ -26,14 +26,13 @@ async fn limits_that_connections_meet_are_counted() {
     until_met(&house, "head_time").await;
     assert_eq!(house.met("head_bytes").await, 1);
 
-    let before = house.met("connections").await;
+    // The two that have ended may still have had their places when the next was waited for: that counts as well.
     let held = [connect(), connect()];
     let asked = tokio::spawn({
         let url = house.url("/media/v1/usage");
         async move { get_as(&url, ANNA.2).await.status }
     });
     until_met(&house, "connections").await;
-    assert!(before == 0 && house.met("head_time").await >= 1);
     drop(held);
     assert_eq!(asked.await.unwrap(), 200, "it has waited for a place");
 }
