@@ -120,7 +120,9 @@ mod tests {
         assert!(!other.take(51) && other.take(25));
         assert!(two.take(0) && !one.take(46) && one.take(45));
         drop(other);
-        assert_eq!((shares.0.taken().all, shares.0.taken().by[&1]), (45, 45));
+        let taken = shares.0.taken();
+        assert_eq!((taken.all, taken.by[&1]), (45, 45));
+        drop(taken);
         drop((one, two));
         assert!(shares.0.taken().by.is_empty());
     }
