@@ -278,7 +278,7 @@ fn links(
     clock: Arc<dyn Clock>,
     metrics: &Arc<Metrics>,
 ) -> Result<LinkService, StartError> {
-    let signing = &settings.signing;
+    let (signing, most) = (&settings.signing, settings.limits.max_signing_requests);
     let settings = LinkSettings {
         life: Life::Window(window(signing.ttl_seconds, "signing.ttl_seconds")?),
         private_life: Life::Window(window(settings.delivery.private_ttl, "delivery.private_ttl")?),
@@ -295,6 +295,7 @@ fn links(
     metrics.watch_links(cache.watch());
     let meter = Arc::clone(metrics) as Arc<dyn Meter>;
     let pool = signing_pool(signing.threads)?.metered(Arc::clone(&meter));
+    let pool = if most == 0 { pool } else { pool.bounded(most as usize) };
     let budget = NonZeroU32::new(signing.signatures_per_second)
         .map_or_else(SignatureBudget::unlimited, SignatureBudget::per_second);
     Ok(LinkService::new(ring, cache, pool, budget, clock, meter, settings))

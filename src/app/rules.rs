@@ -1,12 +1,14 @@
 //! From settings to the rules of the services: each is checked on its way.
 
 use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use super::StartError;
 use super::profiles::check_known;
 use crate::cloudfront::Window;
 use crate::config::{ObjectsSetting, PublicSetting, Settings};
+use crate::http::LoadLimits;
 use crate::http::openapi::ApiRules;
 use crate::media::{
     ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
@@ -17,6 +19,7 @@ use crate::service::asset_cache::CacheTerms;
 use crate::service::delivery::PublicDelivery;
 use crate::service::layout::{Layout, Template};
 use crate::service::ports::api_key_digest;
+use crate::service::rates::Rate;
 
 pub(super) fn cache_terms(settings: &Settings, fresh: Duration) -> CacheTerms {
     CacheTerms {
@@ -154,8 +157,8 @@ pub fn rules(settings: &Settings, profiles: &Profiles) -> Result<ApiRules, Start
     Ok(ApiRules { uploads: upload_policy(settings)?, profiles })
 }
 
-/// Limits of connections. A connection that is silent for longer than `idle_seconds` is closed: an answer has to
-/// begin before.
+/// Limits of connections, and of bodies. A connection that is silent for longer than `idle_seconds` is closed: an
+/// answer has to begin before.
 pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
     let server = &settings.server;
     let within = server.idle_seconds.saturating_sub(5);
@@ -172,7 +175,28 @@ pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
             return Err(StartError::setting(format!("server.{setting}"), detail));
         }
     }
+    let (memory, largest) = (settings.limits.max_body_bytes as u64, settings.documents.max_bytes);
+    if memory > 0 && memory / 2 < largest {
+        let detail = format!("must be 0, or at least twice documents.max_bytes, which is {largest}");
+        return Err(StartError::setting("limits.max_body_bytes", detail));
+    }
     Ok(())
+}
+
+/// How often, and how much at a time.
+pub(super) fn load_limits(settings: &Settings) -> LoadLimits {
+    let limits = &settings.limits;
+    let rate = |per_second, burst| {
+        let per_second = NonZeroU32::new(per_second)?;
+        Some(Rate { per_second, burst: NonZeroU32::new(burst).unwrap_or(per_second) })
+    };
+    LoadLimits {
+        tenant: rate(limits.tenant_per_second, limits.tenant_burst),
+        client: rate(limits.client_per_second, limits.client_burst),
+        in_flight: NonZeroU32::new(limits.max_requests),
+        tenant_in_flight: NonZeroU32::new(limits.max_tenant_requests),
+        body_bytes: NonZeroUsize::new(limits.max_body_bytes),
+    }
 }
 
 /// The tenants of the settings.

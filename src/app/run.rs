@@ -12,6 +12,7 @@ use super::build::Node;
 use super::files;
 use super::lifecycle::work;
 use super::listen::Bound;
+use super::rules::load_limits;
 use super::tls::ServedTls;
 use super::tokens::keep_fresh;
 use crate::config::Settings;
@@ -69,7 +70,9 @@ pub async fn run(
     let tracer = Arc::clone(&traces) as Arc<dyn RequestTracer>;
     let routers = [
         Some((listeners.api, api(api_context(settings, &node, &meter, &tracer)), tls)),
-        listeners.edge.map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter, tracer }), None)),
+        listeners
+            .edge
+            .map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter: meter.clone(), tracer }), None)),
     ];
     let admin =
         admin(AdminContext { metrics: Arc::new(move || metrics.render()), readiness: readiness.clone() });
@@ -81,7 +84,8 @@ pub async fn run(
     };
     let mut servers = JoinSet::new();
     for (bound, router, tls) in routers.into_iter().flatten() {
-        let server = Server::new(bound.listener, router, limits.clone()).with_tls(tls);
+        let server = Server::new(bound.listener, router, limits.clone());
+        let server = server.with_tls(tls).metered(Arc::clone(&meter));
         servers.spawn(server.run(stopped(stopping.clone())));
     }
     // Health is answered for as long as anything else is.
@@ -131,6 +135,7 @@ fn api_context(
             body_idle: Duration::from_secs(settings.server.body_idle_seconds),
             answer_time: Duration::from_secs(settings.server.answer_seconds),
             trusted_hops: settings.server.trusted_hops,
+            load: load_limits(settings),
             ..HttpLimits::default()
         },
         cors: node.cors.clone(),

@@ -12,6 +12,7 @@ mod cdn;
 mod documents;
 mod environment;
 mod lifecycle;
+mod limits;
 mod mongodb;
 mod profile;
 mod s3;
@@ -33,6 +34,7 @@ pub use cdn::{CdnSettings, DeliverySettings, PrivateSetting, PublicSetting};
 pub use documents::{DocumentSettings, ReferencesSetting};
 pub use environment::Environment;
 pub use lifecycle::LifecycleSettings;
+pub use limits::LimitSettings;
 pub use mongodb::MongodbSettings;
 pub use profile::ProfileSettings;
 pub use s3::S3Settings;
@@ -49,8 +51,10 @@ pub use uploads::UploadSettings;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Listeners and limits.
+    /// Listeners, and limits of connections.
     pub server: ServerSettings,
+    /// How often, and how much at a time.
+    pub limits: LimitSettings,
     /// Where media is delivered.
     pub cdn: CdnSettings,
     /// How it is delivered.

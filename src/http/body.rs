@@ -3,7 +3,7 @@
 //! 1. [`Pace`]: how slow a client may be.
 //! 2. [`stream`]: the bytes as they come.
 //! 3. [`Encoding`]: gzip, br, zstd → the bytes behind them.
-//! 4. [`collect`]: all of them, up to a limit.
+//! 4. [`collect`]: all of them, up to a limit, and while there is room.
 
 use std::io;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use tokio::io::AsyncRead;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::io::{ReaderStream, StreamReader};
 
+use super::admission::Room;
 use super::limits::HttpLimits;
 use super::problem::{Kind, Problem};
 use crate::service::ports::ByteStream;
@@ -142,7 +143,7 @@ fn read(decoder: impl AsyncRead + Send + 'static) -> ByteStream {
 }
 
 /// All bytes of a stream, or a problem where they are more than `limit`.
-pub(super) async fn collect(mut bytes: ByteStream, limit: usize) -> Result<Bytes, Problem> {
+pub(super) async fn collect(mut bytes: ByteStream, limit: usize, room: &Room) -> Result<Bytes, Problem> {
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     while let Some(chunk) = bytes.next().await {
@@ -150,6 +151,7 @@ pub(super) async fn collect(mut bytes: ByteStream, limit: usize) -> Result<Bytes
         if first.len() + rest.len() + chunk.len() > limit {
             return Err(too_large(limit));
         }
+        room.hold(first.len() + rest.len() + chunk.len())?;
         if first.is_empty() {
             first = chunk;
         } else {
@@ -233,7 +235,7 @@ mod tests {
 
     async fn decode(encoding: Encoding, body: Vec<u8>, limit: usize) -> Result<Bytes, Problem> {
         let pace = Pace::at_once(&HttpLimits::default());
-        collect(encoding.decode(stream(Body::from(body), pace, Some(limit))), limit).await
+        collect(encoding.decode(stream(Body::from(body), pace, Some(limit))), limit, &Room::default()).await
     }
 
     const ALL: [Encoding; 4] = [Encoding::Identity, Encoding::Gzip, Encoding::Brotli, Encoding::Zstd];
@@ -272,7 +274,9 @@ mod tests {
                 bytes.chunks(500).map(|chunk| Ok::<_, io::Error>(bytes.slice_ref(chunk))).collect();
             for body in [Body::from_stream(streams::iter(chunks)), Body::from(bytes)] {
                 let pace = Pace::at_once(&HttpLimits::default());
-                let read = collect(encoding.decode(stream(body, pace, Some(1_000))), 1 << 20).await;
+                let read =
+                    collect(encoding.decode(stream(body, pace, Some(1_000))), 1 << 20, &Room::default())
+                        .await;
                 assert_eq!(read.unwrap_err().kind(), Kind::BodyTooLarge, "{encoding:?}");
             }
         }
@@ -300,7 +304,7 @@ mod tests {
                 Some((Ok::<_, io::Error>(Bytes::from_static(b"x")), ()))
             });
             let slow = stream(Body::from_stream(drip), Pace::at_once(&limits), None);
-            assert_eq!(collect(slow, 1 << 20).await.unwrap_err().kind(), Kind::SlowBody);
+            assert_eq!(collect(slow, 1 << 20, &Room::default()).await.unwrap_err().kind(), Kind::SlowBody);
         }
     }
 

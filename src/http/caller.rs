@@ -11,6 +11,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use hyper::http::request::Parts;
 
 use super::Api;
+use super::admission::Visit;
 use super::problem::Problem;
 use crate::service::{AuthError, Caller, Scope};
 
@@ -59,7 +60,7 @@ impl<P: Purpose> FromRequestParts<Api> for May<P> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let caller = authenticate(&parts.headers, api).await?;
+        let caller = authenticate(parts, api).await?;
         caller.require(P::SCOPE)?;
         Ok(Self(caller, PhantomData))
     }
@@ -76,12 +77,29 @@ impl FromRequestParts<Api> for Guest {
         if !parts.headers.contains_key(AUTHORIZATION) {
             return Ok(Self(None));
         }
-        authenticate(&parts.headers, api).await.map(|caller| Self(Some(caller)))
+        authenticate(parts, api).await.map(|caller| Self(Some(caller)))
     }
 }
 
-async fn authenticate(headers: &HeaderMap, api: &Api) -> Result<Caller, Problem> {
-    api.in_time(api.services.auth.authenticate(authorization(headers)?)).await
+/// A caller counts for its tenant; whoever brings wrong credentials counts for its address.
+async fn authenticate(parts: &Parts, api: &Api) -> Result<Caller, Problem> {
+    let visit = parts.extensions.get::<Visit>();
+    let known = match authorization(&parts.headers) {
+        Ok(authorization) => api.in_time(api.services.auth.authenticate(authorization)).await,
+        Err(problem) => Err(problem),
+    };
+    match known {
+        Ok(caller) => {
+            api.admission.tenant(&caller.tenant.id, visit)?;
+            Ok(caller)
+        }
+        Err(problem)
+            if problem.kind().status().is_client_error() && parts.headers.contains_key(AUTHORIZATION) =>
+        {
+            Err(api.admission.stranger(visit, problem))
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Problem> {

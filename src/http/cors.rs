@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
-    IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+    IF_MATCH, IF_NONE_MATCH, LOCATION, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response};
 use tower::{Layer, ServiceExt, service_fn};
@@ -50,9 +50,16 @@ impl Cors {
 
     /// What the layer adds to the answer to every request that names no origin.
     pub(super) fn common_headers(&self) -> HeaderMap {
+        self.headers(None)
+    }
+
+    /// What the layer adds to the answer to a request that names this origin.
+    pub(super) fn headers(&self, origin: Option<&HeaderValue>) -> HeaderMap {
         let Some(layer) = self.layer() else { return HeaderMap::new() };
         let empty = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
-        let answer = layer.layer(empty).oneshot(Request::new(())).now_or_never();
+        let mut request = Request::new(());
+        request.headers_mut().extend(origin.map(|origin| (ORIGIN, origin.clone())));
+        let answer = layer.layer(empty).oneshot(request).now_or_never();
         answer.and_then(Result::ok).map(|answer| answer.into_parts().0.headers).unwrap_or_default()
     }
 
@@ -90,6 +97,8 @@ impl Cors {
                 LOCATION,
                 RETRY_AFTER,
                 WWW_AUTHENTICATE,
+                HeaderName::from_static("ratelimit"),
+                HeaderName::from_static("ratelimit-policy"),
                 HeaderName::from_static("signet-media"),
                 HeaderName::from_static("signet-stale"),
                 HeaderName::from_static("x-request-id"),

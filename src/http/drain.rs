@@ -40,6 +40,15 @@ pub(super) async fn drain(State(most): State<usize>, request: Request, next: Nex
     answer
 }
 
+/// Reads what a client sends with a request that nobody has looked at, so far.
+pub(super) async fn after_refusal(request: Request, most: usize) {
+    if request.headers().contains_key(EXPECT) {
+        return;
+    }
+    let rest = Shared(Arc::new(Mutex::new(Inner { body: request.into_body(), begun: false, read: 0 })));
+    let _ = timeout(MOST_TIME, throw_away(rest, most)).await;
+}
+
 async fn throw_away(mut rest: Shared, most: usize) {
     while rest.lock().read < most {
         let Some(Ok(_)) = rest.frame().await else { return };

@@ -10,6 +10,7 @@ use serde_json::error::Category;
 use serde_path_to_error::Segment;
 
 use super::Api;
+use super::admission::Room;
 use super::body::{self, Encoding, Pace};
 use super::limits::HttpLimits;
 use super::media_type::MediaType;
@@ -53,8 +54,9 @@ impl<T: JsonRequest> FromRequest<Api> for Json<T> {
         }
         let encoding = Encoding::of(request.headers())?;
         let limit = T::limit(&api.limits);
+        let room = Room::of(request.extensions());
         let stream = body::stream(request.into_body(), Pace::at_once(&api.limits), Some(limit));
-        let bytes = body::collect(encoding.decode(stream), limit).await?;
+        let bytes = body::collect(encoding.decode(stream), limit, &room).await?;
         parse(&bytes).map(Self)
     }
 }

@@ -1,11 +1,13 @@
 //! What a connection asks: the way in and out of every request.
 //!
-//! 1. A permalink whose link is ready is answered at once: what browsers ask for most, and what has nothing to wait for.
-//! 2. Everything else goes to the router, with its layers.
+//! 1. Whoever asks too often is told so.
+//! 2. A permalink whose link is ready is answered at once: what browsers ask for most, and what has nothing to wait for.
+//! 3. Everything else takes one of the node's places, where one is free, and goes to the router, with its layers.
 //!
-//! Either way a request gets its id and is counted by `observe`.
+//! In each case a request gets its id and is counted by `observe`.
 
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,24 +15,32 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, Ready, ready};
+use hyper::header::{HeaderValue, ORIGIN};
 use tower::{Service, ServiceExt};
 
-use super::observe::Observer;
+use super::admission::Admission;
+use super::drain;
+use super::observe::{Observer, REQUEST_ID, RequestContext, bounded};
+use super::problem::{self, Problem};
 use super::routes::Permalinks;
+use super::{Cors, HttpLimits, Peer};
 
 /// A router, and what is answered before it.
 #[derive(Clone)]
 pub struct Front {
     router: Router,
-    permalinks: Option<Arc<ReadyPermalinks>>,
+    entrance: Option<Arc<Entrance>>,
 }
 
-/// Permalinks, and what observes those that are ready.
-struct ReadyPermalinks {
-    permalinks: Permalinks,
-    observer: Observer,
+/// What an API does before its router.
+pub(super) struct Entrance {
+    pub(super) permalinks: Permalinks,
+    pub(super) observer: Observer,
+    pub(super) admission: Arc<Admission>,
+    pub(super) cors: Cors,
+    pub(super) limits: Arc<HttpLimits>,
 }
 
 /// An answer to come.
@@ -42,33 +52,84 @@ pub type Answering = Either<
 impl Front {
     /// A router alone.
     pub(super) fn new(router: Router) -> Self {
-        Self { router, permalinks: None }
+        Self { router, entrance: None }
     }
 
-    /// A router whose permalinks are answered before it, where they are ready.
-    pub(super) fn with_permalinks(router: Router, permalinks: Permalinks, observer: Observer) -> Self {
-        Self { router, permalinks: Some(Arc::new(ReadyPermalinks { permalinks, observer })) }
+    /// An API's router, behind its entrance.
+    pub(super) fn of_api(router: Router, entrance: Entrance) -> Self {
+        Self { router, entrance: Some(Arc::new(entrance)) }
     }
 
-    /// The answer to a request. `complete` makes it one that the router takes.
+    /// The answer to a request that came by a connection from `peer`. `complete` makes it one that the router takes.
     pub(super) fn answer<B: HttpBody>(
         &self,
+        peer: SocketAddr,
         request: hyper::Request<B>,
         complete: impl FnOnce(hyper::Request<B>) -> Request,
     ) -> Answering {
-        if let Some(answer) = self.permalinks.as_ref().and_then(|front| front.answer(&request)) {
+        let Some(entrance) = &self.entrance else {
+            return Either::Right(Box::pin(self.router.clone().oneshot(complete(request))));
+        };
+        if let Err(problem) = entrance.admission.client(peer, request.headers()) {
+            return entrance.refuse(problem, request, complete);
+        }
+        if let Some(answer) = entrance.answer(&request) {
             return Either::Left(ready(Ok(answer)));
         }
-        Either::Right(Box::pin(self.router.clone().oneshot(complete(request))))
+        let visit = match entrance.admission.enter(peer, request.headers()) {
+            Ok(visit) => visit,
+            Err(problem) => return entrance.refuse(problem, request, complete),
+        };
+        let (mut request, router) = (complete(request), self.router.clone());
+        request.extensions_mut().insert(visit.clone());
+        Either::Right(Box::pin(
+            async move { router.oneshot(request).await.map(|answer| visit.answered(answer)) },
+        ))
     }
 }
 
-impl ReadyPermalinks {
+impl Entrance {
+    /// A permalink that is ready.
     fn answer<B: HttpBody>(&self, request: &hyper::Request<B>) -> Option<Response> {
         let seen = self.observer.begin();
         let mut answer = self.permalinks.ready(request)?;
         seen.end(Permalinks::ROUTE, request, &mut answer);
         Some(answer)
+    }
+
+    /// Who isn't let in. A body is read to a bound, as that of every request that is refused.
+    fn refuse<B: HttpBody>(
+        &self,
+        problem: Problem,
+        request: hyper::Request<B>,
+        complete: impl FnOnce(hyper::Request<B>) -> Request,
+    ) -> Answering {
+        let answer = self.refusal(problem, &request);
+        if request.body().is_end_stream() {
+            return Either::Left(ready(Ok(answer)));
+        }
+        let (request, most) = (complete(request), self.limits.drain_bytes);
+        Either::Right(Box::pin(async move {
+            drain::after_refusal(request, most).await;
+            Ok(answer)
+        }))
+    }
+
+    fn refusal<B>(&self, problem: Problem, request: &hyper::Request<B>) -> Response {
+        let (meter, context) = (self.observer.meter(), RequestContext::of(request));
+        if let Some(limit) = problem.limit() {
+            meter.limit(limit);
+        }
+        let permalink = request.uri().path().starts_with("/m/");
+        let route = if permalink { Permalinks::ROUTE } else { REFUSED };
+        meter.request(route, bounded(request.method()), problem.kind().status().as_u16(), 0.0);
+        let mut answer = problem::render(problem.into_response(), &context);
+        let headers = answer.headers_mut();
+        headers.extend(self.cors.headers(request.headers().get(ORIGIN)));
+        if let Ok(id) = HeaderValue::from_str(context.id()) {
+            headers.insert(REQUEST_ID, id);
+        }
+        answer
     }
 }
 
@@ -82,6 +143,12 @@ impl Service<Request> for Front {
     }
 
     fn call(&mut self, request: Request<Body>) -> Answering {
-        self.answer(request, |request| request)
+        let peer = request.extensions().get().map_or(NOWHERE, |Peer(peer)| *peer);
+        self.answer(peer, request, |request| request)
     }
 }
+
+/// The route of requests that were refused before one was looked for.
+const REFUSED: &str = "refused";
+/// The other end of a request that came by no connection.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);

@@ -1,6 +1,9 @@
 //! How much a stranger may ask of Signet.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
+
+use crate::service::rates::Rate;
 
 /// Limits of requests.
 #[derive(Debug, Clone)]
@@ -26,6 +29,23 @@ pub struct HttpLimits {
     pub answer_time: Duration,
     /// How many proxies of one's own a request comes through, for [`super::ClientAddress::of`]. Default 0.
     pub trusted_hops: usize,
+    /// How often, and how much at a time. Default no bound.
+    pub load: LoadLimits,
+}
+
+/// How often, and how much at a time. `None` is no bound.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LoadLimits {
+    /// How often each tenant may ask.
+    pub tenant: Option<Rate>,
+    /// How often each address may ask without credentials; a /64 of IPv6 is one address.
+    pub client: Option<Rate>,
+    /// Requests under way at the same time. Permalinks that are ready don't count.
+    pub in_flight: Option<NonZeroU32>,
+    /// Requests of each tenant under way at the same time.
+    pub tenant_in_flight: Option<NonZeroU32>,
+    /// Bytes of bodies in memory at the same time: a tenant may have as many as there are left.
+    pub body_bytes: Option<NonZeroUsize>,
 }
 
 impl Default for HttpLimits {
@@ -40,6 +60,7 @@ impl Default for HttpLimits {
             body_rate: 1024,
             answer_time: Duration::from_secs(60),
             trusted_hops: 0,
+            load: LoadLimits::default(),
         }
     }
 }

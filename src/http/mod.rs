@@ -8,12 +8,13 @@
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
-//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (permalinks that are ready) →
-//! `observe` (request id, span, meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`,
+//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (`admission`: who asks too often;
+//! permalinks that are ready) → `observe` (request id, span, meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`,
 //! `client_address`, `extract`, `params`, `body`,
 //! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
 
 mod admin;
+mod admission;
 mod answer;
 mod body;
 mod caller;
@@ -58,7 +59,7 @@ pub use client_address::ClientAddress;
 pub use cors::{Cors, InvalidOrigin};
 pub use front::Front;
 pub use health::{HealthError, ask_health};
-pub use limits::{HttpLimits, ServerLimits};
+pub use limits::{HttpLimits, LoadLimits, ServerLimits};
 pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
 pub use push::{CollectorUrl, Push, PushError};
 pub use server::{Peer, Server};
@@ -67,6 +68,8 @@ pub use trace::{NoRequestTracer, RequestTracer};
 
 use crate::service::ports::{Clock, ObjectGate};
 use crate::service::{Edge, Services};
+use admission::Admission;
+use front::Entrance;
 use observe::Observer;
 use problem::{Kind, Problem};
 use routes::Permalinks;
@@ -118,6 +121,7 @@ type Api = Arc<ApiState>;
 struct ApiState {
     services: Arc<Services>,
     limits: Arc<HttpLimits>,
+    admission: Arc<Admission>,
 }
 
 impl ApiState {
@@ -137,7 +141,9 @@ impl ApiState {
 pub fn api(context: ApiContext) -> Front {
     let limits = Arc::new(context.limits);
     let permalinks = Permalinks::new(Arc::clone(&context.services), &context.cors);
-    let api = Arc::new(ApiState { services: context.services, limits: limits.clone() });
+    let admission = Arc::new(Admission::new(&limits.load, limits.trusted_hops));
+    let api = ApiState { services: context.services, limits: limits.clone(), admission: admission.clone() };
+    let api = Arc::new(api);
     let (routes, _) = routes::all().split_for_parts();
     let router = routes.with_state(api).fallback(nothing_here).method_not_allowed_fallback(not_this_method);
     let mut router = guarded(router, limits.document_bytes.saturating_add(limits.drain_bytes));
@@ -153,7 +159,8 @@ pub fn api(context: ApiContext) -> Front {
     }
     let open = guarded(open.method_not_allowed_fallback(not_this_method), limits.drain_bytes);
     let observer = Observer::new(context.meter, context.tracer, UNMATCHED);
-    Front::with_permalinks(observed(router.merge(open), observer.clone()), permalinks, observer)
+    let router = observed(router.merge(open), observer.clone());
+    Front::of_api(router, Entrance { permalinks, observer, admission, cors: context.cors, limits })
 }
 
 /// The edge.

@@ -6,7 +6,7 @@
 //!    answer's body is sent. Paths, queries and headers are left out: they hold signatures and tokens.
 //! 3. A problem gets its body.
 //! 4. It is counted, and logged: as a warning where this side has failed, for information where the caller has, else
-//!    for debugging.
+//!    for debugging; and so is what is turned away, of which there may be any number.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,7 +69,8 @@ impl RequestContext {
         &self.id
     }
 
-    fn of(request: &Request) -> Self {
+    /// Of a request that comes in.
+    pub(super) fn of<B>(request: &hyper::Request<B>) -> Self {
         let given = request_id(request.headers());
         match given {
             Some(id) => Self::new(request.uri().path(), id),
@@ -106,6 +107,11 @@ impl Observer {
     pub(super) fn unfollowed(unmatched: &'static str) -> Self {
         let this = Self::new(Arc::new(NoRequestMeter), Arc::new(NoRequestTracer), unmatched);
         Self { follows: false, ..this }
+    }
+
+    /// What counts them.
+    pub(super) fn meter(&self) -> &dyn RequestMeter {
+        &*self.meter
     }
 
     /// A request that is answered at once, without a context of its own.
@@ -171,9 +177,11 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
     request.extensions_mut().insert(context.clone());
     let answer = async {
         let answer = next.run(request).await;
-        if let Some(limit) = answer.extensions().get().and_then(Problem::limit) {
+        let problem = answer.extensions().get::<Problem>();
+        if let Some(limit) = problem.and_then(Problem::limit) {
             observer.meter.limit(limit);
         }
+        let turned_away = problem.is_some_and(Problem::turns_away);
         let mut answer = problem::render(answer, &context);
         if let Ok(id) = HeaderValue::from_str(context.id()) {
             answer.headers_mut().insert(REQUEST_ID, id);
@@ -181,6 +189,7 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
         let (status, seconds) = (answer.status().as_u16(), started.elapsed().as_secs_f64());
         observer.meter.request(route, method, status, seconds);
         match answer.status() {
+            _ if turned_away => tracing::debug!(status, seconds, "answered"),
             code if code.is_server_error() => tracing::warn!(status, seconds, "answered"),
             code if code.is_client_error() => tracing::info!(status, seconds, "answered"),
             _ => tracing::debug!(status, seconds, "answered"),
@@ -203,7 +212,8 @@ fn request_id(headers: &HeaderMap) -> Option<&str> {
     sane.then_some(id)
 }
 
-fn bounded(method: &Method) -> &'static str {
+/// A method that metrics know.
+pub(super) fn bounded(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -216,7 +226,8 @@ fn bounded(method: &Method) -> &'static str {
     }
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Which request it is.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 #[cfg(test)]
 mod tests {

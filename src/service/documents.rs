@@ -7,7 +7,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::Semaphore;
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -21,6 +20,7 @@ use super::links::{LinkError, expiry_text};
 use super::lookup::{Lookup, Servable};
 use super::ports::{DocumentOutcome, Limit, LinkSource, Meter};
 use super::profiles::{ProfileId, Profiles, UnknownProfile};
+use super::rota::Rota;
 use crate::document::{self, Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
 use crate::media::{Derivatives, ObjectKey, TenantId};
 
@@ -30,8 +30,8 @@ pub struct Documents {
     lookup: Option<Lookup>,
     delivery: Delivery,
     meter: Arc<dyn Meter>,
-    /// How many large documents may be worked on at a time: one a core.
-    large: Semaphore,
+    /// Places of those who work on large documents: one a core.
+    large: Rota,
 }
 
 /// How a document is to be signed.
@@ -76,7 +76,7 @@ impl Documents {
         meter: Arc<dyn Meter>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { profiles, lookup, delivery, meter, large: Semaphore::new(cores) }
+        Self { profiles, lookup, delivery, meter, large: Rota::new(cores) }
     }
 
     /// The profiles that there are.
@@ -132,10 +132,10 @@ impl Documents {
     ) -> Result<SignedDocument, DocumentError> {
         let rules = self.rules(caller, options)?;
         let length = input.len();
-        let scan = self.work(length, || document::scan(&input, rules)).await?;
+        let scan = self.work(place, length, || document::scan(&input, rules)).await?;
         let resolved = self.resolve(place, caller, scan.wants()).await?;
         let (signed, rows) = self
-            .work(length, || {
+            .work(place, length, || {
                 let signed = scan.splice(&resolved.answers);
                 let wanted = options.report || signed.unsigned > 0;
                 let rows = if wanted { scan.rows(&resolved.answers) } else { Vec::new() };
@@ -161,15 +161,14 @@ impl Documents {
     }
 
     /// Does the work that a document of so many bytes makes; where that is long, apart from the
-    /// threads that serve, and only so much of it at a time.
-    async fn work<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+    /// threads that serve, and only so much of it at a time, tenants in turn.
+    async fn work<T>(&self, place: &Place, bytes: usize, work: impl FnOnce() -> T) -> T {
         // A runtime of one thread has nobody else to serve.
         let one_thread = || Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
         if bytes < LARGE_BYTES || one_thread() {
             return work();
         }
-        // The semaphore is never closed.
-        let _permit = self.large.acquire().await.ok();
+        let _turn = self.large.enter(place.lane()).await;
         tokio::task::block_in_place(work)
     }
 

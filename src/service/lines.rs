@@ -106,6 +106,12 @@ impl Lines {
         self.skipped.unwrap_or(0)
     }
 
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     fn cut(&mut self, end: usize, ended: bool) -> Line {
         let too_long = self.skipped.take().is_some();
         let bytes = self.buffer.get(self.start..end).unwrap_or_default();

@@ -18,9 +18,9 @@ use super::layout::Place;
 pub use super::life::Life;
 use super::life::lead;
 use super::link_cache::{LinkCache, LinkDigest};
-use super::ports::{Clock, LinkSource, Meter, StoreError};
+use super::ports::{Clock, Limit, LinkSource, Meter, StoreError};
 use super::signature_budget::SignatureBudget;
-use super::signing_pool::{Lane, PoolError, SigningPool};
+use super::signing_pool::{Admitted, Lane, PoolError, QueueFull, SigningPool};
 use crate::cloudfront::{Grant, Policy, PolicyError, PolicyTerms, Resource, SignError, Signature};
 use crate::document::Links;
 use crate::media::Timestamp;
@@ -152,10 +152,14 @@ impl LinkService {
         let mut made: Vec<Option<FileOutcome>> = targets.iter().map(|_| None).collect();
         let mut targets = targets.into_iter().enumerate();
         let mut under_way = FuturesUnordered::new();
+        let mut admitted = None;
         loop {
             while under_way.len() < most
                 && let Some(job) = self.next_job(&mut targets, &mut made, now, &key)?
             {
+                if admitted.is_none() {
+                    admitted = Some(inner.admit(job.lane)?);
+                }
                 under_way.push(self.sign(job, now, &key));
             }
             let Some(outcomes) = under_way.try_next().await? else { break };
@@ -240,6 +244,7 @@ impl LinkService {
         };
         let mut draft = GrantDraft::new(resource, &inner.settings.life, now, &key, &inner.cache)?;
         if draft.signature.is_none() {
+            let _admitted = inner.admit(place.lane())?;
             inner.budget.take(place.lane(), 1).await;
             let (pool, key) = (&self.inner.pool, Arc::clone(&key));
             let job = move || inner.complete(&mut draft, &key).map(|()| draft);
@@ -296,6 +301,14 @@ struct Job {
 }
 
 impl Inner {
+    /// Lets a request begin that needs signatures.
+    fn admit(&self, lane: Lane) -> Result<Admitted, LinkError> {
+        self.pool.admit(lane).map_err(|full| {
+            self.meter.limit(Limit::SigningQueue);
+            LinkError::Full(full)
+        })
+    }
+
     /// Makes a signature, where it isn't there yet. To be called on a signing thread alone: it may
     /// wait for another one that makes the same.
     fn complete(&self, draft: &mut GrantDraft, key: &Arc<RingKey>) -> Result<(), LinkError> {
@@ -385,6 +398,9 @@ pub enum LinkError {
     /// The signing threads are gone.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// Too many signatures are waited for.
+    #[error(transparent)]
+    Full(#[from] QueueFull),
     /// The policy can't be written.
     #[error(transparent)]
     Policy(#[from] PolicyError),

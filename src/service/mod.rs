@@ -7,12 +7,13 @@
 //!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links of the object
 //!    store's. [`delivery`]: which of them, or a stable URL.
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
-//!    documents. [`profiles`]: by which rules. [`lines`]: a document a line. [`asset_cache`]: what is known of
+//!    documents. [`profiles`]: by which rules. `rota`: large ones of tenants in turn. [`lines`]: a document a line. [`asset_cache`]: what is known of
 //!    assets. [`lookup`]: from ids to assets, for all of these. [`cookies`]: folders.
 //! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
 //!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
 //!    it when nobody looks. [`cursor`]: pages of assets.
-//! 6. [`edge`]: what CloudFront does with a link.
+//! 6. [`edge`]: what CloudFront does with a link. [`rates`]: how often somebody may ask. [`shares`]: how
+//!    much one may take of what there is for all.
 //! 7. [`ports`]: what all of these need of the world. [`metered`]: stores whose operations are counted.
 //!    [`cache_figures`]: how full caches are.
 //!
@@ -48,9 +49,12 @@ pub mod multipart;
 pub mod ports;
 pub mod presigner;
 pub mod profiles;
+pub mod rates;
 mod relocation;
 pub mod resolve;
+mod rota;
 pub mod scope;
+pub mod shares;
 pub mod signature_budget;
 pub mod signing_pool;
 pub mod tenant_cache;

@@ -2,8 +2,11 @@
 //!
 //! An RSA signature takes a quarter of a millisecond: on the async threads a cold document would
 //! hold up every other request. Tenants take turns: however much one has asked for, another waits
-//! for no more than a job of each. The queue is bounded by its users: each waits for its own jobs,
-//! and [`super::links`] has few of them under way at a time for one request.
+//! for no more than a job of each.
+//!
+//! The queue is bounded where a request begins ([`SigningPool::admit`]): a tenant may have as many requests that wait
+//! as there is room left, so that who fills it leaves as much to others. A request that was let in goes on: it waits
+//! for its own jobs, and [`super::links`] has few of them under way at a time.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -16,11 +19,14 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::ports::{Meter, NoMeter};
+use super::shares::{Share, Shares};
 
 /// A fixed number of signing threads, which end with the pool.
 pub struct SigningPool {
     queue: Arc<Queue>,
     threads: NonZeroUsize,
+    /// Requests that wait.
+    waiting: Shares<Lane>,
     meter: Arc<dyn Meter>,
 }
 
@@ -51,6 +57,14 @@ struct State {
 #[error("the signing threads don't answer")]
 pub struct PoolError;
 
+/// A request that waits for its jobs, until this is dropped.
+pub type Admitted = Share<Lane>;
+
+/// A tenant has as many requests that wait as it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many signatures are waited for")]
+pub struct QueueFull;
+
 impl SigningPool {
     /// Starts the threads.
     ///
@@ -62,7 +76,7 @@ impl SigningPool {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("sign-{index}")).spawn(move || queue.work())?;
         }
-        Ok(Self { queue, threads, meter: Arc::new(NoMeter) })
+        Ok(Self { queue, threads, waiting: Shares::new(usize::MAX), meter: Arc::new(NoMeter) })
     }
 
     /// The pool, which tells a meter of its queue. Jobs that nobody waits for aren't told of.
@@ -70,6 +84,22 @@ impl SigningPool {
     pub fn metered(mut self, meter: Arc<dyn Meter>) -> Self {
         self.meter = meter;
         self
+    }
+
+    /// The pool, for whose jobs no more than so many requests wait.
+    #[must_use]
+    pub fn bounded(mut self, requests: usize) -> Self {
+        self.waiting = Shares::new(requests);
+        self
+    }
+
+    /// Lets a request of a lane begin to have jobs done.
+    ///
+    /// # Errors
+    /// Where as many of the lane wait as there is room left for others.
+    pub fn admit(&self, lane: Lane) -> Result<Admitted, QueueFull> {
+        let mut request = self.waiting.none(lane);
+        if request.take(1) { Ok(request) } else { Err(QueueFull) }
     }
 
     /// How many threads sign.

@@ -24,7 +24,7 @@ const OTHER: &str = "other";
 /// Those that any route may answer, whatever its description says.
 const ALWAYS: [u16; 3] = [200, 500, 503];
 /// Routes beside those of the description, and the statuses that they begin with.
-const OTHERS: [(&str, &str, &[u16]); 8] = [
+const OTHERS: [(&str, &str, &[u16]); 9] = [
     ("edge", "GET", &[206, 403, 404]),
     ("/objects/{*path}", "PUT", &[403, 412]),
     ("/objects/{*path}", "GET", &[206, 403, 404]),
@@ -32,6 +32,7 @@ const OTHERS: [(&str, &str, &[u16]); 8] = [
     ("/docs", "GET", &[]),
     ("/docs/{*file}", "GET", &[304, 404]),
     ("unmatched", "GET", &[404]),
+    ("refused", "GET", &[429]),
     (OTHER, "GET", &[404]),
 ];
 

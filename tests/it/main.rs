@@ -32,6 +32,7 @@ mod documents_random;
 mod documents_references;
 mod edge;
 mod embedded;
+mod fairness;
 mod faults_under_load;
 mod health;
 mod hostile;

@@ -54,8 +54,13 @@ fn serve(folder: &Path, key: &str, shops: &str) -> Node {
          [documents]\nmax_links = 2\n{shops}\n{}",
         tenants.concat()
     );
-    let times = [("SIGNET__SERVER__ANSWER_SECONDS", "3"), ("SIGNET__SERVER__BODY_IDLE_SECONDS", "1")];
-    Node::serve(folder, &settings, &times)
+    let bounds = [
+        ("SIGNET__SERVER__ANSWER_SECONDS", "3"),
+        ("SIGNET__SERVER__BODY_IDLE_SECONDS", "1"),
+        ("SIGNET__LIMITS__MAX_TENANT_REQUESTS", "3"),
+        ("SIGNET__LIMITS__MAX_SIGNING_REQUESTS", "1"),
+    ];
+    Node::serve(folder, &settings, &bounds)
 }
 
 fn shop() -> String {
@@ -89,7 +94,7 @@ impl Seen {
         let needed = match kind.status().as_u16() {
             401 => "www-authenticate",
             405 => "allow",
-            503 => "retry-after",
+            429 | 503 => "retry-after",
             _ => "content-type",
         };
         assert!(!answer.header(needed).is_empty(), "{problem} needs {needed}");
@@ -111,8 +116,22 @@ async fn every_kind_of_problem_is_produced() {
     changes(&node, &mut seen).await;
     // Far more than a signature a second, and 32 at once.
     let keys: Vec<String> = (0..200).map(|index| format!("a/{index}.jpg")).collect();
-    let slow = post(&format!("{}/media/v1/links", node.api), SLOW.2, json!({ "keys": keys })).await;
+    let links = format!("{}/media/v1/links", node.api);
+    let slow = post(&links, SLOW.2, json!({ "keys": keys }));
+    // One request may wait for signatures here.
+    let other = async {
+        for number in 0.. {
+            let answer = post(&links, ANNA.2, json!({"keys": [format!("b/{number}.jpg")]})).await;
+            if answer.status != 200 || number > 2_000 {
+                return answer;
+            }
+        }
+        unreachable!()
+    };
+    let (slow, other) = tokio::join!(slow, other);
     seen.see(&slow, Kind::TimedOut, "/media/v1/links");
+    seen.see(&other, Kind::Overloaded, "/media/v1/links");
+    seen.see(&too_many(&node).await, Kind::TooManyRequests, "/media/v1/usage");
 
     let bytes = picture(10, b'x');
     let expired = ticket(&node.api, ANNA.2, "late.jpg", 10, json!({})).await;
@@ -302,6 +321,33 @@ fn corrupt(folder: &Path, id: &str) {
         assets.insert(place.as_slice(), b"no JSON".as_slice()).unwrap();
     }
     transaction.commit().unwrap();
+}
+
+/// What a tenant is told of which as much is under way as may be.
+async fn too_many(node: &Node) -> Answer {
+    let host = node.api.strip_prefix("http://").unwrap();
+    let held = [(); 3].map(|()| {
+        let mut stream = TcpStream::connect(host).unwrap();
+        let head = format!(
+            "POST /media/v1/documents HTTP/1.1\r\nhost: {host}\r\nauthorization: {}\r\n\
+             content-type: application/json\r\ncontent-length: 10\r\n\r\n",
+            ANNA.2
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    });
+    let began = Instant::now();
+    let ask = async |wanted: u16| loop {
+        let answer = get_as(&format!("{}/media/v1/usage", node.api), ANNA.2).await;
+        if answer.status == wanted {
+            return answer;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{wanted} never came: {}", answer.text());
+    };
+    let refused = ask(429).await;
+    drop(held);
+    ask(200).await;
+    refused
 }
 
 /// The answer for a link once the key has retired.

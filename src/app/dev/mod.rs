@@ -25,7 +25,7 @@ use super::keys::KeyLoader;
 use super::listen::{Bound, bind};
 use super::run::{Listeners, run};
 use super::{StartError, traces};
-use crate::config::{Environment, LogFormat, ObjectsSetting, parse};
+use crate::config::{Environment, LimitSettings, LogFormat, ObjectsSetting, parse};
 
 use identity::Identity;
 use session::Session;
@@ -62,6 +62,7 @@ pub async fn dev(
         // Whoever develops a page serves it from anywhere; callers are known by a header, never by cookies.
         settings.server.cors_origins = vec!["*".to_owned()];
     }
+    no_limits(&mut settings.limits, environment);
     settings.cdn.base_url = edge.url();
     settings.cdn.aliases = vec![VIVREAL.to_owned()];
     settings.delivery.public_base_url.get_or_insert(edge.url());
@@ -80,6 +81,19 @@ pub async fn dev(
     session.write(data)?;
     let listeners = Listeners { api, tls: None, admin, edge: Some(edge) };
     run(&settings, node, listeners, traces, || say(&session.text())).await
+}
+
+/// Whoever tries things out isn't kept from trying them often, unless that is what is to be tried.
+fn no_limits(limits: &mut LimitSettings, environment: &Environment) {
+    for (name, limit) in [
+        ("TENANT_PER_SECOND", &mut limits.tenant_per_second),
+        ("CLIENT_PER_SECOND", &mut limits.client_per_second),
+        ("MAX_TENANT_REQUESTS", &mut limits.max_tenant_requests),
+    ] {
+        if environment.is_unset(&format!("SIGNET__LIMITS__{name}")) {
+            *limit = 0;
+        }
+    }
 }
 
 /// The address of another listener: some ports up where a port was asked for, else a free one.

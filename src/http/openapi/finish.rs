@@ -92,6 +92,7 @@ fn answer(status: &str, response: &mut Value) {
     let mut names = vec!["x-request-id", "Cache-Control"];
     match status {
         "401" => names.push("WWW-Authenticate"),
+        "429" => names.extend(["Retry-After", "RateLimit", "RateLimit-Policy"]),
         "503" => names.push("Retry-After"),
         _ => {}
     }
@@ -114,6 +115,15 @@ fn headers() -> Value {
         "Cache-Control": header("For how long the answer may be kept: never longer than its links live.", "no-store"),
         "WWW-Authenticate": header("What is needed.", "Bearer"),
         "Retry-After": header("After how many seconds to try again.", "2"),
+        "RateLimit": header(
+            "What is left under each policy: `r` requests, to be spread over `t` seconds \
+             (draft-ietf-httpapi-ratelimit-headers-11).",
+            "\"tenant\";r=0;t=1"
+        ),
+        "RateLimit-Policy": header(
+            "How much may be asked: `q` requests at once, which are whole again after `w` seconds.",
+            "\"tenant\";q=1000;w=2, \"tenant-concurrency\";q=64;qu=\"concurrent-requests\""
+        ),
     })
 }
 

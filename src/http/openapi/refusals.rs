@@ -98,7 +98,8 @@ const ASSET: &[Kind] = &[Kind::AssetNotFound];
 /// Of every operation that answers with links.
 const SIGNING: &[Kind] = &[Kind::SigningUnavailable];
 /// Of every operation.
-const ALWAYS: &[Kind] = &[Kind::Internal, Kind::StoreUnavailable, Kind::TimedOut];
+const ALWAYS: &[Kind] =
+    &[Kind::TooManyRequests, Kind::Internal, Kind::StoreUnavailable, Kind::Overloaded, Kind::TimedOut];
 
 /// A response for each status of these kinds.
 fn responses(lists: &[&[Kind]]) -> BTreeMap<String, RefOr<Response>> {

@@ -124,6 +124,9 @@ catalogue! {
     TooManyLinks = UNPROCESSABLE_ENTITY "too-many-links" "The document holds too many links",
     /// Strict mode: some media stayed unsigned. Members `unsigned`, `found`, `signed`.
     UnsignedMedia = UNPROCESSABLE_ENTITY "unsigned-media" "Some media can't be signed",
+    /// The tenant, or the client's address, asks too often, or too much at a time. Headers `Retry-After`, `RateLimit`,
+    /// `RateLimit-Policy`.
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
     /// The tenant's profile of documents isn't among the settings' any more.
     ProfileMissing = INTERNAL_SERVER_ERROR "profile-missing" "The tenant's profile isn't there",
     /// A defect of Signet.
@@ -132,6 +135,8 @@ catalogue! {
     SigningUnavailable = SERVICE_UNAVAILABLE "signing-unavailable" "Links can't be signed now",
     /// The store, or the token issuer's keys, can't be reached now.
     StoreUnavailable = SERVICE_UNAVAILABLE "store-unavailable" "A store can't be reached now",
+    /// The node has as much to do as it takes on.
+    Overloaded = SERVICE_UNAVAILABLE "overloaded" "There is too much to do now",
     /// The answer wasn't ready in time.
     TimedOut = SERVICE_UNAVAILABLE "timed-out" "The answer took too long",
 }

@@ -36,6 +36,8 @@ struct Parts {
     detail: Cow<'static, str>,
     members: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// What was met, where the kind doesn't say it and no service counts it.
+    limit: Option<Limit>,
     /// For the log alone.
     cause: Option<String>,
 }
@@ -48,6 +50,7 @@ impl Problem {
             detail: detail.into(),
             members: Map::new(),
             headers: Vec::new(),
+            limit: None,
             cause: None,
         }))
     }
@@ -63,6 +66,20 @@ impl Problem {
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
+        self
+    }
+
+    /// The problem with headers.
+    #[must_use]
+    pub fn with_headers(mut self, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
+        self.0.headers.extend(headers);
+        self
+    }
+
+    /// The problem of a limit that was met, which is counted by it.
+    #[must_use]
+    pub fn at(mut self, limit: Limit) -> Self {
+        self.0.limit = Some(limit);
         self
     }
 
@@ -93,8 +110,15 @@ impl Problem {
             Kind::SlowBody => Some(Limit::BodyTime),
             Kind::TimedOut => Some(Limit::AnswerTime),
             Kind::TooManyItems => Some(Limit::Items),
-            _ => None,
+            _ => self.0.limit,
         }
+    }
+
+    /// Whether a request was turned away that nothing was wrong with. There may be any number of them: they are counted
+    /// rather than logged.
+    #[must_use]
+    pub fn turns_away(&self) -> bool {
+        matches!(self.kind(), Kind::TooManyRequests | Kind::Overloaded)
     }
 
     /// What the caller is told.
@@ -121,7 +145,7 @@ impl Problem {
     /// Says in the log what the caller isn't told.
     pub fn log(&self) {
         let (slug, cause) = (self.0.kind.slug(), self.0.cause.as_deref().unwrap_or("-"));
-        if self.0.kind.status().is_server_error() {
+        if self.0.kind.status().is_server_error() && !self.turns_away() {
             tracing::error!(problem = slug, cause, "{}", self.0.detail);
         } else {
             tracing::debug!(problem = slug, cause, "{}", self.0.detail);

@@ -76,6 +76,10 @@ impl From<LinkError> for Problem {
     fn from(error: LinkError) -> Self {
         match error {
             LinkError::Store(error) => error.into(),
+            LinkError::Full(_) => Self::new(
+                Kind::Overloaded,
+                "too many links are waited for; those that are ready go on; try again",
+            ),
             LinkError::NoKey
             | LinkError::Signing(_)
             | LinkError::Pool(_)

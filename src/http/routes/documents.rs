@@ -13,6 +13,7 @@ use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use super::ndjson::LineSigner;
 use crate::document::References;
 use crate::http::Api;
+use crate::http::admission::Room;
 use crate::http::answer::{Caching, mark};
 use crate::http::body::{self, Encoding, Pace};
 use crate::http::caller::{May, Sign};
@@ -77,15 +78,16 @@ pub(super) async fn sign(
         .ok_or_else(|| MediaType::unsupported(&["application/json", "application/x-ndjson"]))?;
     let encoding = Encoding::of(request.headers())?;
     let (parts, body) = request.into_parts();
+    let room = Room::of(&parts.extensions);
     if media_type == MediaType::Lines {
         let input = encoding.decode(body::stream(body, Pace::streaming(&api.limits), None));
         let context = parts.extensions.get().cloned();
         let context = context.unwrap_or_else(|| RequestContext::new(parts.uri.path(), "-"));
-        return Ok(LineSigner { api, caller: caller.into_caller(), options, context }.answer(input));
+        return Ok(LineSigner { api, caller: caller.into_caller(), options, context, room }.answer(input));
     }
     let limit = api.limits.document_bytes;
     let input = encoding.decode(body::stream(body, Pace::at_once(&api.limits), Some(limit)));
-    let input = body::collect(input, limit).await?;
+    let input = body::collect(input, limit, &room).await?;
     let signed = api.in_time(api.services.documents.sign(&caller, input, options)).await?;
     let content_type = parts.headers.get(CONTENT_TYPE).filter(|_| !options.report).cloned();
     answer(signed, options, content_type)

@@ -12,6 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 
 use super::documents::wrapping;
 use crate::http::Api;
+use crate::http::admission::Room;
 use crate::http::answer::Caching;
 use crate::http::body;
 use crate::http::observe::RequestContext;
@@ -27,6 +28,8 @@ pub(super) struct LineSigner {
     pub(super) caller: Caller,
     pub(super) options: DocumentOptions,
     pub(super) context: RequestContext,
+    /// Memory for what is read of the stream.
+    pub(super) room: Room,
 }
 
 impl LineSigner {
@@ -39,7 +42,7 @@ impl LineSigner {
             let signer = Arc::clone(&signer);
             async move {
                 let (mut input, mut lines) = state?;
-                let batch = Batch::read(&mut input, &mut lines).await;
+                let batch = Batch::read(&mut input, &mut lines, &signer.room).await;
                 let signing = batch.lines.into_iter().map(|line| signer.line(line));
                 let mut parts: Vec<Part> = join_all(signing).await.into_iter().flatten().collect();
                 if let Some(problem) = batch.end.as_ref().and_then(|end| end.as_ref().err()) {
@@ -115,14 +118,19 @@ struct Batch {
 
 impl Batch {
     /// Waits for a line, then takes what has come with it.
-    async fn read(input: &mut ByteStream, lines: &mut Lines) -> Self {
+    async fn read(input: &mut ByteStream, lines: &mut Lines, room: &Room) -> Self {
         loop {
             let batch = lines.batch();
             if !batch.is_empty() {
                 return Self { lines: batch, end: None };
             }
             match input.next().await {
-                Some(Ok(chunk)) => lines.push(&chunk),
+                Some(Ok(chunk)) => {
+                    lines.push(&chunk);
+                    if let Err(problem) = room.hold(lines.held()) {
+                        return Self { lines: batch, end: Some(Err(problem)) };
+                    }
+                }
                 Some(Err(error)) => return Self { lines: batch, end: Some(Err(body::problem(error))) },
                 None => return Self { lines: lines.last().into_iter().collect(), end: Some(Ok(())) },
             }
@@ -197,11 +205,11 @@ mod tests {
     async fn lines_that_came_together_are_signed_together() {
         let mut input = input(vec![Ok("1\n2\n3"), Ok("4\n5")]);
         let mut lines = Lines::new(100);
-        let first = Batch::read(&mut input, &mut lines).await;
+        let first = Batch::read(&mut input, &mut lines, &Room::default()).await;
         assert_eq!((first.lines.len(), first.end.is_none()), (2, true));
-        let second = Batch::read(&mut input, &mut lines).await;
+        let second = Batch::read(&mut input, &mut lines, &Room::default()).await;
         assert_eq!((second.lines.len(), second.end.is_none()), (1, true));
-        let last = Batch::read(&mut input, &mut lines).await;
+        let last = Batch::read(&mut input, &mut lines, &Room::default()).await;
         assert_eq!((last.lines.len(), last.lines[0].ended), (1, false));
         assert!(matches!(last.end, Some(Ok(()))));
     }
@@ -220,8 +228,8 @@ mod tests {
     async fn a_broken_stream_ends_with_a_problem() {
         let mut input = input(vec![Ok("1\n2"), Err(io::ErrorKind::ConnectionReset.into())]);
         let mut lines = Lines::new(100);
-        assert_eq!(Batch::read(&mut input, &mut lines).await.lines.len(), 1);
-        let last = Batch::read(&mut input, &mut lines).await;
+        assert_eq!(Batch::read(&mut input, &mut lines, &Room::default()).await.lines.len(), 1);
+        let last = Batch::read(&mut input, &mut lines, &Room::default()).await;
         assert_eq!(last.end.unwrap().unwrap_err().kind(), Kind::CutOffBody);
     }
 
@@ -230,7 +238,7 @@ mod tests {
         let endless = stream::repeat_with(|| Ok(Bytes::from(vec![b'x'; 1 << 20])));
         let mut input: ByteStream = Box::pin(endless);
         let mut lines = Lines::new(100);
-        let batch = Batch::read(&mut input, &mut lines).await;
+        let batch = Batch::read(&mut input, &mut lines, &Room::default()).await;
         assert_eq!(batch.end.unwrap().unwrap_err().kind(), Kind::BodyTooLarge);
     }
 }

@@ -69,6 +69,13 @@ impl Activity {
         }
     }
 
+    /// Whether all that was asked is answered, and nothing more has begun: a connection that is kept for later.
+    pub(super) fn rests(&self) -> bool {
+        self.requested.load(Ordering::Relaxed)
+            && self.in_flight.load(Ordering::Relaxed) == 0
+            && self.head_began.load(Ordering::Relaxed) == 0
+    }
+
     /// A request begins; it ends when the guard is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.requested.store(true, Ordering::Relaxed);
@@ -208,8 +215,9 @@ mod tests {
         activity.read(b"GET / HTTP/1.1\r\n\r\n");
         drop(activity.request());
         assert!(activity.deadline(&limits) > activity.opened + Duration::from_secs(70));
+        assert!(activity.rests());
         activity.read(b"G");
-        assert!(activity.deadline(&limits) < activity.opened + Duration::from_secs(11));
+        assert!(activity.deadline(&limits) < activity.opened + Duration::from_secs(11) && !activity.rests());
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::Peer;
 use super::activity::{Activity, Watched};
 use super::taken::Taken;
 use crate::http::{Front, ServerLimits};
+use crate::service::ports::Limit;
 
 /// How connections speak HTTP/1.1, and HTTP/2 where the client begins with its preface. No pings are sent: a peer
 /// that is gone moves no bytes, and pings would be bytes that keep a connection that rests.
@@ -46,7 +47,7 @@ pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
 }
 
 /// Serves a connection until its end, a time limit, or the end of its requests after the shutdown.
-/// `io` is anything that moves bytes: plain TCP, or TLS on top of it.
+/// `io` is anything that moves bytes: plain TCP, or TLS on top of it. Gives the limit that has ended it, if one has.
 pub(super) async fn serve<I>(
     io: I,
     peer: SocketAddr,
@@ -55,12 +56,13 @@ pub(super) async fn serve<I>(
     protocol: Builder<TokioExecutor>,
     limits: ServerLimits,
     mut shutdown: watch::Receiver<bool>,
-) where
+) -> Option<Limit>
+where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
         let guard = activity.request();
-        let answer = front.answer(request, |request| {
+        let answer = front.answer(peer, request, |request| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
             request
@@ -76,14 +78,15 @@ pub(super) async fn serve<I>(
     poll_fn(|context| {
         loop {
             if let Poll::Ready(outcome) = connection.as_mut().poll(context) {
-                if let Err(error) = outcome {
+                return Poll::Ready(outcome.err().and_then(|error| {
                     tracing::debug!(%peer, error, "connection ended");
-                }
-                return Poll::Ready(());
+                    let error = error.downcast_ref::<hyper::Error>()?;
+                    error.is_parse_too_large().then_some(Limit::HeadBytes)
+                }));
             }
             if shutdown.as_mut().poll(context).is_ready() {
                 if !activity.has_received() {
-                    return Poll::Ready(());
+                    return Poll::Ready(None);
                 }
                 connection.as_mut().graceful_shutdown();
                 continue;
@@ -94,12 +97,12 @@ pub(super) async fn serve<I>(
             let (deadline, now) = (activity.deadline(&limits), Instant::now());
             if deadline <= now {
                 tracing::debug!(%peer, "connection closed: too slow or idle");
-                return Poll::Ready(());
+                return Poll::Ready((!activity.rests()).then_some(Limit::HeadTime));
             }
             look.as_mut().reset(deadline.min(now + pause));
         }
     })
-    .await;
+    .await
 }
 
 /// Requests on a connection that their client has taken back before they were looked at; one more ends it.

@@ -4,6 +4,7 @@
 //! 2. Where accepting fails for want of files or memory, pause and go on.
 //! 3. In a task of its own, shake hands where the listener speaks TLS, then serve the connection (`connection`),
 //!    within time limits that are read off its bytes (`activity`) and its answers (`taken`).
+//!    What limit has ended a connection is counted.
 //! 4. After the shutdown: stop listening, let requests in flight end, and after
 //!    [`ServerLimits::drain_time`] end what is left.
 
@@ -22,7 +23,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Front, ServerLimits, Tls};
+use super::{Front, NoRequestMeter, RequestMeter, ServerLimits, Tls};
+use crate::service::ports::Limit;
 use activity::Activity;
 
 /// The other end of a connection: in the extensions of each of its requests.
@@ -35,19 +37,26 @@ pub struct Server {
     front: Front,
     tls: Option<Tls>,
     limits: ServerLimits,
+    meter: Arc<dyn RequestMeter>,
 }
 
 impl Server {
     /// A server that hasn't begun yet.
     #[must_use]
     pub fn new(listener: TcpListener, front: Front, limits: ServerLimits) -> Self {
-        Self { listener, front, tls: None, limits }
+        Self { listener, front, tls: None, limits, meter: Arc::new(NoRequestMeter) }
     }
 
     /// The same, over TLS where there is a certificate to show.
     #[must_use]
     pub fn with_tls(self, tls: Option<Tls>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// The same, which counts the limits that its clients meet.
+    #[must_use]
+    pub fn metered(self, meter: Arc<dyn RequestMeter>) -> Self {
+        Self { meter, ..self }
     }
 
     /// Where it listens.
@@ -61,7 +70,7 @@ impl Server {
     /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
     /// at most [`ServerLimits::drain_time`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, front, tls, limits } = self;
+        let Self { listener, front, tls, limits, meter } = self;
         let protocol = connection::protocol(&limits);
         let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
         let (begin_drain, drain) = watch::channel(false);
@@ -69,8 +78,14 @@ impl Server {
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             let accepted = async {
-                // The semaphore is never closed.
-                let place = places.clone().acquire_owned().await.ok();
+                let place = match places.clone().try_acquire_owned() {
+                    Ok(place) => Some(place),
+                    Err(_) => {
+                        meter.limit(Limit::Connections);
+                        // The semaphore is never closed.
+                        places.clone().acquire_owned().await.ok()
+                    }
+                };
                 (place, accept(&listener).await)
             };
             tokio::select! {
@@ -82,17 +97,23 @@ impl Server {
                     let _ = stream.set_nodelay(true);
                     let (opened, front, protocol) = (Instant::now(), front.clone(), protocol.clone());
                     let (tls, limits, mut drain) = (tls.clone(), limits.clone(), drain.clone());
+                    let meter = meter.clone();
                     connections.spawn(async move {
                         let activity = Activity::since(opened);
-                        let Some(tls) = tls else {
-                            connection::serve(stream, peer, activity, front, protocol, limits, drain).await;
-                            return drop(place);
+                        let met = if let Some(tls) = tls {
+                            let until = opened + limits.head_time;
+                            match handshake::handshake(stream, peer, &tls, until, &mut drain).await {
+                                // Apart, so that plain connections don't take the room of a session.
+                                Ok(stream) => {
+                                    Box::pin(connection::serve(stream, peer, activity, front, protocol, limits, drain))
+                                        .await
+                                }
+                                Err(met) => met,
+                            }
+                        } else {
+                            connection::serve(stream, peer, activity, front, protocol, limits, drain).await
                         };
-                        let until = opened + limits.head_time;
-                        if let Some(stream) = handshake::handshake(stream, peer, &tls, until, &mut drain).await {
-                            // Apart, so that plain connections don't take the room of a session.
-                            Box::pin(connection::serve(stream, peer, activity, front, protocol, limits, drain)).await;
-                        }
+                        met.into_iter().for_each(|limit| meter.limit(limit));
                         drop(place);
                     });
                 }

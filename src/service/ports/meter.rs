@@ -119,10 +119,12 @@ words! {
         Connections = "connections",
         /// The head of a request, in bytes.
         HeadBytes = "head_bytes",
-        /// The time of a request's head, or of a connection that rests.
+        /// The time of a TLS handshake or a request's head, or of a piece of an answer that isn't taken.
         HeadTime = "head_time",
         /// A body, or a line of one, in bytes.
         BodyBytes = "body_bytes",
+        /// The bodies that a node holds, in bytes.
+        BodyMemory = "body_memory",
         /// The silence in a body.
         BodyTime = "body_time",
         /// The time of an answer.
@@ -137,11 +139,13 @@ words! {
         Quota = "quota",
         /// A tenant's requests in a time.
         TenantRate = "tenant_rate",
+        /// A tenant's requests at a time.
+        TenantConcurrency = "tenant_concurrency",
         /// An anonymous client's requests in a time.
         ClientRate = "client_rate",
         /// The requests that a node works on at a time.
         Concurrency = "concurrency",
-        /// The jobs that wait for the signing threads.
+        /// The requests that wait for the signing threads.
         SigningQueue = "signing_queue",
     }
 }
