@@ -17,7 +17,7 @@ dev: ## build Signet, start everything embedded, print what to try
 	$(CARGO) run --locked --quiet -- dev --data .signet --listen 127.0.0.1:8080
 
 test: tools ## install what the tests need, run them all
-	timeout --kill-after=30 2700 $(CARGO) test --locked
+	TMPDIR="$$(tests/tools/scratch)" timeout --kill-after=30 2700 $(CARGO) test --locked
 
 lint: tools ## formatting, clippy, rustdoc, dependencies, the template: warnings are errors
 	$(CARGO) fmt --check
