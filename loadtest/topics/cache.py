@@ -29,7 +29,7 @@ _ROLLED = 0.005
 
 
 def measure(context):
-    batches = context.rounds(1_000, 60)
+    batches = context.rounds(1_000, 40)
     with Server(context, log_level=QUIET, cache_bytes=_CACHE_BYTES) as server, Signer(server, _CONNECTIONS) as signer:
         prefix = secrets.token_hex(4)
         signer.sign(_keys(prefix, batch) for batch in range(_WARM_UP))

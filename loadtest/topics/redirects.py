@@ -102,7 +102,7 @@ def _cost(context, server, bare, path):
 
 
 def _latency(context, server, bare, path):
-    seconds, rounds = (1.5, 4) if context.quick else (5, 9)
+    seconds, rounds = (1.5, 2) if context.quick else (5, 9)
     peak = _load(bare, path, 2)
     rate = peak["requests"] / peak["seconds"] / 5
     ratios, spreads, own, yard = [], [], [], []

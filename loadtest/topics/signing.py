@@ -24,7 +24,7 @@ _LEAST = 1.2
 
 def measure(context):
     rounds = []
-    for number in range(context.rounds(7, 2)):
+    for number in range(context.rounds(7, 1)):
         seconds = context.rounds(2, 1)
         rounds.append({"pool": benches("--pool"), "openssl": _openssl(seconds), "scaling": _scaling(seconds)})
         told = {key: rounds[-1]["pool"][key]["a_core"] / rate for key, rate in rounds[-1]["openssl"].items()}
