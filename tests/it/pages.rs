@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -49,7 +50,9 @@ async fn what_was_there_all_the_time_is_on_one_page_exactly() {
             seen.extend(items.iter().map(|asset| (moment(&asset["createdAt"]), id(asset))));
             let Some(cursor) = page["nextCursor"].as_str() else { break };
             query = format!("limit={limit}&status=PENDING&cursor={cursor}");
+            let waiting = Instant::now();
             while turns.load(Ordering::SeqCst) == before {
+                assert!(waiting.elapsed() < Duration::from_secs(90), "the others have ended");
                 tokio::task::yield_now().await;
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use signet::media::{Asset, AssetId, TenantId, Timestamp, Visibility};
@@ -66,7 +67,9 @@ async fn walk(
         let Some(last) = page.last() else { return seen };
         after = Some(ListPosition { created_at: last.created_at, id: last.id });
         seen.extend(page.iter().map(|asset| (asset.created_at, asset.id)));
+        let waiting = Instant::now();
         while turns.load(Ordering::SeqCst) == before {
+            assert!(waiting.elapsed() < Duration::from_secs(90), "whoever disturbs has ended");
             tokio::task::yield_now().await;
         }
     }
