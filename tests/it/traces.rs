@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use signet::service::ports::{CurrentTrace, TraceContext};
@@ -19,6 +19,8 @@ use crate::support::upload::{finalize, picture, ready};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
+/// How long what is sent in the background may take to arrive.
+const LONGEST: Duration = Duration::from_secs(90);
 
 fn parent(flags: &str) -> String {
     format!("00-{TRACE}-{SPAN}-{flags}")
@@ -179,17 +181,21 @@ async fn a_collector_that_is_away_holds_nobody_up_and_is_taken_back() {
             assert_eq!(many(20_000), 20_000);
             sizes.push(resident().saturating_sub(before));
         });
+        let began = Instant::now();
         while recorder.heard().is_empty() {
+            assert!(began.elapsed() < LONGEST, "nothing is sent");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         if recorder.url == gone.url {
             let told = "the collector doesn't take spans";
             while !node.log().contains(told) {
+                assert!(began.elapsed() < LONGEST, "{}", node.log());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             recorder.set(200);
             let heard = recorder.heard().len();
             while recorder.heard().len() < heard + 2 {
+                assert!(began.elapsed() < LONGEST, "nothing is sent again");
                 assert_eq!(get(&format!("{}{path}", node.api), &[]).await.status, 302);
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
