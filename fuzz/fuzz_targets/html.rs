@@ -57,27 +57,37 @@ fn resolve(want: &Want<'_>) -> Answer {
     };
     match want {
         Want::File { key, .. } => {
-            Ok(alone(&PLACE.url(&ObjectKey::parse(key).map_err(|_| Reason::InvalidKey)?)))
+            Ok(alone(&PLACE.url(&ObjectKey::parse(&**key).map_err(|_| Reason::InvalidKey)?)))
         }
         Want::Asset { .. } => Err(Reason::Unknown),
         Want::Url { url } => Ok(alone(PLACE.own_url(url)?.url.as_str())),
     }
 }
 
-/// What a tokenizer sees, but for media attributes.
+/// What a tokenizer sees, but for media attributes. To one that runs scripts what stands in `noscript` is a text:
+/// Signet signs it as what readers without them get, so that text is looked into.
 fn seen(html: &str) -> Vec<String> {
     let mut emitter = DefaultEmitter::default();
     emitter.naively_switch_states(true);
-    let mut seen = Vec::new();
+    let (mut seen, mut in_noscript) = (Vec::new(), false);
     for Ok(token) in Tokenizer::new_with_emitter(html, emitter) {
         match token {
             // Errors in values may come and go with them.
             Token::Error(_) => {}
             Token::StartTag(mut tag) => {
+                in_noscript = tag.name.as_slice() == b"noscript";
                 tag.attributes.retain(|name, _| !MEDIA.contains(&name.as_slice()));
                 seen.push(format!("{tag:?}"));
             }
-            other => seen.push(format!("{other:?}")),
+            // It can't hold another `noscript`, as that would have ended it.
+            Token::String(text) if in_noscript => match std::str::from_utf8(&text) {
+                Ok(text) if text.len() < html.len() => seen.extend(self::seen(text)),
+                _ => seen.push(format!("{text:?}")),
+            },
+            other => {
+                in_noscript = false;
+                seen.push(format!("{other:?}"));
+            }
         }
     }
     seen

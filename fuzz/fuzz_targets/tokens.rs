@@ -70,11 +70,13 @@ fuzz_target!(|data: &[u8]| {
 fn claims(claims: &[u8]) {
     let token = signed(claims);
     let Some(tenant) = is_accepted(PublicKeys::Nowhere, &token) else { return };
-    let claims: Value = serde_json::from_slice(claims).expect("claims are JSON");
+    // Members that nobody reads may hold anything in their strings.
+    let claims: Value = serde_json::from_str(&String::from_utf8_lossy(claims)).expect("claims are JSON");
     assert_eq!(claims["tenantId"], tenant);
     assert_eq!(claims["iss"], "issuer");
     let audience = &claims["aud"];
-    let named = audience.as_array().map_or(audience == "audience", |all| all.iter().any(|one| one == "audience"));
+    let named =
+        audience.as_array().map_or(audience == "audience", |all| all.iter().any(|one| one == "audience"));
     assert!(named, "{audience}");
     assert!(claims["exp"].as_f64().is_some_and(|time| time > NOW as f64));
     assert!(claims["nbf"].as_f64().is_none_or(|time| time <= NOW as f64));
