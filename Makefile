@@ -16,6 +16,7 @@ help: ## what there is
 dev: ## build Signet, start everything embedded, print what to try
 	$(CARGO) run --locked --quiet -- dev --data .signet --listen 127.0.0.1:8080
 
+# What never ends is ended, with the names of the tests that ran on in the output.
 test: tools ## install what the tests need, run them all
 	TMPDIR="$$(tests/tools/scratch)" timeout --kill-after=30 2700 $(CARGO) test --locked
 
@@ -52,7 +53,7 @@ bench: ## what signing costs: ratios first, then each step
 load: release yardsticks tools tools-load ## measure the deployed program against its gates, 35 minutes (TOPICS)
 	loadtest/run $(TOPICS)
 
-load-quick: release yardsticks tools tools-load ## the same with fewer rounds and less data, 3 minutes
+load-quick: release yardsticks tools tools-load ## the same with fewer rounds and less data, some minutes
 	loadtest/run --quick $(TOPICS)
 
 tools-load: ## what sends the load: k6, and oha, which is built

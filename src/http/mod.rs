@@ -8,10 +8,12 @@
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
-//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (`admission`: who asks too often;
-//! permalinks that are ready) → `observe` (request id, span, meter) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`,
-//! `client_address`, `extract`, `params`, `body`,
-//! `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds.
+//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (`admission`: who asks too often,
+//! by `client_address`; permalinks that are ready) → `observe` (request id, span, meter; `trace`: the caller's trace) →
+//! `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`, `media_type`. Its
+//! way out: `answer` or [`problem`], whose body `observe` adds; `spanned` keeps it within the request's span.
+//!
+//! What Signet itself asks over HTTP: `health` (its own readiness), `push` (a collector of spans).
 
 mod admin;
 mod admission;

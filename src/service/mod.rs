@@ -4,11 +4,12 @@
 //!    is down. [`token_tenants`]: whoever a token names.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
-//!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links of the object
-//!    store's. [`delivery`]: which of them, or a stable URL.
+//!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links
+//!    of the object store's. [`delivery`]: which of them, or a stable URL.
 //! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
-//!    documents. [`profiles`]: by which rules. `rota`: large ones of tenants in turn. [`lines`]: a document a line. [`asset_cache`]: what is known of
-//!    assets. [`lookup`]: from ids to assets, for all of these. [`cookies`]: folders.
+//!    documents. [`profiles`]: by which rules. `rota`: large ones of tenants in turn. [`lines`]: a document a
+//!    line. [`asset_cache`]: what is known of assets. [`lookup`]: from ids to assets, for all of these.
+//!    [`cookies`]: folders.
 //! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
 //!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
 //!    it when nobody looks. [`cursor`]: pages of assets.
