@@ -18,7 +18,7 @@ use super::tokens::keep_fresh;
 use crate::config::Settings;
 use crate::http::{
     AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, RequestMeter, RequestTracer, Server,
-    ServerLimits, admin, api, edge,
+    ServerLimits, Workers, admin, api, edge,
 };
 use crate::service::ports::SystemClock;
 use crate::telemetry::tls::TlsMetrics;
@@ -82,10 +82,12 @@ pub async fn run(
         // An error means that the sender is gone, which is as good a sign.
         let _ = stopping.wait_for(|stop| *stop).await;
     };
+    let workers = Workers::start().map_err(|error| StartError::system("starting threads", error))?;
+    let workers = Arc::new(workers);
     let mut servers = JoinSet::new();
     for (bound, router, tls) in routers.into_iter().flatten() {
         let server = Server::new(bound.listener, router, limits.clone());
-        let server = server.with_tls(tls).metered(Arc::clone(&meter));
+        let server = server.with_tls(tls).metered(Arc::clone(&meter)).on(Arc::clone(&workers));
         servers.spawn(server.run(stopped(stopping.clone())));
     }
     // Health is answered for as long as anything else is.

@@ -13,11 +13,14 @@
 //! `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`, `media_type`. Its
 //! way out: `answer` or [`problem`], whose body `observe` adds; `spanned` keeps it within the request's span.
 //!
+//! Connections live on threads of their own (`server`); what isn't ready is worked on apart from these (`apart`).
+//!
 //! What Signet itself asks over HTTP: `health` (its own readiness), `push` (a collector of spans).
 
 mod admin;
 mod admission;
 mod answer;
+mod apart;
 mod body;
 mod caller;
 mod client_address;
@@ -64,7 +67,7 @@ pub use health::{HealthError, ask_health};
 pub use limits::{HttpLimits, LoadLimits, ServerLimits};
 pub use observe::{NoRequestMeter, RequestContext, RequestMeter};
 pub use push::{CollectorUrl, Push, PushError};
-pub use server::{Peer, Server};
+pub use server::{Peer, Server, Workers};
 pub use tls::{Certificate, Tls, TlsError};
 pub use trace::{NoRequestTracer, RequestTracer};
 

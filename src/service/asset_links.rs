@@ -35,6 +35,12 @@ pub struct AssetFile<'a> {
     pub width: Option<u32>,
 }
 
+/// A link that was handed out.
+#[derive(Clone)]
+pub struct ReadyLink {
+    entry: Arc<Entry>,
+}
+
 /// A link, and what it was made of.
 struct Entry {
     url: Arc<str>,
@@ -64,28 +70,14 @@ impl AssetLinks {
         self.evicted.figures(&self.entries)
     }
 
-    /// The link of a file, and how many grants it uses, where it is what would be made anew. `now` is in seconds
-    /// since the Unix epoch; `key` signs then.
-    pub(super) fn get(
-        &self,
-        file: AssetFile<'_>,
-        now: u64,
-        key: Option<&Arc<RingKey>>,
-    ) -> Option<(Link, usize)> {
+    /// The link of a file that was handed out, where the asset and its tenant are what they were then.
+    pub(super) fn get(&self, file: AssetFile<'_>) -> Option<ReadyLink> {
         let entry = self.entries.get(&(file.asset.id, file.width))?;
         let same_tenant = Arc::ptr_eq(&entry.tenant, file.tenant) || entry.tenant == *file.tenant;
         if entry.revision != file.asset.revision || !same_tenant {
             return None;
         }
-        let url = Arc::clone(&entry.url);
-        match &entry.life {
-            EntryLife::Stable { max_age } => Some((Link { url, expires: None, max_age: *max_age }, 0)),
-            EntryLife::Signed { by, expires, cache_until } => {
-                let good = by.fresh.contains(&now) && key.is_some_and(|key| Arc::ptr_eq(key, &by.key));
-                let max_age = cache_until.saturating_sub(now);
-                good.then_some((Link { url, expires: Some(*expires), max_age }, by.grants))
-            }
-        }
+        Some(ReadyLink { entry })
     }
 
     /// Keeps a link that was made just now. One that nobody has signed goes out once alone, unless it is a stable URL.
@@ -104,6 +96,34 @@ impl AssetLinks {
             life,
         };
         self.entries.insert((file.asset.id, file.width), Arc::new(entry));
+    }
+}
+
+impl ReadyLink {
+    /// The link, and how many grants it uses, where it is what would be made anew. `now` is in seconds since the Unix
+    /// epoch; `signs` says whether a key pair does then.
+    pub(super) fn at(&self, now: u64, signs: impl FnOnce(&Arc<RingKey>) -> bool) -> Option<(Link, usize)> {
+        let (max_age, grants) = self.max_age_at(now, signs)?;
+        let expires = match &self.entry.life {
+            EntryLife::Stable { .. } => None,
+            EntryLife::Signed { expires, .. } => Some(*expires),
+        };
+        Some((Link { url: Arc::clone(&self.entry.url), expires, max_age }, grants))
+    }
+
+    /// For how many seconds answers with it may be cached, and how many grants it uses; as [`ReadyLink::at`].
+    pub(super) fn max_age_at(
+        &self,
+        now: u64,
+        signs: impl FnOnce(&Arc<RingKey>) -> bool,
+    ) -> Option<(u64, usize)> {
+        match &self.entry.life {
+            EntryLife::Stable { max_age } => Some((*max_age, 0)),
+            EntryLife::Signed { by, cache_until, .. } => {
+                let good = by.fresh.contains(&now) && signs(&by.key);
+                good.then(|| (cache_until.saturating_sub(now), by.grants))
+            }
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::asset_links::AssetFile;
+use super::asset_links::{AssetFile, ReadyLink};
 use super::file_links::{FileLinks, FileTarget, Link};
 use super::layout::{Layout, OwnUrl, Place};
 use super::links::{FileOutcome, LinkError, LinkService, ReadyLinks};
@@ -154,6 +154,24 @@ impl Delivery {
     #[must_use]
     pub fn ready_link(&self, file: AssetFile<'_>, now: u64) -> Option<Link> {
         self.links.ready_link(file, now)
+    }
+
+    /// The link of an asset's file that was handed out before.
+    #[must_use]
+    pub fn handed_out(&self, file: AssetFile<'_>) -> Option<ReadyLink> {
+        self.links.handed_out(file)
+    }
+
+    /// Hands it out again, where it is still what would be made. `now` is in seconds since the Unix epoch.
+    #[must_use]
+    pub fn again(&self, ready: &ReadyLink, now: u64) -> Option<Link> {
+        self.links.again(ready, now)
+    }
+
+    /// The same, of which only is wanted for how many seconds answers with it may be cached.
+    #[must_use]
+    pub fn again_for(&self, ready: &ReadyLink, now: u64) -> Option<u64> {
+        self.links.again_for(ready, now)
     }
 
     /// The link of an asset's file, made if need be.

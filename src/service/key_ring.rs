@@ -91,6 +91,12 @@ impl KeyRing {
         active(&self.keys.load(), now)
     }
 
+    /// Whether it is this key that signs at a time: as [`KeyRing::active`].
+    #[must_use]
+    pub fn is_active(&self, key: &Arc<RingKey>, now: u64) -> bool {
+        newest(&self.keys.load(), now).is_some_and(|active| Arc::ptr_eq(active, key))
+    }
+
     /// The first time from `now` on at which no key is active, in seconds since the Unix epoch.
     #[must_use]
     pub fn dark_from(&self, now: u64) -> Option<u64> {
@@ -116,7 +122,11 @@ pub enum Replaced {
 }
 
 fn active(keys: &[Arc<RingKey>], now: u64) -> Option<Arc<RingKey>> {
-    keys.iter().filter(|key| key.is_active(now)).max_by_key(|key| key.not_before).map(Arc::clone)
+    newest(keys, now).map(Arc::clone)
+}
+
+fn newest(keys: &[Arc<RingKey>], now: u64) -> Option<&Arc<RingKey>> {
+    keys.iter().filter(|key| key.is_active(now)).max_by_key(|key| key.not_before)
 }
 
 fn checked(keys: Vec<RingKey>) -> Result<Vec<Arc<RingKey>>, RingError> {

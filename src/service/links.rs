@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::asset_links::AssetFile;
+use super::asset_links::{AssetFile, ReadyLink};
 use super::file_links::{Draft, GrantDraft, SignedBy};
 pub use super::file_links::{FileLinks, FileTarget, Link};
 use super::fragments::{Fragment, FragmentDigest, Ready};
@@ -207,14 +207,33 @@ impl LinkService {
         Ok(job)
     }
 
-    /// The link of an asset's file, where it was handed out before and is still what would be made. `now` is in
+    /// The link of an asset's file, where it was handed out before and is what would be made anew. `now` is in
     /// seconds since the Unix epoch.
     #[must_use]
     pub fn ready_link(&self, file: AssetFile<'_>, now: u64) -> Option<Link> {
-        let inner = &self.inner;
-        let (link, grants) = inner.cache.assets().get(file, now, inner.ring.active(now).as_ref())?;
-        inner.meter.links(LinkSource::Cache, grants);
+        self.again(&self.handed_out(file)?, now)
+    }
+
+    /// The link of an asset's file that was handed out before.
+    #[must_use]
+    pub fn handed_out(&self, file: AssetFile<'_>) -> Option<ReadyLink> {
+        self.inner.cache.assets().get(file)
+    }
+
+    /// Hands it out again, where it is what would be made anew. `now` is in seconds since the Unix epoch.
+    #[must_use]
+    pub fn again(&self, ready: &ReadyLink, now: u64) -> Option<Link> {
+        let (link, grants) = ready.at(now, |key| self.inner.ring.is_active(key, now))?;
+        self.inner.meter.links(LinkSource::Cache, grants);
         Some(link)
+    }
+
+    /// The same, of which only is wanted for how many seconds answers with it may be cached.
+    #[must_use]
+    pub fn again_for(&self, ready: &ReadyLink, now: u64) -> Option<u64> {
+        let (max_age, grants) = ready.max_age_at(now, |key| self.inner.ring.is_active(key, now))?;
+        self.inner.meter.links(LinkSource::Cache, grants);
+        Some(max_age)
     }
 
     /// Keeps the links of an asset's file that were made just now.

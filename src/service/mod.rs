@@ -6,7 +6,7 @@
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
 //!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links
 //!    of the object store's. [`delivery`]: which of them, or a stable URL.
-//! 4. [`resolve`]: `/m/{id}`. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
+//! 4. [`resolve`]: `/m/{id}`. [`hot_links`]: what is asked for most, good as long as the `epochs` stand. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
 //!    documents. [`profiles`]: by which rules. `rota`: large ones of tenants in turn. [`lines`]: a document a
 //!    line. [`asset_cache`]: what is known of assets. [`lookup`]: from ids to assets, for all of these.
 //!    [`cookies`]: folders.
@@ -34,8 +34,10 @@ pub mod delivery;
 pub mod document_body;
 pub mod documents;
 pub mod edge;
+mod epochs;
 mod file_links;
 pub mod fragments;
+pub mod hot_links;
 mod inspection;
 pub mod key_ring;
 pub mod layout;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tracing::Span;
 use tracing::field::display;
 
-use super::asset_cache::{CachedAssets, Known};
-use super::asset_links::AssetFile;
+use super::asset_cache::{AssetMark, CachedAssets, Known};
+use super::asset_links::{AssetFile, ReadyLink};
 use super::auth::Caller;
 use super::delivery::Delivery;
 use super::links::{Link, LinkError};
 use super::ports::{Clock, StoreError};
 use super::scope::{InsufficientScope, Scope};
-use super::tenant_cache::CachedTenants;
+use super::tenant_cache::{CachedTenants, TenantMark};
 use crate::media::{Asset, AssetId, Visibility};
 
 /// Resolves ids.
@@ -36,6 +36,21 @@ pub struct Resolved {
     pub stale: bool,
 }
 
+/// What was ready.
+pub struct Ready {
+    /// The answer.
+    pub resolved: Resolved,
+    /// What it stands and falls with.
+    pub grounds: Grounds,
+}
+
+/// What a ready answer was made of. For [`Resolver::still`].
+pub struct Grounds {
+    asset: AssetMark,
+    tenant: TenantMark,
+    link: ReadyLink,
+}
+
 impl Resolver {
     /// Joins the parts.
     #[must_use]
@@ -51,17 +66,37 @@ impl Resolver {
     /// What [`Resolver::resolve`] would answer anybody, where nothing has to be waited for: the asset is PUBLIC, all
     /// that its link depends on is known, and the link was handed out before.
     #[must_use]
-    pub fn ready(&self, id: AssetId, width: Option<u32>) -> Option<Resolved> {
+    pub fn ready(&self, id: AssetId, width: Option<u32>) -> Option<Ready> {
         let now = self.clock.now();
-        let asset = self.assets.good(id, now.millis())?;
+        let (asset, known_asset) = self.assets.good_and_mark(id, now.millis())?;
         if !asset.is_servable() || asset.visibility != Visibility::Public {
             return None;
         }
-        let tenant = self.tenants.good(&asset.tenant, now.millis()).filter(|tenant| !tenant.frozen)?;
+        let (tenant, known_tenant) = self.tenants.good_and_mark(&asset.tenant, now.millis())?;
+        if tenant.frozen {
+            return None;
+        }
         let file = AssetFile { asset: &asset, tenant: &tenant, width: derivative(&asset, width) };
-        let link = self.delivery.ready_link(file, now.seconds())?;
+        let handed_out = self.delivery.handed_out(file)?;
+        let link = self.delivery.again(&handed_out, now.seconds())?;
         self.assets.used(1);
-        Some(Resolved { id, visibility: asset.visibility, link, stale: false })
+        let resolved = Resolved { id, visibility: asset.visibility, link, stale: false };
+        Some(Ready {
+            resolved,
+            grounds: Grounds { asset: known_asset, tenant: known_tenant, link: handed_out },
+        })
+    }
+
+    /// Whether what was ready is still what [`Resolver::ready`] would answer, and for how many seconds that may be
+    /// cached.
+    #[must_use]
+    pub fn still(&self, grounds: &Grounds) -> Option<u64> {
+        let now = self.clock.now();
+        let known = self.assets.still_good(grounds.asset, now.millis())
+            && self.tenants.still_good(grounds.tenant, now.millis());
+        let max_age = known.then(|| self.delivery.again_for(&grounds.link, now.seconds())).flatten()?;
+        self.assets.used(1);
+        Some(max_age)
     }
 
     /// The link of an asset, or of its smallest derivative that is at least `width` pixels wide.

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use quick_cache::sync::Cache as QuickCache;
 
+use super::epochs::{Epoch, Epochs};
 use super::ports::{ApiKey, Change, Clock, StoreError, TenantStore};
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
 
@@ -27,6 +28,8 @@ pub struct CachedTenants {
     clock: Arc<dyn Clock>,
     /// Read by each request, so each read has to be cheap.
     tenants: QuickCache<TenantId, Known<Arc<Tenant>>>,
+    /// They move with what is put into `tenants`, or taken out.
+    epochs: Epochs,
     api_keys: Cache<ApiKeyDigest, Known<TenantId>>,
     absent: Cache<Asked, u64>,
     /// Tenants that were changed, and when that was heard of, in milliseconds.
@@ -43,6 +46,14 @@ pub struct CachedTenants {
 #[derive(Debug, Clone)]
 struct Known<T> {
     value: T,
+    asked_at: u64,
+}
+
+/// What was known of a tenant, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TenantMark {
+    epoch: Epoch,
+    /// In milliseconds.
     asked_at: u64,
 }
 
@@ -68,6 +79,7 @@ impl CachedTenants {
             store,
             clock,
             tenants: QuickCache::new(MAX_ENTRIES as usize),
+            epochs: Epochs::default(),
             api_keys: Cache::new(MAX_ENTRIES),
             absent: Cache::new(MAX_ENTRIES),
             changed: Cache::new(MAX_ENTRIES),
@@ -84,6 +96,7 @@ impl CachedTenants {
                 // Also for when the store is down: what is known is known to be wrong.
                 self.changed.insert(id.clone(), self.clock.now().millis());
                 self.tenants.remove(id);
+                self.epochs.move_on(id);
                 self.absent.invalidate_all();
             }
             Change::Lost => self.fresh_millis.store(UNHEARD_MILLIS, Ordering::Relaxed),
@@ -101,7 +114,19 @@ impl CachedTenants {
     #[must_use]
     pub fn good(&self, id: &TenantId, now: u64) -> Option<Arc<Tenant>> {
         let known = self.tenants.get(id)?;
-        self.is_fresh(&known, now).then_some(known.value)
+        self.is_fresh(known.asked_at, now).then_some(known.value)
+    }
+
+    /// As [`CachedTenants::good`], with what says later whether it still is.
+    pub(super) fn good_and_mark(&self, id: &TenantId, now: u64) -> Option<(Arc<Tenant>, TenantMark)> {
+        let epoch = self.epochs.of(id);
+        let Known { value, asked_at } = self.tenants.get(id)?;
+        self.is_fresh(asked_at, now).then_some((value, TenantMark { epoch, asked_at }))
+    }
+
+    /// Whether a tenant is still known as it was then, and that is good. `now` is in milliseconds.
+    pub(super) fn still_good(&self, mark: TenantMark, now: u64) -> bool {
+        self.epochs.stands(mark.epoch) && self.is_fresh(mark.asked_at, now)
     }
 
     /// A tenant, as [`TenantStore::find`], shared.
@@ -112,10 +137,10 @@ impl CachedTenants {
         self.look_up(Question::Id(id)).await
     }
 
-    fn is_fresh<T>(&self, known: &Known<T>, now: u64) -> bool {
+    fn is_fresh(&self, asked_at: u64, now: u64) -> bool {
         let doubted_at = self.doubted_at.load(Ordering::Relaxed);
-        now.abs_diff(known.asked_at) < self.fresh_millis.load(Ordering::Relaxed)
-            && (doubted_at == 0 || known.asked_at > doubted_at)
+        now.abs_diff(asked_at) < self.fresh_millis.load(Ordering::Relaxed)
+            && (doubted_at == 0 || asked_at > doubted_at)
     }
 
     async fn look_up(&self, question: Question<'_>) -> Result<Option<Arc<Tenant>>, StoreError> {
@@ -125,7 +150,7 @@ impl CachedTenants {
         };
         let now = self.clock.now().millis();
         let known = self.known(&asked);
-        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known, now)) {
+        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known.asked_at, now)) {
             return Ok(Some(Arc::clone(&known.value)));
         }
         if known.is_none() && self.absent.get(&asked).is_some_and(|at| now.abs_diff(at) < ABSENT_MILLIS) {
@@ -176,7 +201,10 @@ impl CachedTenants {
     fn learn(&self, asked: Asked, tenant: Option<&Arc<Tenant>>, asked_at: u64) {
         let Some(tenant) = tenant else {
             match &asked {
-                Asked::Id(id) => drop(self.tenants.remove(id)),
+                Asked::Id(id) => {
+                    self.tenants.remove(id);
+                    self.epochs.move_on(id);
+                }
                 Asked::ApiKey(digest) => self.api_keys.invalidate(digest),
             }
             self.absent.insert(asked, asked_at);
@@ -191,6 +219,7 @@ impl CachedTenants {
         let newer = self.tenants.get(&tenant.id).is_some_and(|known| known.asked_at > asked_at);
         if !newer {
             self.tenants.insert(tenant.id.clone(), Known { value: Arc::clone(tenant), asked_at });
+            self.epochs.move_on(&tenant.id);
         }
         if let Asked::ApiKey(digest) = asked {
             self.api_keys.insert(digest, Known { value: tenant.id.clone(), asked_at });

@@ -14,5 +14,6 @@ pub mod node;
 pub mod requests;
 pub mod services;
 pub mod stores;
+mod tally;
 pub mod tls;
 pub mod traces;

@@ -2,13 +2,19 @@
 //!
 //! Every series that the description of the API names is there from the start. Others come with their first
 //! request, and are bounded: routes that aren't known are one, and so are statuses that Signet doesn't answer.
+//! Each thread counts for itself, as in [`super::tally`].
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use prometheus::core::{Collector, Desc};
+use prometheus::local::LocalHistogram;
+use prometheus::proto::MetricFamily;
 use prometheus::{Error, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
 use serde_json::Value;
+use thread_local::ThreadLocal;
 
 use super::family::{Counters, REQUEST_SECONDS};
+use super::tally::Tally;
 use crate::http::RequestMeter;
 use crate::service::ports::Limit;
 
@@ -38,18 +44,31 @@ const OTHERS: [(&str, &str, &[u16]); 9] = [
 
 /// Counts requests.
 pub struct Requests {
-    routes: Vec<Route>,
-    /// For what none of them is.
-    other: Route,
+    routes: Arc<Routes>,
     limits: Counters<Limit>,
+}
+
+/// What is counted, of all routes. The last of them is for what none of the others is.
+struct Routes {
+    all: Vec<Route>,
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    threads: ThreadLocal<Counted>,
 }
 
 struct Route {
     pattern: String,
     seconds: Histogram,
-    requests: IntCounterVec,
     /// By method and status.
     series: Box<[OnceLock<IntCounter>]>,
+}
+
+/// What one thread has counted since somebody looked.
+struct Counted {
+    /// By route, method and status.
+    requests: Tally,
+    /// By route.
+    seconds: Box<[Mutex<LocalHistogram>]>,
 }
 
 impl Requests {
@@ -66,7 +85,6 @@ impl Requests {
             Opts::new("signet_http_requests_total", "Requests answered, by route, method and status."),
             &["route", "method", "status"],
         )?;
-        registry.register(Box::new(requests.clone()))?;
         let seconds = HistogramVec::new(
             HistogramOpts::new(
                 "signet_http_request_duration_seconds",
@@ -75,53 +93,100 @@ impl Requests {
             .buckets(REQUEST_SECONDS.to_vec()),
             &["route"],
         )?;
-        registry.register(Box::new(seconds.clone()))?;
+        let described = described(description);
+        let others = OTHERS.iter().map(|(route, method, statuses)| (*route, *method, statuses.to_vec()));
+        let known: Vec<_> = described.into_iter().chain(others).collect();
+        let mut patterns: Vec<&str> = Vec::new();
+        for (pattern, ..) in &known {
+            if !patterns.contains(pattern) && *pattern != OTHER {
+                patterns.push(pattern);
+            }
+        }
         let route = |pattern: &str| Route {
             pattern: pattern.to_owned(),
             seconds: seconds.with_label_values(&[pattern]),
-            requests: requests.clone(),
-            series: (0..METHODS.len() * (STATUSES.len() + 1)).map(|_| OnceLock::new()).collect(),
+            series: (0..SERIES).map(|_| OnceLock::new()).collect(),
         };
-        let mut this = Self { routes: Vec::new(), other: route(OTHER), limits };
-        let described = described(description);
-        let others = OTHERS.iter().map(|(route, method, statuses)| (*route, *method, statuses.to_vec()));
-        for (pattern, method, statuses) in described.into_iter().chain(others) {
-            if !this.routes.iter().any(|known| known.pattern == pattern) && pattern != OTHER {
-                this.routes.push(route(pattern));
-            }
+        let all = patterns.into_iter().chain([OTHER]).map(route).collect();
+        let routes = Arc::new(Routes { all, requests, seconds, threads: ThreadLocal::new() });
+        for (pattern, method, statuses) in known {
             for status in statuses.into_iter().chain(ALWAYS) {
-                this.route(pattern).counter(method, status);
+                routes.counter(routes.find(pattern) * SERIES + series(method, status));
             }
         }
-        Ok(this)
-    }
-
-    fn route(&self, pattern: &str) -> &Route {
-        // The first one is the one that is asked for most; there are few.
-        self.routes.iter().find(|route| route.pattern == pattern).unwrap_or(&self.other)
+        registry.register(Box::new(Whole(Arc::clone(&routes))))?;
+        Ok(Self { routes, limits })
     }
 }
 
-impl Route {
-    fn counter(&self, method: &str, status: u16) -> &IntCounter {
-        let method = METHODS.iter().position(|known| *known == method).unwrap_or(METHODS.len() - 1);
-        let status = STATUSES.binary_search(&status).unwrap_or(STATUSES.len());
-        self.series[method * (STATUSES.len() + 1) + status].get_or_init(|| {
+impl Routes {
+    /// The place of a route.
+    fn find(&self, pattern: &str) -> usize {
+        // The first one is the one that is asked for most; there are few.
+        self.all.iter().position(|route| route.pattern == pattern).unwrap_or(self.all.len() - 1)
+    }
+
+    /// The counter of a route's series, which is there from then on.
+    fn counter(&self, number: usize) -> &IntCounter {
+        let (route, series) = (&self.all[number / SERIES], number % SERIES);
+        route.series[series].get_or_init(|| {
+            let (method, status) = (series / (STATUSES.len() + 1), series % (STATUSES.len() + 1));
             let status = STATUSES.get(status).map_or_else(|| OTHER.to_owned(), u16::to_string);
-            self.requests.with_label_values(&[&self.pattern, METHODS[method], &status])
+            self.requests.with_label_values(&[&route.pattern, METHODS[method], &status])
+        })
+    }
+
+    /// What this thread counts.
+    fn counted(&self) -> &Counted {
+        self.threads.get_or(|| Counted {
+            requests: Tally::new(self.all.len() * SERIES),
+            seconds: self.all.iter().map(|route| Mutex::new(route.seconds.local())).collect(),
         })
     }
 }
 
+/// Methods and statuses of a route.
+const SERIES: usize = METHODS.len() * (STATUSES.len() + 1);
+
+/// The place of a method and status among a route's series.
+fn series(method: &str, status: u16) -> usize {
+    let method = METHODS.iter().position(|known| *known == method).unwrap_or(METHODS.len() - 1);
+    let status = STATUSES.binary_search(&status).unwrap_or(STATUSES.len());
+    method * (STATUSES.len() + 1) + status
+}
+
 impl RequestMeter for Requests {
     fn request(&self, route: &str, method: &'static str, status: u16, seconds: f64) {
-        let route = self.route(route);
-        route.counter(method, status).inc();
-        route.seconds.observe(seconds);
+        let (route, counted) = (self.routes.find(route), self.routes.counted());
+        counted.requests.add(route * SERIES + series(method, status), 1);
+        counted.seconds[route].lock().unwrap_or_else(PoisonError::into_inner).observe(seconds);
     }
 
     fn limit(&self, limit: Limit) {
         self.limits[limit].inc();
+    }
+}
+
+/// Both families, as they are looked at.
+struct Whole(Arc<Routes>);
+
+impl Collector for Whole {
+    fn desc(&self) -> Vec<&Desc> {
+        let Routes { requests, seconds, .. } = &*self.0;
+        [requests.desc(), seconds.desc()].concat()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let routes = &self.0;
+        for counted in &routes.threads {
+            for (number, count) in counted.requests.pour() {
+                routes.counter(number).inc_by(count);
+            }
+            for seconds in &counted.seconds {
+                seconds.lock().unwrap_or_else(PoisonError::into_inner).flush();
+            }
+        }
+        [routes.requests.collect(), routes.seconds.collect()].concat()
     }
 }
 
@@ -167,7 +232,7 @@ mod tests {
             );
             assert!(text.contains(&line), "{line} isn't in {text}");
         }
-        assert_eq!(requests.routes[0].pattern, "/m/{id}");
+        assert_eq!(requests.routes.all[0].pattern, "/m/{id}");
     }
 
     #[test]

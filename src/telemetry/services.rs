@@ -7,6 +7,7 @@ use prometheus::{Histogram, IntCounter, IntGauge};
 use super::family::{Counters, Histograms, REQUEST_SECONDS, STEP_SECONDS, metrics};
 use super::labels::labels;
 use super::metrics::Metrics;
+use super::tally::Tallies;
 use crate::document::Reason;
 use crate::service::key_ring::RingKey;
 use crate::service::ports::words::words;
@@ -18,7 +19,7 @@ metrics! {
     /// Links and signatures; documents; assets, tickets and their lifecycle; limits.
     pub struct ServiceMetrics {
         /// Grants used for links, by where the signature came from.
-        links: Counters<LinkSource> = "signet_links_total";
+        links: Tallies<LinkSource> = "signet_links_total";
         /// Signatures that couldn't be made.
         signing_failures: IntCounter = "signet_signing_failures_total";
         /// Jobs that wait for the signing threads now. A job is about a millisecond's work.
@@ -38,7 +39,7 @@ metrics! {
         /// Times that the issuer's keys were fetched, by outcome.
         token_keys: Counters<Fetch> = "signet_token_key_fetches_total";
         /// Assets looked up for links, by where the answer came from.
-        assets: Counters<AssetSource> = "signet_asset_lookups_total";
+        assets: Tallies<AssetSource> = "signet_asset_lookups_total";
         /// Answers with assets as they were known before their store became unavailable.
         stale_answers: IntCounter = "signet_stale_answers_total";
         /// Upload tickets, by what became of them.
@@ -78,7 +79,7 @@ labels! {
 
 impl Meter for Metrics {
     fn links(&self, source: LinkSource, count: usize) {
-        self.services().links[source].inc_by(count as u64);
+        self.services().links.add(source, count as u64);
     }
 
     fn signature(&self, key: &RingKey) {
@@ -115,7 +116,7 @@ impl Meter for Metrics {
     }
 
     fn assets(&self, source: AssetSource, count: usize) {
-        self.services().assets[source].inc_by(count as u64);
+        self.services().assets.add(source, count as u64);
         if source == AssetSource::Stale {
             self.services().stale_answers.inc();
         }
@@ -170,6 +171,6 @@ mod tests {
         metrics.assets(AssetSource::Stale, 7);
         metrics.assets(AssetSource::Cache, 2);
         assert_eq!(metrics.services().stale_answers.get(), 1);
-        assert_eq!(metrics.services().assets[AssetSource::Stale].get(), 7);
+        assert!(metrics.render().contains("signet_asset_lookups_total{source=\"stale\"} 7\n"));
     }
 }

@@ -54,6 +54,7 @@ mod mongo_tenants;
 mod never_logged;
 mod pages;
 mod permalinks;
+mod permalinks_hot;
 mod presets;
 mod problems;
 mod readme;

@@ -9,11 +9,13 @@ use axum::response::Response;
 use futures_util::future::join_all;
 use futures_util::{Stream, StreamExt, stream};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
+use tokio::runtime::Handle;
 
 use super::documents::wrapping;
 use crate::http::Api;
 use crate::http::admission::Room;
 use crate::http::answer::Caching;
+use crate::http::apart::apart;
 use crate::http::body;
 use crate::http::observe::RequestContext;
 use crate::http::problem::Problem;
@@ -38,9 +40,11 @@ impl LineSigner {
         let lines = Lines::new(self.api.limits.document_bytes);
         let signer = Arc::new(self);
         let state = Some((input, lines));
+        // The body is taken on the connection's thread, which others share: the work is done where the request's is.
+        let work = Handle::current();
         let batches = stream::unfold(state, move |state| {
             let signer = Arc::clone(&signer);
-            async move {
+            let signing = async move {
                 let (mut input, mut lines) = state?;
                 let batch = Batch::read(&mut input, &mut lines, &signer.room).await;
                 let signing = batch.lines.into_iter().map(|line| signer.line(line));
@@ -49,7 +53,8 @@ impl LineSigner {
                     parts.push(signer.problem(problem));
                 }
                 Some((parts, batch.end.is_none().then_some((input, lines))))
-            }
+            };
+            apart(&work, signing)
         });
         let mut response = Response::new(Body::from_stream(chunks(batches)));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));

@@ -19,6 +19,8 @@ use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
 use crate::http::{Api, Cors};
 use crate::media::{AssetId, Derivatives, Visibility};
+use crate::service::hot_links::HotLinks;
+use crate::service::resolve::{Grounds, Ready};
 use crate::service::{Resolved, Services};
 
 #[utoipa::path(
@@ -78,6 +80,15 @@ pub(in crate::http) struct Permalinks {
     services: Arc<Services>,
     /// What [`Cors`] adds to answers.
     open: HeaderMap,
+    hot: HotLinks<Prepared>,
+}
+
+/// The headers of an answer, and what they hold for.
+struct Prepared {
+    headers: HeaderMap,
+    /// Seconds, as they say.
+    max_age: u64,
+    grounds: Grounds,
 }
 
 impl Permalinks {
@@ -86,7 +97,7 @@ impl Permalinks {
 
     /// The permalinks of these services.
     pub(in crate::http) fn new(services: Arc<Services>, cors: &Cors) -> Self {
-        Self { services, open: cors.common_headers() }
+        Self { services, open: cors.common_headers(), hot: HotLinks::default() }
     }
 
     /// What [`resolve`] would answer, where nothing has to be waited for.
@@ -101,15 +112,37 @@ impl Permalinks {
         if as_json || prefers_json(headers) {
             return None;
         }
-        let resolved = self.services.resolver.ready(id.parse().ok()?, width)?;
-        let mut response = redirect(&resolved).ok()?;
+        let id = id.parse().ok()?;
+        let hot = self.hot.get(id, width, |prepared| self.again(prepared));
+        let mut response = hot.or_else(|| self.ready_redirect(id, width))?;
         if *request.method() == Method::HEAD {
             // As the routes say it; after GET the connection does.
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
+        Some(response)
+    }
+
+    /// A redirect that was answered before, where the same would be answered again.
+    fn again(&self, prepared: &mut Prepared) -> Option<Response> {
+        let max_age = self.services.resolver.still(&prepared.grounds)?;
+        if max_age != prepared.max_age {
+            Caching::Public(max_age).apply(&mut prepared.headers);
+            prepared.max_age = max_age;
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::FOUND;
+        *response.headers_mut() = prepared.headers.clone();
+        Some(response)
+    }
+
+    fn ready_redirect(&self, id: AssetId, width: Option<u32>) -> Option<Response> {
+        let Ready { resolved, grounds } = self.services.resolver.ready(id, width)?;
+        let mut response = redirect(&resolved).ok()?;
         for (name, value) in &self.open {
             response.headers_mut().append(name, value.clone());
         }
+        let (headers, max_age) = (response.headers(), resolved.link.max_age);
+        self.hot.keep(id, width, || Prepared { headers: headers.clone(), max_age, grounds });
         Some(response)
     }
 }

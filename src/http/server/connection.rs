@@ -7,18 +7,22 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::body::Body;
+use futures_util::future::Either;
 use futures_util::{FutureExt, TryFutureExt};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::Peer;
 use super::activity::{Activity, Watched};
+use super::bell::Bell;
 use super::taken::Taken;
+use crate::http::apart::apart;
 use crate::http::{Front, ServerLimits};
 use crate::service::ports::Limit;
 
@@ -46,15 +50,24 @@ pub(super) fn protocol(limits: &ServerLimits) -> Builder<TokioExecutor> {
     builder
 }
 
+/// What all connections of a server have.
+#[derive(Clone)]
+pub(super) struct Served {
+    pub(super) front: Front,
+    pub(super) protocol: Builder<TokioExecutor>,
+    pub(super) limits: ServerLimits,
+    /// The runtime that works on what isn't answered at once.
+    pub(super) work: Handle,
+}
+
 /// Serves a connection until its end, a time limit, or the end of its requests after the shutdown.
-/// `io` is anything that moves bytes: plain TCP, or TLS on top of it. Gives the limit that has ended it, if one has.
+/// `io` is anything that moves bytes: plain TCP, or TLS on top of it. Work on a request ends with the connection. Gives
+/// the limit that has ended it, if one has.
 pub(super) async fn serve<I>(
     io: I,
     peer: SocketAddr,
     activity: Arc<Activity>,
-    front: Front,
-    protocol: Builder<TokioExecutor>,
-    limits: ServerLimits,
+    Served { front, protocol, limits, work }: Served,
     mut shutdown: watch::Receiver<bool>,
 ) -> Option<Limit>
 where
@@ -67,6 +80,10 @@ where
             request.extensions_mut().insert(Peer(peer));
             request
         });
+        let answer = match answer {
+            Either::Left(ready) => Either::Left(ready),
+            Either::Right(answering) => Either::Right(apart(&work, answering)),
+        };
         answer.map_ok(|response| response.map(|body| Taken::new(body, guard)))
     });
     let io = TokioIo::new(Watched::new(io, activity.clone()));
@@ -75,6 +92,8 @@ where
     // Looks at the deadline as often as it could come nearer: so it is seen in time, and a request moves no timer.
     let pause = limits.head_time.min(limits.idle_time);
     let mut look = pin!(sleep_until(activity.deadline(&limits).min(Instant::now() + pause)));
+    // Most wake-ups are the client's: then neither the shutdown nor the time has anything to say.
+    let mut bell = Bell::new();
     poll_fn(|context| {
         loop {
             if let Poll::Ready(outcome) = connection.as_mut().poll(context) {
@@ -84,22 +103,25 @@ where
                     error.is_parse_too_large().then_some(Limit::HeadBytes)
                 }));
             }
-            if shutdown.as_mut().poll(context).is_ready() {
-                if !activity.has_received() {
-                    return Poll::Ready(None);
-                }
-                connection.as_mut().graceful_shutdown();
-                continue;
+            let Some(mut context) = bell.rung(context) else { return Poll::Pending };
+            let begins = shutdown.as_mut().poll(&mut context).is_ready();
+            if begins && !activity.has_received() {
+                return Poll::Ready(None);
             }
-            if look.as_mut().poll(context).is_pending() {
+            if begins {
+                connection.as_mut().graceful_shutdown();
+            }
+            while look.as_mut().poll(&mut context).is_ready() {
+                let (deadline, now) = (activity.deadline(&limits), Instant::now());
+                if deadline <= now {
+                    tracing::debug!(%peer, "connection closed: too slow or idle");
+                    return Poll::Ready((!activity.rests()).then_some(Limit::HeadTime));
+                }
+                look.as_mut().reset(deadline.min(now + pause));
+            }
+            if !begins {
                 return Poll::Pending;
             }
-            let (deadline, now) = (activity.deadline(&limits), Instant::now());
-            if deadline <= now {
-                tracing::debug!(%peer, "connection closed: too slow or idle");
-                return Poll::Ready((!activity.rests()).then_some(Limit::HeadTime));
-            }
-            look.as_mut().reset(deadline.min(now + pause));
         }
     })
     .await

@@ -2,16 +2,18 @@
 //!
 //! 1. Wait for a free place among the connections, then for a connection.
 //! 2. Where accepting fails for want of files or memory, pause and go on.
-//! 3. In a task of its own, shake hands where the listener speaks TLS, then serve the connection (`connection`),
+//! 3. In a task of its own, on one of the [`Workers`] where there are such, shake hands where the listener speaks TLS, then serve the connection (`connection`),
 //!    within time limits that are read off its bytes (`activity`) and its answers (`taken`).
 //!    What limit has ended a connection is counted.
 //! 4. After the shutdown: stop listening, let requests in flight end, and after
 //!    [`ServerLimits::drain_time`] end what is left.
 
 mod activity;
+mod bell;
 mod connection;
 mod handshake;
 mod taken;
+mod workers;
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -26,6 +29,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Front, NoRequestMeter, RequestMeter, ServerLimits, Tls};
 use crate::service::ports::Limit;
 use activity::Activity;
+use connection::Served;
+pub use workers::Workers;
 
 /// The other end of a connection: in the extensions of each of its requests.
 #[derive(Debug, Clone, Copy)]
@@ -38,13 +43,14 @@ pub struct Server {
     tls: Option<Tls>,
     limits: ServerLimits,
     meter: Arc<dyn RequestMeter>,
+    workers: Option<Arc<Workers>>,
 }
 
 impl Server {
     /// A server that hasn't begun yet.
     #[must_use]
     pub fn new(listener: TcpListener, front: Front, limits: ServerLimits) -> Self {
-        Self { listener, front, tls: None, limits, meter: Arc::new(NoRequestMeter) }
+        Self { listener, front, tls: None, limits, meter: Arc::new(NoRequestMeter), workers: None }
     }
 
     /// The same, over TLS where there is a certificate to show.
@@ -59,6 +65,12 @@ impl Server {
         Self { meter, ..self }
     }
 
+    /// The same, whose connections live on threads of their own. Without, they share the runtime of [`Server::run`].
+    #[must_use]
+    pub fn on(self, workers: Arc<Workers>) -> Self {
+        Self { workers: Some(workers), ..self }
+    }
+
     /// Where it listens.
     ///
     /// # Errors
@@ -70,8 +82,9 @@ impl Server {
     /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
     /// at most [`ServerLimits::drain_time`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { listener, front, tls, limits, meter } = self;
-        let protocol = connection::protocol(&limits);
+        let Self { listener, front, tls, limits, meter, workers } = self;
+        let (protocol, work) = (connection::protocol(&limits), Handle::current());
+        let served = Served { front, protocol, limits: limits.clone(), work };
         let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
         let (begin_drain, drain) = watch::channel(false);
         let mut connections = JoinSet::new();
@@ -95,27 +108,33 @@ impl Server {
                 (place, (stream, peer)) = accepted => {
                     // Small answers shouldn't wait for more to send.
                     let _ = stream.set_nodelay(true);
-                    let (opened, front, protocol) = (Instant::now(), front.clone(), protocol.clone());
-                    let (tls, limits, mut drain) = (tls.clone(), limits.clone(), drain.clone());
-                    let meter = meter.clone();
-                    connections.spawn(async move {
+                    let (opened, served) = (Instant::now(), served.clone());
+                    let (tls, meter, mut drain) = (tls.clone(), meter.clone(), drain.clone());
+                    let (home, placed) = match &workers {
+                        Some(workers) => workers.place(),
+                        None => (served.work.clone(), None),
+                    };
+                    // The runtime that waits for it is the one that it lives on.
+                    let Ok(stream) = stream.into_std() else { continue };
+                    connections.spawn_on(async move {
+                        let Ok(stream) = TcpStream::from_std(stream) else { return };
                         let activity = Activity::since(opened);
                         let met = if let Some(tls) = tls {
-                            let until = opened + limits.head_time;
+                            let until = opened + served.limits.head_time;
                             match handshake::handshake(stream, peer, &tls, until, &mut drain).await {
                                 // Apart, so that plain connections don't take the room of a session.
                                 Ok(stream) => {
-                                    Box::pin(connection::serve(stream, peer, activity, front, protocol, limits, drain))
+                                    Box::pin(connection::serve(stream, peer, activity, served, drain))
                                         .await
                                 }
                                 Err(met) => met,
                             }
                         } else {
-                            connection::serve(stream, peer, activity, front, protocol, limits, drain).await
+                            connection::serve(stream, peer, activity, served, drain).await
                         };
                         met.into_iter().for_each(|limit| meter.limit(limit));
-                        drop(place);
-                    });
+                        drop((place, placed));
+                    }, &home);
                 }
             }
         }
@@ -325,6 +344,39 @@ mod tests {
         let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(40_000));
         stream.write_all(head.as_bytes()).await.unwrap();
         assert!(read_all(&mut stream).await.starts_with("HTTP/1.1 431 "));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn work_that_holds_a_thread_up_holds_up_no_connection_on_workers() {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = Arc::new(std::sync::Mutex::new(released));
+        let busy = move || async move {
+            // As work does that takes long and has nothing to wait for.
+            let _ = released.lock().unwrap().recv();
+            "late"
+        };
+        let router = Router::new().route("/", get(|| async { "early" })).route("/busy", get(busy));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let workers = Arc::new(Workers::start().unwrap());
+        let server = Server::new(listener, Front::new(router), ServerLimits::default()).on(workers);
+        let mut running = JoinSet::new();
+        running.spawn(server.run(std::future::pending()));
+        let ask = async |path: &str| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream
+        };
+        let mut busy = ask("/busy").await;
+        // Some of these live on the thread that the busy one lives on.
+        for _ in 0..8 {
+            let mut quick = ask("/").await;
+            let answer = timeout(Duration::from_secs(20), read_all(&mut quick)).await.unwrap();
+            assert!(answer.ends_with("early"), "{answer}");
+        }
+        release.send(()).unwrap();
+        assert!(read_all(&mut busy).await.ends_with("late"));
     }
 
     #[tokio::test]

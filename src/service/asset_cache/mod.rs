@@ -23,6 +23,7 @@ use tracing::Instrument;
 
 use self::flights::Flights;
 use self::shelf::{Entry, Shelf};
+use super::epochs::Epoch;
 use super::ports::{
     AssetFilter, AssetSource, AssetStore, Clock, Due, InsertTerms, Inserted, ListPosition, Meter, StoreError,
     Update,
@@ -55,6 +56,14 @@ pub struct Known<T> {
     pub value: T,
     /// Whether it may have changed since, unseen.
     pub stale: bool,
+}
+
+/// What was known of an asset, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AssetMark {
+    epoch: Epoch,
+    /// In milliseconds.
+    asked_at: u64,
 }
 
 struct Inner {
@@ -125,6 +134,23 @@ impl CachedAssets {
             Kept::Good(asset) => asset,
             Kept::Old(_) | Kept::Nothing => None,
         }
+    }
+
+    /// As [`CachedAssets::good`], with what says later whether it still is.
+    pub(super) fn good_and_mark(&self, id: AssetId, now: u64) -> Option<(Arc<Asset>, AssetMark)> {
+        let epoch = self.inner.shelf.epochs().of(&id);
+        let entry = self.inner.shelf.get(id)?;
+        let mark = AssetMark { epoch, asked_at: entry.asked_at };
+        match self.inner.worth(entry, now) {
+            Kept::Good(asset) => Some((asset?, mark)),
+            Kept::Old(_) | Kept::Nothing => None,
+        }
+    }
+
+    /// Whether an asset is still known as it was then, and that is good. `now` is in milliseconds.
+    pub(super) fn still_good(&self, mark: AssetMark, now: u64) -> bool {
+        let fresh = self.inner.fresh_millis.load(Ordering::Relaxed);
+        self.inner.shelf.epochs().stands(mark.epoch) && now.abs_diff(mark.asked_at) < fresh
     }
 
     /// So many assets of [`CachedAssets::good`] were of use.
@@ -365,7 +391,10 @@ impl Inner {
     }
 
     fn kept_at(&self, id: AssetId, now: u64) -> Kept {
-        let Some(Entry { asset, asked_at, doubtful }) = self.shelf.get(id) else { return Kept::Nothing };
+        self.shelf.get(id).map_or(Kept::Nothing, |entry| self.worth(entry, now))
+    }
+
+    fn worth(&self, Entry { asset, asked_at, doubtful }: Entry, now: u64) -> Kept {
         let age = now.abs_diff(asked_at);
         let good_for = match asset {
             _ if doubtful => 0,

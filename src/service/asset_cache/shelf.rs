@@ -17,12 +17,15 @@ use quick_cache::sync::Cache;
 use serde_json::Value;
 
 use crate::media::{Asset, AssetId};
+use crate::service::epochs::Epochs;
 
 /// Keeps entries.
 pub(super) struct Shelf {
     entries: Cache<AssetId, Entry, Weight>,
     hasher: RandomState,
     stripes: Vec<Mutex<u64>>,
+    /// They move with whatever is put in or taken out; what leaves for want of room is as true as it was.
+    epochs: Epochs,
 }
 
 /// What the store has said of an id.
@@ -49,11 +52,17 @@ impl Shelf {
             entries: Cache::with_weighter(items, max_bytes, Weight),
             hasher: RandomState::new(),
             stripes: (0..STRIPES).map(|_| Mutex::new(0)).collect(),
+            epochs: Epochs::default(),
         }
     }
 
     pub(super) fn get(&self, id: AssetId) -> Option<Entry> {
         self.entries.get(&id)
+    }
+
+    /// The epochs of what is known.
+    pub(super) fn epochs(&self) -> &Epochs {
+        &self.epochs
     }
 
     /// Where the counter of an id stands.
@@ -66,6 +75,7 @@ impl Shelf {
         let counter = self.stripe(id);
         if counter.as_deref() == Some(&mark) {
             self.entries.insert(id, entry);
+            self.epochs.move_on(&id);
         }
     }
 
@@ -79,6 +89,7 @@ impl Shelf {
         let mut counter = self.stripe(id);
         move_on(&mut counter);
         self.entries.remove(&id);
+        self.epochs.move_on(&id);
     }
 
     /// Forgets everything, and what is being read.
@@ -87,6 +98,7 @@ impl Shelf {
             *stripe.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         }
         self.entries.clear();
+        self.epochs.all_move_on();
     }
 
     fn doubt(&self, id: AssetId) {
@@ -95,6 +107,7 @@ impl Shelf {
         if let Some((_, entry)) = self.entries.remove(&id).filter(|(_, entry)| entry.asset.is_some()) {
             self.entries.insert(id, Entry { doubtful: true, ..entry });
         }
+        self.epochs.move_on(&id);
     }
 
     /// The counter of an id. There always is one.
@@ -128,6 +141,7 @@ impl Change<'_> {
         } else {
             self.shelf.entries.remove(&self.id);
         }
+        self.shelf.epochs.move_on(&self.id);
         move_on(&mut counter);
     }
 
