@@ -69,6 +69,7 @@ mod scopes;
 mod secrets;
 mod stale;
 mod support;
+mod systemd;
 mod tamper;
 mod tenant_cache;
 mod tls;
