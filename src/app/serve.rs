@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use sd_notify::NotifyState;
+
 use super::build::node;
 use super::changes::hear;
 use super::databases;
@@ -14,7 +16,8 @@ use super::tls::ServedTls;
 use super::{StartError, listen::Bound, traces};
 use crate::config::{Environment, load};
 
-/// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`].
+/// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`]. Whoever
+/// waits at `NOTIFY_SOCKET` is told once everything answers.
 ///
 /// # Errors
 /// Why it doesn't start.
@@ -44,10 +47,17 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let reloading = tokio::spawn(reloader.run(ring, node.metrics.keys().clone()));
     let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
     let hearing = databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), assets, tenants)));
-    let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, || {}).await;
+    let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, tell_supervisor).await;
     reloading.abort();
     if let Some(hearing) = hearing {
         hearing.abort();
     }
     done
+}
+
+/// Tells systemd that everything answers, where it waits for that (`Type=notify`).
+fn tell_supervisor() {
+    if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
+        tracing::warn!(%error, "systemd can't be told that the node is up");
+    }
 }

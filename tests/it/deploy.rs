@@ -41,17 +41,27 @@ fn what_compose_mounts_and_builds_is_there() {
     for mount in mounts.into_iter().filter(|mount| *mount != "compose/keys") {
         assert!(deploy(mount).exists(), "{mount}");
     }
+}
+
+/// No key, no data and no other folder of the project is sent to whoever builds the image.
+#[test]
+fn the_image_is_made_of_sources_alone() {
     let dockerfile = std::fs::read_to_string(deploy("Dockerfile")).unwrap();
-    let copied = dockerfile
-        .lines()
-        .filter_map(|line| line.strip_prefix("COPY "))
-        .filter(|line| !line.starts_with("--"));
-    for line in copied {
-        let (sources, _) = line.rsplit_once(' ').unwrap();
-        for source in sources.split(' ') {
-            assert!(deploy("..").join(source).exists(), "{source}");
-        }
+    let copied = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
+    let mut copied: Vec<&str> = copied
+        .filter(|line| !line.starts_with("--"))
+        .flat_map(|line| line.rsplit_once(' ').unwrap().0.split(' '))
+        .collect();
+    copied.sort_unstable();
+    for source in &copied {
+        assert!(deploy("..").join(source).exists(), "{source}");
     }
+    let ignored = std::fs::read_to_string(deploy("../.dockerignore")).unwrap();
+    let (all, let_through): (Vec<&str>, Vec<&str>) =
+        ignored.lines().filter(|line| !line.starts_with('#')).partition(|line| !line.starts_with('!'));
+    let mut sent: Vec<&str> = let_through.iter().map(|line| line.trim_start_matches('!')).collect();
+    sent.sort_unstable();
+    assert_eq!((all, sent), (vec!["*"], copied));
 }
 
 /// The number after this, in a text that has it once.

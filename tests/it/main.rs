@@ -70,6 +70,7 @@ mod scopes;
 mod secrets;
 mod stale;
 mod support;
+mod systemd;
 mod tamper;
 mod tenant_cache;
 mod tls;
