@@ -29,10 +29,10 @@ class NodeWalk:
         self._process.kill()
         self._process.wait()
 
-    def sign(self, document, key="text"):
-        """The signed document, what was spent between its bytes and the answer's, and how many threads signed."""
+    def sign(self, document, key="text", threads=1):
+        """The signed document, and what was spent between its bytes and the answer's."""
         self._document.write_bytes(document)
-        order = {"document": str(self._document), "answer": str(self._answer), "key": key}
+        order = {"document": str(self._document), "answer": str(self._answer)} | {"key": key, "threads": threads}
         before = self._usage.cpu_seconds()
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
@@ -43,4 +43,4 @@ class NodeWalk:
         if done["links"] != LINKS:
             raise ValueError(f"the Node script signed {done['links']} links")
         spent = Spent(done["seconds"], self._usage.cpu_seconds() - before)
-        return self._answer.read_bytes(), spent, done["threads"]
+        return self._answer.read_bytes(), spent
