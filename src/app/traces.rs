@@ -14,10 +14,11 @@ use crate::telemetry::traces::export::Export;
 /// # Errors
 /// The setting that can't be.
 pub fn start(settings: &Settings) -> Result<Arc<Traces>, StartError> {
+    let passage = Arc::default();
     let provider = export(&settings.telemetry)?.map(|export| {
-        export.provider().map_err(|error| StartError::setting("telemetry.otlp_endpoint", error))
+        export.provider(&passage).map_err(|error| StartError::setting("telemetry.otlp_endpoint", error))
     });
-    let traces = Traces::new(provider.transpose()?);
+    let traces = Traces::new(provider.transpose()?).with_passage(passage);
     logging::start(&settings.log, &traces).map_err(|detail| StartError::setting("log", detail))?;
     Ok(Arc::new(traces))
 }

@@ -15,6 +15,7 @@ use super::node::NodeMetrics;
 use super::requests::Requests;
 use super::services::ServiceMetrics;
 use super::stores::StoreMetrics;
+use super::traces::passage::Passage;
 use crate::http::Readiness;
 use crate::service::key_ring::KeyRing;
 use crate::service::link_cache::CacheWatch;
@@ -81,6 +82,12 @@ impl Metrics {
     pub fn watch_readiness(&self, readiness: Readiness) {
         let ready = self.node.ready.clone();
         self.watch(move || ready.set(i64::from(readiness.is_ready())));
+    }
+
+    /// Looks at what has become of spans whenever metrics are asked for.
+    pub fn watch_spans(&self, passage: Arc<Passage>) {
+        let node = self.node.clone();
+        self.watch(move || node.look_at_spans(&passage));
     }
 
     /// Does something whenever metrics are asked for, before they are gathered: it may set gauges.

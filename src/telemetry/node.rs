@@ -4,11 +4,12 @@ use prometheus::{Counter, IntCounter, IntGauge};
 use tokio::runtime::RuntimeMetrics;
 
 use super::family::{Counters, Gauges, Label, metrics};
+use super::traces::passage::{Passage, SpanEnd};
 use crate::service::cache_figures::CacheFigures;
 use crate::service::link_cache::{CachePart, CacheWatch};
 
 metrics! {
-    /// Version, readiness, caches and the runtime.
+    /// Version, readiness, caches, the runtime, and spans on their way.
     pub struct NodeMetrics {
         /// Always 1; the version is a label.
         build: Gauges<Version> = "signet_build_info";
@@ -31,6 +32,8 @@ metrics! {
         queue_length: IntGauge = "signet_runtime_queue_length";
         /// Time that the runtime's threads have been busy.
         busy_seconds: Counter = "signet_runtime_busy_seconds_total";
+        /// Spans of traces by what became of them: sent, or thrown away. None are made without a collector.
+        spans: Counters<SpanEnd> = "signet_spans_total";
     }
 }
 
@@ -65,6 +68,13 @@ impl NodeMetrics {
             self.cache_bytes[*part].set(whole(bytes));
             self.cache_max_bytes[*part].set(whole(max_bytes));
             grow(&self.cache_evictions[*part], evictions);
+        }
+    }
+
+    /// Looks at what has become of spans.
+    pub(super) fn look_at_spans(&self, passage: &Passage) {
+        for end in SpanEnd::ALL {
+            grow(&self.spans[*end], passage.ended(*end));
         }
     }
 

@@ -4,8 +4,10 @@
 //! all that they have written is searched.
 
 use std::process::Command;
+use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rustls::version::TLS13;
 use serde_json::{Value, json};
 use signet::cloudfront::NewKey;
 use signet::media::Timestamp;
@@ -14,13 +16,14 @@ use tempfile::TempDir;
 
 use crate::support::backed::Ground;
 use crate::support::collector::Collector;
-use crate::support::http::{Answer, get, get_as, patch, post, send};
+use crate::support::http::{Answer, get, get_as, patch, post, raw, send};
 use crate::support::hush::Hush;
 use crate::support::multipart::{InParts, SMALL_PARTS, three_parts};
 use crate::support::proxy::Wire;
 use crate::support::rotate::{KEYS, make_pair, pair, put};
 use crate::support::s3::server;
-use crate::support::settings::ANNA;
+use crate::support::settings::{ANNA, two_tenants};
+use crate::support::tls::{Client, Pair, agreed, connect};
 use crate::support::upload::{finalize, picture, ticket};
 use crate::support::{Node, SIGNET, upload, verify};
 
@@ -308,4 +311,58 @@ async fn what_goes_to_mongodb_and_why_it_can_not_be_reached_tells_no_secret() {
         assert!(!said.is_empty());
         hush.assert_unseen(&said);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn over_tls_and_in_both_versions_of_http_no_more_is_told() {
+    let (folder, shown) = (TempDir::new().unwrap(), Pair::until(2055));
+    shown.write(folder.path());
+    let settings =
+        two_tenants(folder.path(), "path = \"{tenant}\"\nbucket = \"media\"", "vectors/rsa", false);
+    let settings = settings.replacen("[store]\n", "[store]\nupload_url = \"https://signet.example\"\n", 1);
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (certificate, private_key) = (at("tls.crt"), at("tls.key"));
+    let tls = [
+        ("SIGNET__SERVER__TLS__CERTIFICATE_FILE", certificate.as_str()),
+        ("SIGNET__SERVER__TLS__PRIVATE_KEY_FILE", private_key.as_str()),
+    ];
+    let environment = [&tls[..], &loud()].concat();
+    let mut node = tokio::task::block_in_place(|| Node::serve(folder.path(), &settings, &environment));
+    let mut hush = Hush::default();
+    hush.add("the API key", ANNA.2);
+    hush.add_pem("the listener's key", &shown.private_key);
+    for protocol in ["h2", "http/1.1"] {
+        let stream = connect(&node.api, &[&shown], &[&TLS13], &[protocol]).await.unwrap();
+        assert_eq!(agreed(stream.get_ref().1).1, protocol);
+        let mut client = Client::new(stream).await;
+        let own = [("authorization", ANNA.2), ("content-type", "application/json")];
+        for (path, body) in [
+            (
+                "/media/v1/uploads",
+                json!({"filename": "a.jpg", "contentType": "image/jpeg", "sizeBytes": 500}),
+            ),
+            ("/media/v1/links", json!({"keys": ["x/a.jpg"]})),
+            ("/media/v1/documents", json!([{"key": format!("x/{}.jpg", hush.len()), "type": "image"}])),
+        ] {
+            let before = hush.len();
+            let answer = client.ask("POST", path, &own, body.to_string()).await.unwrap();
+            assert!(answer.status < 300, "{}", answer.text());
+            hush.add_all(path, &answer.json());
+            assert!(hush.len() > before, "{path}: no secret in {}", answer.text());
+        }
+        let wrong = format!("sk_wrong_{}_0123456789", protocol.len());
+        hush.add("a wrong key", &wrong);
+        let refused = [("authorization", wrong.as_str()), ("cookie", "CloudFront-Signature=abc~secret")];
+        for (path, status) in [("/media/v1/usage", 401), (&format!("/{wrong}?token={wrong}"), 404)] {
+            assert_eq!(client.ask("GET", path, &refused, String::new()).await.unwrap().status, status);
+        }
+    }
+    // Bytes that are no handshake, with a secret in them.
+    let plain = format!("GET / HTTP/1.1\r\nauthorization: {}\r\n\r\n", ANNA.2);
+    raw(&node.api, plain.as_bytes(), Duration::from_secs(10));
+    node.signal("TERM");
+    assert_eq!(tokio::task::block_in_place(|| node.exit_code()), Some(0));
+    let log = node.log();
+    assert!(log.contains("answered") && log.contains("credentials-invalid"), "{log}");
+    hush.assert_unseen(&log);
 }

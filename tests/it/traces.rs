@@ -37,6 +37,13 @@ fn drain(node: Node) {
     assert_eq!(tokio::task::block_in_place(|| node.terminate()), Some(0));
 }
 
+/// How many spans have ended so.
+async fn spans(node: &Node, outcome: &str) -> u64 {
+    let text = get(&format!("{}/metrics", node.admin), &[]).await.text();
+    let series = format!("signet_spans_total{{outcome=\"{outcome}\"}} ");
+    text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
+}
+
 /// The only span of a request.
 fn of_request<'a>(spans: &'a [Seen], id: &str) -> &'a Seen {
     let mut found =
@@ -181,6 +188,8 @@ async fn a_collector_that_is_away_holds_nobody_up_and_is_taken_back() {
             assert_eq!(many(20_000), 20_000);
             sizes.push(resident().saturating_sub(before));
         });
+        // Who refuses at once empties the queue, too.
+        assert!(spans(&node, "queue_full").await > 0 || recorder.url == gone.url);
         let began = Instant::now();
         while recorder.heard().is_empty() {
             assert!(began.elapsed() < LONGEST, "nothing is sent");
@@ -192,6 +201,8 @@ async fn a_collector_that_is_away_holds_nobody_up_and_is_taken_back() {
                 assert!(began.elapsed() < LONGEST, "{}", node.log());
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+            assert!(spans(&node, "not_taken").await > 0);
+            assert_eq!(spans(&node, "sent").await, 0);
             recorder.set(200);
             let heard = recorder.heard().len();
             while recorder.heard().len() < heard + 2 {
@@ -200,6 +211,10 @@ async fn a_collector_that_is_away_holds_nobody_up_and_is_taken_back() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             assert_eq!(node.log().matches(told).count(), 1, "{}", node.log());
+            while spans(&node, "sent").await == 0 {
+                assert!(began.elapsed() < LONGEST, "nothing is counted as sent");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         drain(node);
     }

@@ -1,5 +1,6 @@
 //! One connection, from its first byte to its last.
 
+use std::error::Error;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -100,7 +101,7 @@ where
                 return Poll::Ready(outcome.err().and_then(|error| {
                     tracing::debug!(%peer, error, "connection ended");
                     let error = error.downcast_ref::<hyper::Error>()?;
-                    error.is_parse_too_large().then_some(Limit::HeadBytes)
+                    limit_of(error)
                 }));
             }
             let Some(mut context) = bell.rung(context) else { return Poll::Pending };
@@ -125,6 +126,16 @@ where
         }
     })
     .await
+}
+
+/// The limit for which a connection was ended by HTTP itself.
+fn limit_of(error: &hyper::Error) -> Option<Limit> {
+    if error.is_parse_too_large() {
+        return Some(Limit::HeadBytes);
+    }
+    let ended = error.source()?.downcast_ref::<h2::Error>()?;
+    let by_us = ended.is_go_away() && ended.is_library();
+    (by_us && ended.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM)).then_some(Limit::Http2Flood)
 }
 
 /// Requests on a connection that their client has taken back before they were looked at; one more ends it.

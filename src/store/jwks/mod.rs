@@ -2,7 +2,8 @@
 //!
 //! 1. [`Jwks`]: the port [`TokenVerifier`].
 //! 2. [`FileKeys`], [`RemoteKeys`]: public keys (a JWK set, RFC 7517) from a file, or from the issuer's URL.
-//!    `keys`: which of them are taken, and for which algorithm each. [`KeyFetch`]: how a URL is asked.
+//!    `keys`: which of them are taken, and for which algorithm each. [`KeyFetch`]: how a URL is asked;
+//!    [`HttpFetch`] does it over HTTP.
 //!    [`SharedSecret`]: the key of an issuer that signs by HMAC.
 //! 3. `claims`: what a well-signed token must say.
 //! 4. [`Issuer`]: makes tokens, for development alone.
@@ -22,6 +23,8 @@ mod fetch;
 mod file;
 mod issuer;
 mod keys;
+#[cfg(feature = "server")]
+mod over_http;
 mod remote;
 mod secret;
 
@@ -36,9 +39,11 @@ use self::claims::TokenClaims;
 use crate::media::Timestamp;
 use crate::service::ports::{Claims, Clock, TokenError, TokenVerifier};
 
-pub use fetch::{FetchError, HttpFetch, JwksUrl, KeyFetch};
+pub use fetch::{FetchError, KeyFetch};
 pub use file::{FileKeys, JwksError};
 pub use issuer::{Issuer, IssuerError};
+#[cfg(feature = "server")]
+pub use over_http::{HttpFetch, JwksUrl};
 pub use remote::RemoteKeys;
 pub use secret::{SharedSecret, ShortSecret};
 

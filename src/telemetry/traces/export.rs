@@ -2,9 +2,11 @@
 //!
 //! They wait in a queue of [`QUEUE`]: where it is full, new ones are thrown away, and requests wait for nothing. A
 //! thread of the SDK's own takes them from there. What a collector doesn't take is lost, and the log says so once.
+//! All of that is counted by [`passage`](super::passage).
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -17,10 +19,9 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, 
 use tokio::runtime::Handle;
 
 use super::conventions::Conventional;
+use super::passage::{Counted, Passage, QUEUE};
 use crate::http::{CollectorUrl, Push};
 
-/// Spans that may wait.
-const QUEUE: usize = 4_096;
 /// Spans that are sent together.
 const BATCH: usize = 512;
 /// How long a span waits at most before it is sent.
@@ -40,11 +41,11 @@ pub struct Export {
 }
 
 impl Export {
-    /// What makes spans and sends them. To be called where the runtime is: that does the sending.
+    /// What makes spans and sends them, which is counted. To be called where the runtime is: that does the sending.
     ///
     /// # Errors
     /// As [`ExportError`] says.
-    pub fn provider(&self) -> Result<SdkTracerProvider, ExportError> {
+    pub fn provider(&self, passage: &Arc<Passage>) -> Result<SdkTracerProvider, ExportError> {
         let collector = Collector {
             push: Push::new(&self.collector)?,
             runtime: Handle::current(),
@@ -64,7 +65,9 @@ impl Export {
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(PAUSE)
             .build();
-        let batches = BatchSpanProcessor::builder(Conventional(exporter)).with_batch_config(terms).build();
+        let exporter = Counted { next: Conventional(exporter), passage: Arc::clone(passage) };
+        let batches = BatchSpanProcessor::builder(exporter).with_batch_config(terms).build();
+        let batches = Counted { next: batches, passage: Arc::clone(passage) };
         let resource = Resource::builder()
             .with_service_name(self.service_name.clone())
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))

@@ -2,13 +2,15 @@
 //!
 //! 1. A request's span is put into the trace of its caller, or into a new one: [`Traces`].
 //! 2. What is asked of others while it is answered tells them: [`Current`].
-//! 3. Where there is a collector, spans go there: [`export`], in the words of [`conventions`]. Without one, the
-//!    caller's place is handed on as it came, and traces have no hole.
+//! 3. Where there is a collector, spans go there: [`export`], in the words of [`conventions`]; what becomes of them is
+//!    counted by [`passage`]. Without one, the caller's place is handed on as it came, and traces have no hole.
 
 pub mod conventions;
 pub mod export;
+pub mod passage;
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::trace::{
@@ -21,6 +23,7 @@ use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, Registry};
 
+use self::passage::Passage;
 use crate::http::RequestTracer;
 use crate::service::ports::{CurrentTrace, TraceContext};
 
@@ -32,13 +35,26 @@ const UNFOLLOWED: &str = "signet::admin";
 /// Follows requests.
 pub struct Traces {
     provider: Option<SdkTracerProvider>,
+    passage: Arc<Passage>,
 }
 
 impl Traces {
     /// Sends spans to whom the provider does, or to nobody.
     #[must_use]
     pub fn new(provider: Option<SdkTracerProvider>) -> Self {
-        Self { provider }
+        Self { provider, passage: Arc::default() }
+    }
+
+    /// The same, with what is known of spans on their way.
+    #[must_use]
+    pub fn with_passage(self, passage: Arc<Passage>) -> Self {
+        Self { passage, ..self }
+    }
+
+    /// What becomes of spans.
+    #[must_use]
+    pub fn passage(&self) -> Arc<Passage> {
+        Arc::clone(&self.passage)
     }
 
     /// What hears of spans, where they are sent to somebody.

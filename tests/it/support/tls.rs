@@ -123,6 +123,17 @@ impl Client {
 
     /// GET of a path.
     pub async fn get(&mut self, path: &str) -> hyper::Result<Answer> {
+        self.ask("GET", path, &[], String::new()).await
+    }
+
+    /// Sends a request, and reads the answer.
+    pub async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: String,
+    ) -> hyper::Result<Answer> {
         let target = match self.sender {
             Sender::One(_) => path.to_owned(),
             Sender::Two(_) => format!("https://{HOST}{path}"),
@@ -131,7 +142,11 @@ impl Client {
             Sender::One(sender) => sender.ready().await?,
             Sender::Two(sender) => sender.ready().await?,
         }
-        let request = Request::get(target).header("host", HOST).body(Full::default().boxed()).unwrap();
+        let mut request = Request::builder().method(method).uri(target).header("host", HOST);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::from(body).boxed()).unwrap();
         read(self.send(request).await?).await
     }
 }
