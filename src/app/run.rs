@@ -85,6 +85,8 @@ pub async fn run(
     };
     let workers = Workers::start().map_err(|error| StartError::system("starting threads", error))?;
     let workers = Arc::new(workers);
+    let here = tokio::runtime::Handle::current().metrics();
+    node.metrics.watch_runtimes(workers.metrics().chain([here]).collect());
     let mut servers = JoinSet::new();
     for (bound, router, tls) in routers.into_iter().flatten() {
         let server = Server::new(bound.listener, router, limits.clone());

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{Error, Registry, TextEncoder};
 use serde_json::Value;
+use tokio::runtime::RuntimeMetrics;
 
 use super::keys::KeyMetrics;
 use super::node::NodeMetrics;
@@ -51,10 +52,6 @@ impl Metrics {
             registry,
         };
         this.node.begin();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let (node, runtime) = (this.node.clone(), runtime.metrics());
-            this.watch(move || node.look_at_runtime(&runtime));
-        }
         Ok(this)
     }
 
@@ -82,6 +79,12 @@ impl Metrics {
     pub fn watch_readiness(&self, readiness: Readiness) {
         let ready = self.node.ready.clone();
         self.watch(move || ready.set(i64::from(readiness.is_ready())));
+    }
+
+    /// Looks at the runtimes that serve whenever metrics are asked for.
+    pub fn watch_runtimes(&self, runtimes: Vec<RuntimeMetrics>) {
+        let node = self.node.clone();
+        self.watch(move || node.look_at_runtimes(&runtimes));
     }
 
     /// Looks at what has become of spans whenever metrics are asked for.

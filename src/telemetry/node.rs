@@ -1,5 +1,7 @@
 //! What is seen of the node itself: asked for whenever metrics are.
 
+use std::time::Duration;
+
 use prometheus::{Counter, IntCounter, IntGauge};
 use tokio::runtime::RuntimeMetrics;
 
@@ -24,13 +26,13 @@ metrics! {
         cache_max_bytes: Gauges<CachePart> = "signet_link_cache_max_bytes";
         /// Entries that left the link cache for want of room.
         cache_evictions: Counters<CachePart> = "signet_link_cache_evictions_total";
-        /// Threads of the runtime that serves.
+        /// Threads of the runtimes that serve: those of connections, and those that work on requests.
         workers: IntGauge = "signet_runtime_workers";
-        /// Tasks of the runtime that live: connections, requests and what goes on beside them.
+        /// Tasks of these runtimes that live: connections, requests and what goes on beside them.
         tasks: IntGauge = "signet_runtime_tasks";
-        /// Tasks that wait for any of the runtime's threads.
+        /// Tasks that wait for any of a runtime's threads.
         queue_length: IntGauge = "signet_runtime_queue_length";
-        /// Time that the runtime's threads have been busy.
+        /// Time that these threads have been busy.
         busy_seconds: Counter = "signet_runtime_busy_seconds_total";
         /// Spans of traces by what became of them: sent, or thrown away. None are made without a collector.
         spans: Counters<SpanEnd> = "signet_spans_total";
@@ -78,14 +80,17 @@ impl NodeMetrics {
         }
     }
 
-    /// Looks at the runtime.
-    pub(super) fn look_at_runtime(&self, runtime: &RuntimeMetrics) {
-        let workers = runtime.num_workers();
-        self.workers.set(whole(workers as u64));
-        self.tasks.set(whole(runtime.num_alive_tasks() as u64));
-        self.queue_length.set(whole(runtime.global_queue_depth() as u64));
-        let busy: f64 =
-            (0..workers).map(|worker| runtime.worker_total_busy_duration(worker).as_secs_f64()).sum();
+    /// Looks at the runtimes.
+    pub(super) fn look_at_runtimes(&self, runtimes: &[RuntimeMetrics]) {
+        let sum =
+            |count: fn(&RuntimeMetrics) -> usize| whole(runtimes.iter().map(count).sum::<usize>() as u64);
+        self.workers.set(sum(RuntimeMetrics::num_workers));
+        self.tasks.set(sum(RuntimeMetrics::num_alive_tasks));
+        self.queue_length.set(sum(RuntimeMetrics::global_queue_depth));
+        let busy = |runtime: &RuntimeMetrics| -> Duration {
+            (0..runtime.num_workers()).map(|worker| runtime.worker_total_busy_duration(worker)).sum()
+        };
+        let busy = runtimes.iter().map(busy).sum::<Duration>().as_secs_f64();
         self.busy_seconds.inc_by((busy - self.busy_seconds.get()).max(0.0));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::{Builder, Handle, RuntimeMetrics};
 use tokio::sync::oneshot;
 
 /// Threads for connections; they end when this is dropped.
@@ -40,6 +40,11 @@ impl Workers {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let others = (1..cores).map(Worker::start).collect::<io::Result<_>>()?;
         Ok(Self { first: Worker::start(0)?, others })
+    }
+
+    /// What their runtimes say of themselves.
+    pub fn metrics(&self) -> impl Iterator<Item = RuntimeMetrics> {
+        std::iter::once(&self.first).chain(&self.others).map(|worker| worker.runtime.metrics())
     }
 
     /// Where the next connection shall live: the thread that has fewest.

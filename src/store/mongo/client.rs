@@ -93,9 +93,10 @@ impl Cluster {
     where
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
-        let _turn = self.turn().await?;
+        let control = self.control_database();
+        let _turn = self.turn(control.name()).await?;
         self.ping().await?;
-        let outcome = self.bounded(operation(self.control_database())).await;
+        let outcome = self.bounded(operation(control)).await;
         match &outcome {
             Ok(_) => self.0.guard.prove(),
             Err(_) => self.0.guard.doubt(),
@@ -112,13 +113,13 @@ impl Cluster {
     where
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
-        let _turn = self.turn().await?;
+        let _turn = self.turn(name).await?;
         self.bounded(operation(self.database(name))).await
     }
 
-    /// Waits for a connection to be free.
-    pub async fn turn(&self) -> Result<Turn, StoreError> {
-        self.0.turns.take().await
+    /// Waits for a connection to be free, for something that is about a database.
+    pub async fn turn(&self, database: &str) -> Result<Turn, StoreError> {
+        self.0.turns.take(database).await
     }
 
     /// Runs an operation within [`MongoOptions::patience`]; its holder has a [`Turn`].
