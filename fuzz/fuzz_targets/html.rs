@@ -79,10 +79,11 @@ fn seen(html: &str) -> Vec<String> {
                 tag.attributes.retain(|name, _| !MEDIA.contains(&name.as_slice()));
                 seen.push(format!("{tag:?}"));
             }
-            // It can't hold another `noscript`, as that would have ended it.
+            // Each look is into a text that a `noscript` less stands before: it ends, whatever their lengths are, as
+            // NULs become characters of three bytes.
             Token::String(text) if in_noscript => match std::str::from_utf8(&text) {
-                Ok(text) if text.len() < html.len() => seen.extend(self::seen(text)),
-                _ => seen.push(format!("{text:?}")),
+                Ok(text) => seen.extend(self::seen(text)),
+                Err(_) => seen.push(format!("{text:?}")),
             },
             other => {
                 in_noscript = false;

@@ -1,6 +1,8 @@
 //! HTML tags, found by a tokenizer that follows the WHATWG specification: which media attributes they
 //! have, and where in the source each value stands. Nothing in comments, scripts, styles, text areas
-//! and the like is a tag; what stands in `noscript` is, since it is what readers without scripts get.
+//! and the like is a tag; what stands in `noscript` is, since it is what readers without scripts get. To readers with
+//! scripts that is a text, which ends at `</noscript`, even within a tag: a tag that holds these letters there isn't
+//! looked at, or its change would change the page around it.
 
 use std::convert::Infallible;
 
@@ -69,12 +71,16 @@ impl Attribute {
     }
 }
 
+const NOSCRIPT: &[u8] = b"noscript";
+
 /// Calls `visit` with the tag name and the media attributes of each start tag that has any.
 pub(super) fn tags(source: &str, visit: impl FnMut(&[u8], &[Attribute])) {
     let tags = Tags {
         source: source.as_bytes(),
         visit,
         position: 0,
+        tag_start: 0,
+        noscript: false,
         start: false,
         self_closing: false,
         name: Vec::new(),
@@ -90,6 +96,10 @@ struct Tags<'a, F> {
     source: &'a [u8],
     visit: F,
     position: usize,
+    /// Where the tag that is being read begins, or its name.
+    tag_start: usize,
+    /// Whether a `noscript` is open.
+    noscript: bool,
     /// Whether the tag that is being read is a start tag.
     start: bool,
     self_closing: bool,
@@ -132,6 +142,13 @@ impl<F: FnMut(&[u8], &[Attribute])> Tags<'_, F> {
         }
     }
 
+    /// Whether the tag is one to readers without scripts alone: to others the `noscript` ends within it.
+    fn is_torn(&self) -> bool {
+        let source = || self.source.get(self.tag_start..self.position).unwrap_or_default();
+        let ends = |bytes: &[u8]| bytes.starts_with(b"</") && bytes[2..].eq_ignore_ascii_case(NOSCRIPT);
+        self.noscript && source().windows(2 + NOSCRIPT.len()).any(ends)
+    }
+
     fn place(&self, name_end: usize, value_start: Option<usize>) -> Place {
         let Some(start) = value_start else {
             // `src` has no value, and in `src= >` it is empty.
@@ -162,6 +179,7 @@ impl<F: FnMut(&[u8], &[Attribute])> Emitter for Tags<'_, F> {
 
     fn init_start_tag(&mut self) {
         self.start = true;
+        self.tag_start = self.position;
         self.self_closing = false;
         self.name.clear();
         self.attributes.clear();
@@ -213,13 +231,15 @@ impl<F: FnMut(&[u8], &[Attribute])> Emitter for Tags<'_, F> {
         let foreign = matches!(self.name.as_slice(), b"svg" | b"math");
         if !self.start {
             self.foreign = self.foreign.saturating_sub(usize::from(foreign));
+            self.noscript &= self.name != NOSCRIPT;
             self.last_start.clear();
             return None;
         }
-        if !self.attributes.is_empty() {
+        if !self.attributes.is_empty() && !self.is_torn() {
             (self.visit)(&self.name, &self.attributes);
         }
         self.foreign += usize::from(foreign && !self.self_closing);
+        self.noscript |= self.name == NOSCRIPT;
         self.last_start.clone_from(&self.name);
         match self.name.as_slice() {
             // Only in SVG and MathML does `/>` close an element.
@@ -300,6 +320,7 @@ mod tests {
             ("<img alt=\"é\"src=a/b/>", "a/b/", "a/b/", Quote::None),
             ("<img src=a src=b>", "a", "a", Quote::None),
             ("<noscript><img src=a></noscript>", "a", "a", Quote::None),
+            ("<noscript></noscript><img src=a alt='</noscript>'>", "a", "a", Quote::None),
             ("<svg><style/><image href=a></svg>", "a", "a", Quote::None),
             ("<title><img></title><img src=a>", "a", "a", Quote::None),
             ("<a\0 src=a>", "a", "a", Quote::None),
@@ -323,6 +344,8 @@ mod tests {
             "<noframes><img src=a></noframes>",
             "<xmp><img src=a></xmp>",
             "<plaintext><img src=a>",
+            "<noscript><img src=a</NoScript>",
+            "<noscript><img alt='</noscript>' src=a>",
             "<style/><img src=a>",
             "</img src=a>",
             "< img src=a>",
