@@ -7,7 +7,7 @@
 //!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links
 //!    of the object store's. [`delivery`]: which of them, or a stable URL.
 //! 4. [`resolve`]: `/m/{id}`. [`hot_links`]: what is asked for most, good as long as the `epochs` stand. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
-//!    documents. [`profiles`]: by which rules. [`rota`]: large ones of tenants in turn. [`lines`]: a document a
+//!    documents. [`profiles`]: by which rules. `rota`: large ones of tenants in turn. [`lines`]: a document a
 //!    line. [`asset_cache`]: what is known of assets. [`lookup`]: from ids to assets, for all of these.
 //!    [`cookies`]: folders.
 //! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
@@ -55,7 +55,7 @@ pub mod profiles;
 pub mod rates;
 mod relocation;
 pub mod resolve;
-pub mod rota;
+mod rota;
 pub mod scope;
 pub mod shares;
 pub mod signature_budget;

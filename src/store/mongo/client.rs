@@ -93,10 +93,9 @@ impl Cluster {
     where
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
-        let control = self.control_database();
-        let _turn = self.turn(control.name()).await?;
+        let _turn = self.turn().await?;
         self.ping().await?;
-        let outcome = self.bounded(operation(control)).await;
+        let outcome = self.bounded(operation(self.control_database())).await;
         match &outcome {
             Ok(_) => self.0.guard.prove(),
             Err(_) => self.0.guard.doubt(),
@@ -113,13 +112,13 @@ impl Cluster {
     where
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
-        let _turn = self.turn(name).await?;
+        let _turn = self.turn().await?;
         self.bounded(operation(self.database(name))).await
     }
 
-    /// Waits for a connection to be free, for something that is about a database.
-    pub async fn turn(&self, database: &str) -> Result<Turn, StoreError> {
-        self.0.turns.take(database).await
+    /// Waits for a connection to be free.
+    pub async fn turn(&self) -> Result<Turn, StoreError> {
+        self.0.turns.take().await
     }
 
     /// Runs an operation within [`MongoOptions::patience`]; its holder has a [`Turn`].

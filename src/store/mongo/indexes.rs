@@ -115,7 +115,7 @@ async fn see_to(cluster: &Cluster, database: &Database, wanted: &[Wanted]) -> Re
             let collection = collection.namespace().to_string();
             move |source| ConnectError::Index { collection, index, source }
         };
-        let _turn = cluster.turn(database.name()).await.map_err(failed(first.name))?;
+        let _turn = cluster.turn().await.map_err(failed(first.name))?;
         let there = cluster.bounded(existing(&collection, cluster.max_time())).await;
         let there = there.map_err(failed(first.name))?;
         for index in group {

@@ -80,7 +80,7 @@ impl Mongo {
     ) -> Result<C::Outcome, StoreError> {
         let cluster = &self.0.cluster;
         let _lane = self.0.lanes.enter(tenant, cluster.options().patience()).await?;
-        let _turn = cluster.turn(database).await?;
+        let _turn = cluster.turn().await?;
         // The control plane takes part.
         cluster.ping().await?;
         let mut session = cluster.bounded(cluster.session()).await?;
@@ -157,11 +157,10 @@ async fn commit(session: &mut ClientSession) -> Result<(), Error> {
 async fn let_go(cluster: Cluster, session: ClientSession) {
     let until = Instant::now() + HELD;
     while Instant::now() < until {
-        let control = cluster.control_database();
-        let ended = match cluster.turn(control.name()).await {
+        let ended = match cluster.turn().await {
             Ok(_turn) => {
                 let end = doc! { "killSessions": [session.id().clone()] };
-                cluster.bounded(async { control.run_command(end).await }).await.map(drop)
+                cluster.bounded(async { cluster.control_database().run_command(end).await }).await.map(drop)
             }
             Err(error) => Err(error),
         };
