@@ -13,7 +13,7 @@ use signet::service::documents::{DocumentOptions, Documents, SignedDocument};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
 use signet::service::link_cache::LinkCache;
-use signet::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
+use signet::service::links::{GrantScope, Life, LinkService, LinkSettings};
 use signet::service::ports::{NoMeter, SystemClock};
 use signet::service::signature_budget::SignatureBudget;
 use signet::service::signing_pool::SigningPool;
@@ -70,12 +70,7 @@ impl Signing {
             SignatureBudget::unlimited(),
             Arc::new(SystemClock),
             Arc::new(NoMeter),
-            LinkSettings {
-                private_life: life.clone(),
-                life,
-                scope: GrantScope::Url,
-                on_failure: OnFailure::Refuse,
-            },
+            LinkSettings::strict(life, GrantScope::Url),
         );
         let place = layout.place_of("vivreal-demo", "vivreal-demo");
         let documents = Documents::new(

@@ -7,6 +7,7 @@
 //!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
 //!    [`watch`]: have files changed? [`files`]: how many may be open. [`traces`]: where logs and traces go.
+//!    [`outgoing`]: how the issuer of tokens and the collector of traces are reached.
 //! 3. [`listen`]: addresses → sockets. [`tls`]: the certificate of one. [`run`]: sockets and a node → answers, until a signal.
 //! 4. [`serve`]: `signet serve`. [`dev`]: `signet dev`. [`check`]: `signet check`. [`offline`]:
 //!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`. [`health`]:
@@ -25,6 +26,7 @@ pub mod lifecycle;
 pub mod listen;
 pub mod objects;
 pub mod offline;
+pub mod outgoing;
 pub mod profiles;
 pub mod provision;
 pub mod rules;

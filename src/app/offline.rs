@@ -14,7 +14,7 @@ use crate::service::documents::Documents;
 use crate::service::key_ring::{KeyRing, RingKey};
 use crate::service::layout::{Layout, Place, Template};
 use crate::service::link_cache::LinkCache;
-use crate::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
+use crate::service::links::{GrantScope, Life, LinkService, LinkSettings};
 use crate::service::ports::{Meter, SystemClock};
 use crate::service::signature_budget::SignatureBudget;
 
@@ -76,12 +76,7 @@ impl Offline {
             SignatureBudget::unlimited(),
             Arc::new(SystemClock),
             Arc::clone(&self.meter),
-            LinkSettings {
-                private_life: self.life.clone(),
-                life: self.life,
-                scope: self.scope,
-                on_failure: OnFailure::Refuse,
-            },
+            LinkSettings::strict(self.life, self.scope),
         );
         let rules = Rules {
             profile: self.profile,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
+use super::outgoing::connector;
 use crate::config::{AssetsSetting, AuthSettings, Settings, TenantsSetting};
 use crate::service::layout::Template;
 use crate::service::ports::{Clock, Meter, TenantStore, TokenVerifier};
@@ -107,8 +108,9 @@ fn public_keys(
                 return Err(StartError::setting("auth.jwks_refresh_seconds", detail));
             }
             let url = JwksUrl::parse(url).map_err(|detail| StartError::setting("auth.jwks_url", detail))?;
-            let fetch = HttpFetch::new(url, Arc::new(Current))
+            let connector = connector(url.as_uri().scheme_str())
                 .map_err(|error| StartError::setting("auth.jwks_url", error))?;
+            let fetch = HttpFetch::new(url, connector, Arc::new(Current));
             Ok(PublicKeys::Remote(RemoteKeys::new(fetch, Arc::clone(clock), Arc::clone(meter))))
         }
         (Some(_), Some(_)) => {

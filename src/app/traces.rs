@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::StartError;
+use super::outgoing::connector;
 use crate::config::{Settings, TelemetrySettings};
-use crate::http::CollectorUrl;
+use crate::http::{CollectorUrl, Push};
 use crate::telemetry::logging;
 use crate::telemetry::traces::Traces;
 use crate::telemetry::traces::export::Export;
@@ -38,5 +39,8 @@ pub fn export(settings: &TelemetrySettings) -> Result<Option<Export>, StartError
     let Some(endpoint) = &settings.otlp_endpoint else { return Ok(None) };
     let collector = CollectorUrl::parse(endpoint);
     let collector = collector.map_err(|detail| StartError::setting("telemetry.otlp_endpoint", detail))?;
-    Ok(Some(Export { collector, sample_ratio: ratio, service_name: settings.service_name.clone() }))
+    let connector = connector(collector.as_uri().scheme_str())
+        .map_err(|error| StartError::setting("telemetry.otlp_endpoint", error))?;
+    let push = Push::new(connector);
+    Ok(Some(Export { collector, push, sample_ratio: ratio, service_name: settings.service_name.clone() }))
 }

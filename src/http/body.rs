@@ -144,25 +144,26 @@ fn read(decoder: impl AsyncRead + Send + 'static) -> ByteStream {
 
 /// All bytes of a stream, or a problem where they are more than `limit`.
 pub(super) async fn collect(mut bytes: ByteStream, limit: usize, room: &Room) -> Result<Bytes, Problem> {
-    let mut first = Bytes::new();
-    let mut rest = Vec::new();
+    // What comes at once is never copied.
+    let (mut first, mut whole) = (Bytes::new(), Vec::new());
+    let mut len = 0;
     while let Some(chunk) = bytes.next().await {
         let chunk = chunk.map_err(problem)?;
-        if first.len() + rest.len() + chunk.len() > limit {
+        len += chunk.len();
+        if len > limit {
             return Err(too_large(limit));
         }
-        room.hold(first.len() + rest.len() + chunk.len())?;
-        if first.is_empty() {
+        room.hold(len)?;
+        if len == chunk.len() {
             first = chunk;
-        } else {
-            rest.extend_from_slice(&chunk);
+            continue;
         }
+        if whole.is_empty() {
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&chunk);
     }
-    if rest.is_empty() {
-        return Ok(first);
-    }
-    rest.splice(0..0, first);
-    Ok(rest.into())
+    Ok(if whole.is_empty() { first } else { whole.into() })
 }
 
 /// The problem behind an error of [`stream`] or [`Encoding::decode`].

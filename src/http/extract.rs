@@ -69,6 +69,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         check()?;
         return Err(Problem::new(Kind::InvalidField, "the body must be an object").with("pointer", ""));
     }
+    // The way to each member is followed only where one of them is wrong: that costs a third of a long list's reading.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         // A wrong member is found before the end is seen: what isn't JSON at all is malformed all the same.

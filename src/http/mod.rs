@@ -151,7 +151,9 @@ pub fn api(context: ApiContext) -> Front {
     let api = Arc::new(api);
     let (routes, _) = routes::all().split_for_parts();
     let router = routes.with_state(api).fallback(nothing_here).method_not_allowed_fallback(not_this_method);
-    let mut router = guarded(router, limits.document_bytes.saturating_add(limits.drain_bytes));
+    // As far as the largest document and the parts of uploads are sent before anybody looks for an answer.
+    let read_bytes = limits.document_bytes.saturating_add(limits.drain_bytes);
+    let mut router = guarded(router, read_bytes);
     if let Some(cors) = context.cors.layer() {
         router = router.layer(cors);
     }
@@ -162,7 +164,7 @@ pub fn api(context: ApiContext) -> Front {
         let route = put(objects::put).get(objects::get).options(objects::preflight);
         open = open.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
-    let open = guarded(open.method_not_allowed_fallback(not_this_method), limits.drain_bytes);
+    let open = guarded(open.method_not_allowed_fallback(not_this_method), read_bytes);
     let observer = Observer::new(context.meter, context.tracer, UNMATCHED);
     let router = observed(router.merge(open), observer.clone());
     Front::of_api(router, Entrance { permalinks, observer, admission, cors: context.cors, limits })

@@ -1,18 +1,14 @@
 //! The client's side of a collector: what it is sent, it takes or refuses.
 
-use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, Response, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
 use super::health::with_causes;
@@ -40,24 +36,10 @@ pub struct Push {
 }
 
 impl Push {
-    /// A client for a URL, which is sent nothing yet.
-    ///
-    /// # Errors
-    /// Where the machine has no root certificates, and TLS is needed.
-    pub fn new(url: &CollectorUrl) -> io::Result<Self> {
-        let provider = Arc::new(default_provider());
-        let connector = if url.0.scheme_str() == Some("https") {
-            let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-            builder.https_only().enable_http1().build()
-        } else {
-            let tls = ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(io::Error::other)?
-                .with_root_certificates(RootCertStore::empty())
-                .with_no_client_auth();
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build()
-        };
-        Ok(Self { client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector) })
+    /// A client that has sent nothing yet.
+    #[must_use]
+    pub fn new(connector: HttpsConnector<HttpConnector>) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector) }
     }
 
     /// Sends a request, and gives its answer, whatever the status.

@@ -42,8 +42,8 @@ impl FromStr for AssetId {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let ulid = text.strip_prefix(Self::PREFIX).ok_or(InvalidId::Asset)?;
         let parsed = Ulid::from_string(ulid).map_err(|_| InvalidId::Asset)?;
-        let mut canonical = [0; ulid::ULID_LEN];
-        if parsed.array_to_str(&mut canonical) != ulid {
+        // ULIDs have 128 bits, and 26 characters 130: the first may be 7 at most.
+        if ulid.as_bytes().first() > Some(&b'7') || ulid.bytes().any(|byte| byte.is_ascii_lowercase()) {
             return Err(InvalidId::Asset);
         }
         Ok(Self(parsed))
@@ -138,6 +138,8 @@ pub enum InvalidId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -162,6 +164,20 @@ mod tests {
             "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1é",
         ] {
             assert_eq!(text.parse::<AssetId>(), Err(InvalidId::Asset), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_asset_id_has_one_spelling(ulid in "[0-9A-Za-z]{26}", bits in any::<u128>()) {
+            let canonical = |ulid: Ulid| format!("med_{ulid}");
+            let text = format!("med_{ulid}");
+            let parsed = Ulid::from_string(&ulid).ok().filter(|ulid| canonical(*ulid) == text);
+            prop_assert_eq!(text.parse().ok(), parsed.map(AssetId));
+            let known = canonical(Ulid::from_bytes(bits.to_be_bytes()));
+            prop_assert_eq!(known.parse::<AssetId>().map(|id| id.to_string()), Ok(known.clone()));
+            let over = known.replacen(&known[4..5], "8", 1);
+            prop_assert_eq!(over.parse::<AssetId>(), Err(InvalidId::Asset));
         }
     }
 

@@ -54,6 +54,14 @@ pub struct LinkSettings {
     pub on_failure: OnFailure,
 }
 
+impl LinkSettings {
+    /// The same life for all files, and never a link without a signature.
+    #[must_use]
+    pub fn strict(life: Life, scope: GrantScope) -> Self {
+        Self { private_life: life.clone(), life, scope, on_failure: OnFailure::Refuse }
+    }
+}
+
 /// What one signature covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantScope {

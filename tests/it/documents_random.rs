@@ -16,7 +16,7 @@ use signet::service::documents::{DocumentOptions, Documents};
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Place, Template};
 use signet::service::link_cache::LinkCache;
-use signet::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
+use signet::service::links::{GrantScope, Life, LinkService, LinkSettings};
 use signet::service::ports::{NoMeter, SystemClock};
 use signet::service::profiles::Profiles;
 use signet::service::signature_budget::SignatureBudget;
@@ -48,7 +48,7 @@ fn documents(scope: GrantScope) -> (Documents, Place, PublicKey) {
         SignatureBudget::unlimited(),
         Arc::new(SystemClock),
         Arc::new(NoMeter),
-        LinkSettings { private_life: life.clone(), life, scope, on_failure: OnFailure::Refuse },
+        LinkSettings::strict(life, scope),
     );
     let rules = Rules {
         profile: Profile::vivreal(),

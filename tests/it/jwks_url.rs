@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
+use signet::app::outgoing::connector;
 use signet::service::ports::{NoMeter, TokenError, TokenVerifier};
 use signet::store::jwks::{FetchError, HttpFetch, Issuer, Jwks, JwksUrl, PublicKeys, RemoteKeys};
 use signet::telemetry::traces::Current;
@@ -19,7 +20,8 @@ use crate::support::tokens::{Hand, Keys, NOW, claims, settings};
 
 /// A verifier of the keys at a URL, and those keys.
 fn by_url(url: &str, clock: Arc<Hand>) -> (Jwks, Arc<RemoteKeys>) {
-    let fetch = HttpFetch::new(JwksUrl::parse(url).unwrap(), Arc::new(Current)).unwrap();
+    let fetch =
+        HttpFetch::new(JwksUrl::parse(url).unwrap(), connector(Some("http")).unwrap(), Arc::new(Current));
     let remote = RemoteKeys::new(fetch, clock.clone(), Arc::new(NoMeter));
     (Jwks::new(PublicKeys::Remote(remote.clone()), None, settings(), clock), remote)
 }

@@ -2,7 +2,7 @@
 //! asset says, or gone; nothing else lies anywhere; and usage is exact.
 
 use std::collections::{HashMap, HashSet};
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use signet::cloudfront::{KeyPairId, NewKey, PrivateKey, Window};
+use signet::cloudfront::{KeyPairId, NewKey, PrivateKey};
 use signet::media::{
     Asset, AssetId, ContentType, PartsPolicy, Periods, Quota, SizeLimits, Status, Tally, Tenant, TenantId,
     Timestamp, UploadPolicy, UploadRequest, Usage, Visibility,
@@ -22,15 +22,12 @@ use signet::service::delivery::Delivery;
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::{Layout, Template};
 use signet::service::lifecycle::{Lifecycle, LifecycleParts};
-use signet::service::link_cache::LinkCache;
-use signet::service::links::{GrantScope, Life, LinkService, LinkSettings, OnFailure};
+use signet::service::links::LinkService;
 use signet::service::ports::{
     AssetFilter, AssetStore, ByteStream, Clock, Completion, Due, InsertTerms, Inserted, LeaseStore,
     ListPosition, NoMeter, ObjectBody, ObjectGate, ObjectLocation, ObjectStore, PartTag, PartTerms, PartsId,
     Presigned, SignedRequest, StoreError, StoredPart, Update, UploadTerms,
 };
-use signet::service::signature_budget::SignatureBudget;
-use signet::service::signing_pool::SigningPool;
 use signet::service::uploads::Uploads;
 use signet::service::{Caller, PartsQuery, Scopes, Sending};
 use signet::store::embedded::{Embedded, Files};
@@ -38,6 +35,7 @@ use tempfile::TempDir;
 use tokio::sync::{Notify, RwLock};
 use tokio::task::JoinSet;
 
+use crate::support::links;
 use crate::support::tokens::{Hand, NOW};
 use crate::support::upload::picture;
 
@@ -271,21 +269,7 @@ impl World {
         let (public, hash, id) =
             (private.public_key(), private.default_hash(), KeyPairId::new("K1").unwrap());
         let ring = KeyRing::new(vec![RingKey { id, private, public, hash, not_before: 0, retire_at: None }]);
-        let life = Life::Window(Window::new(300).unwrap());
-        let links = LinkService::new(
-            Arc::new(ring.unwrap()),
-            LinkCache::new(1 << 20, [7; 16]),
-            SigningPool::start(NonZeroUsize::MIN).unwrap(),
-            SignatureBudget::unlimited(),
-            clock.clone(),
-            Arc::new(NoMeter),
-            LinkSettings {
-                private_life: life.clone(),
-                life,
-                scope: GrantScope::Url,
-                on_failure: OnFailure::Refuse,
-            },
-        );
+        let links = links::windowed(Arc::new(ring.unwrap()), clock.clone(), 300);
         let template = || Template::parse("vivreal-{key}").unwrap();
         let layout = Arc::new(Layout::new("https://media.example", &[], template(), template()));
         let periods =

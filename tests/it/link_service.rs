@@ -81,7 +81,7 @@ pub fn service(
         SignatureBudget::unlimited(),
         Arc::clone(&world) as Arc<dyn Clock>,
         Arc::clone(&world) as Arc<dyn Meter>,
-        LinkSettings { private_life: life.clone(), life, scope, on_failure },
+        LinkSettings { on_failure, ..LinkSettings::strict(life, scope) },
     );
     let place = Layout::new("https://media.vivreal.io", &[], template(), template()).place_of("v", "v");
     (world, links, place)

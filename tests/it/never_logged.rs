@@ -22,8 +22,8 @@ use crate::support::multipart::{InParts, SMALL_PARTS, three_parts};
 use crate::support::proxy::Wire;
 use crate::support::rotate::{KEYS, make_pair, pair, put};
 use crate::support::s3::server;
-use crate::support::settings::{ANNA, two_tenants};
-use crate::support::tls::{Client, Pair, agreed, connect};
+use crate::support::settings::ANNA;
+use crate::support::tls::{Client, Pair, agreed, connect, serve};
 use crate::support::upload::{finalize, picture, ticket};
 use crate::support::{Node, SIGNET, upload, verify};
 
@@ -316,18 +316,7 @@ async fn what_goes_to_mongodb_and_why_it_can_not_be_reached_tells_no_secret() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn over_tls_and_in_both_versions_of_http_no_more_is_told() {
     let (folder, shown) = (TempDir::new().unwrap(), Pair::until(2055));
-    shown.write(folder.path());
-    let settings =
-        two_tenants(folder.path(), "path = \"{tenant}\"\nbucket = \"media\"", "vectors/rsa", false);
-    let settings = settings.replacen("[store]\n", "[store]\nupload_url = \"https://signet.example\"\n", 1);
-    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (certificate, private_key) = (at("tls.crt"), at("tls.key"));
-    let tls = [
-        ("SIGNET__SERVER__TLS__CERTIFICATE_FILE", certificate.as_str()),
-        ("SIGNET__SERVER__TLS__PRIVATE_KEY_FILE", private_key.as_str()),
-    ];
-    let environment = [&tls[..], &loud()].concat();
-    let mut node = tokio::task::block_in_place(|| Node::serve(folder.path(), &settings, &environment));
+    let mut node = serve(folder.path(), &shown, &loud());
     let mut hush = Hush::default();
     hush.add("the API key", ANNA.2);
     hush.add_pem("the listener's key", &shown.private_key);

@@ -1,31 +1,28 @@
 //! A permalink that is ready, and one that was and still is, are what would be made anew, whatever has changed since it was handed out first: the asset,
 //! its tenant, the key that signs, the window, here or on another node.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use signet::cloudfront::{NonceMode, PrivateKey, Window};
+use signet::cloudfront::{NonceMode, PrivateKey};
 use signet::media::{Asset, AssetId, Quota, Tenant, TenantId, Timestamp, Visibility};
 use signet::service::asset_cache::{CacheTerms, CachedAssets};
 use signet::service::delivery::Delivery;
 use signet::service::key_ring::{KeyRing, RingKey};
 use signet::service::layout::Layout;
-use signet::service::link_cache::LinkCache;
-use signet::service::links::{GrantScope, Life, Link, LinkService, LinkSettings, OnFailure};
+use signet::service::links::Link;
 use signet::service::ports::{ApiKey, AssetStore, Change, Clock, NoMeter, StoreError, TenantStore, Update};
 use signet::service::resolve::{Ready, Resolver};
-use signet::service::signature_budget::SignatureBudget;
-use signet::service::signing_pool::SigningPool;
 use signet::service::tenant_cache::CachedTenants;
 use signet::store::embedded::Embedded;
 use tempfile::tempdir;
 
 use crate::contract::{fresh_tenant, insert, ready};
 use crate::link_service::template;
+use crate::support::links;
 use crate::support::program::file;
 use crate::support::tokens::{Hand, NOW};
 
@@ -73,21 +70,7 @@ impl House {
             absent: Duration::from_secs(5),
             stale: Duration::from_secs(86_400),
         };
-        let life = Life::Window(Window::new(TTL).unwrap());
-        let links = LinkService::new(
-            Arc::clone(&self.ring),
-            LinkCache::new(1 << 20, [7; 16]),
-            SigningPool::start(NonZeroUsize::MIN).unwrap(),
-            SignatureBudget::unlimited(),
-            clock(),
-            Arc::new(NoMeter),
-            LinkSettings {
-                private_life: life.clone(),
-                life,
-                scope: GrantScope::Url,
-                on_failure: OnFailure::Refuse,
-            },
-        );
+        let links = links::windowed(Arc::clone(&self.ring), clock(), TTL);
         let layout = Arc::new(Layout::new("https://media.vivreal.io", &[], template(), template()));
         let assets = CachedAssets::new(Arc::clone(&self.store), clock(), Arc::new(NoMeter), &terms);
         let tenants = Arc::new(CachedTenants::new(Arc::clone(&self.owner) as _, clock()));

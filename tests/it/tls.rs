@@ -17,26 +17,11 @@ use tokio::sync::mpsc;
 use crate::support::Node;
 use crate::support::http::{get, status_blocking};
 use crate::support::program::{ID, file, signet};
-use crate::support::settings::{ANNA, two_tenants};
-use crate::support::tls::{Client, HOST, Pair, agreed, connect, read};
+use crate::support::settings::ANNA;
+use crate::support::tls::{Client, HOST, Pair, agreed, connect, read, serve};
 
 /// How long anything may take, on a machine under load.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// `signet serve` with a certificate.
-fn serve(folder: &TempDir, pair: &Pair) -> Node {
-    pair.write(folder.path());
-    let settings =
-        two_tenants(folder.path(), "path = \"{tenant}\"\nbucket = \"media\"", "vectors/rsa", false);
-    let settings = settings.replacen("[store]\n", "[store]\nupload_url = \"https://signet.example\"\n", 1);
-    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (certificate, private_key) = (at("tls.crt"), at("tls.key"));
-    let environment = [
-        ("SIGNET__SERVER__TLS__CERTIFICATE_FILE", certificate.as_str()),
-        ("SIGNET__SERVER__TLS__PRIVATE_KEY_FILE", private_key.as_str()),
-    ];
-    tokio::task::block_in_place(|| Node::serve(folder.path(), &settings, &environment))
-}
 
 async fn metric(node: &Node, name: &str) -> u64 {
     let text = get(&format!("{}/metrics", node.admin), &[]).await.text();
@@ -55,7 +40,7 @@ async fn until(is_so: impl AsyncFn() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_versions_of_http_are_spoken_over_both_versions_of_tls() {
     let (folder, pair) = (TempDir::new().unwrap(), Pair::until(2055));
-    let node = serve(&folder, &pair);
+    let node = serve(folder.path(), &pair, &[]);
     for (version, named) in [(&TLS12, ProtocolVersion::TLSv1_2), (&TLS13, ProtocolVersion::TLSv1_3)] {
         for (protocols, chosen) in [
             (&["h2", "http/1.1"][..], "h2"),
@@ -82,7 +67,7 @@ async fn both_versions_of_http_are_spoken_over_both_versions_of_tls() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_certificate_is_shown_to_new_connections_and_a_bad_one_is_not() {
     let (folder, first) = (TempDir::new().unwrap(), Pair::until(2055));
-    let node = serve(&folder, &first);
+    let node = serve(folder.path(), &first, &[]);
     let shows = async |pair: &Pair| connect(&node.api, &[pair], &[&TLS13], &[]).await.is_ok();
     let mut clients = Vec::new();
     for protocol in ["h2", "http/1.1"] {
@@ -123,7 +108,7 @@ async fn a_new_certificate_is_shown_to_new_connections_and_a_bad_one_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_end_requests_in_flight_are_answered_over_tls_and_nothing_new_begins() {
     let (folder, pair) = (TempDir::new().unwrap(), Pair::until(2055));
-    let mut node = serve(&folder, &pair);
+    let mut node = serve(folder.path(), &pair, &[]);
     let mut flights = Vec::new();
     for protocol in ["h2", "http/1.1"] {
         let stream = connect(&node.api, &[&pair], &[&TLS13], &[protocol]).await.unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use signet::app::outgoing::connector;
 use signet::service::ports::{CurrentTrace, TraceContext};
 use signet::store::jwks::{HttpFetch, JwksUrl, KeyFetch};
 use tempfile::TempDir;
@@ -234,7 +235,8 @@ impl CurrentTrace for Here {
 async fn the_issuer_is_told_the_trace() {
     let issuer = Recorder::start(Some(200), "{\"keys\":[]}").await;
     let url = JwksUrl::parse(&format!("{}/keys", issuer.url)).unwrap();
-    HttpFetch::new(url, Arc::new(Here)).unwrap().fetch().await.unwrap();
+    let connector = connector(Some("http")).unwrap();
+    HttpFetch::new(url, connector, Arc::new(Here)).fetch().await.unwrap();
     let (head, _) = issuer.heard().remove(0);
     assert_eq!(head.headers["traceparent"], parent("01"));
     assert_eq!(head.headers["tracestate"], "rojo=1");

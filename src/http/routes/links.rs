@@ -148,11 +148,12 @@ impl LinksAnswer<'_> {
         let room = links.map(|link| link.url.len()).sum::<usize>() + items.len() * ROW_BYTES;
         let mut out = Vec::with_capacity(room);
         out.extend_from_slice(b"{\"links\":[");
+        let mut expiry = Expiry::default();
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            Row::from(item).write(&mut out);
+            Row::new(item, &mut expiry).write(&mut out);
         }
         out.extend_from_slice(b"]}");
         out
@@ -181,7 +182,7 @@ struct Row<'a> {
     link: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = leaves::time)]
-    expires_at: Option<String>,
+    expires_at: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = leaves::reason)]
     reason: Option<&'static str>,
@@ -194,7 +195,7 @@ impl Row<'_> {
             ("{\"key\":", self.key),
             ("{\"url\":", self.url),
             (",\"link\":", self.link),
-            (",\"expiresAt\":", self.expires_at.as_deref()),
+            (",\"expiresAt\":", self.expires_at),
             (",\"reason\":", self.reason),
         ];
         for (name, text) in members {
@@ -208,9 +209,7 @@ impl Row<'_> {
 
 /// A JSON string.
 fn write_text(out: &mut Vec<u8>, text: &str) {
-    let escaped = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
-    // Without an early end: many bytes at a time.
-    if text.bytes().fold(false, |found, byte| found | escaped(byte)) {
+    if !is_plain(text.as_bytes()) {
         // Writing to memory doesn't fail.
         let _ = serde_json::to_writer(out, text);
         return;
@@ -220,15 +219,59 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-impl<'a> From<&'a BatchItem> for Row<'a> {
-    fn from(item: &'a BatchItem) -> Self {
+/// Whether nothing of a text needs an escape in JSON.
+fn is_plain(text: &[u8]) -> bool {
+    let escaped = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    // Without an early end within a block: all of its bytes at a time.
+    let plain = |block: &[u8]| !block.iter().fold(false, |found, &byte| found | escaped(byte));
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    // What is left over is looked at with some of what is before it, as one more block.
+    let end = text.last_chunk::<BLOCK>();
+    blocks.iter().all(|block| plain(block)) && end.map_or_else(|| plain(rest), |block| plain(block))
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 16;
+
+/// When links expire, as text. Each link has a second of its own, but most of an answer's are on one day: of that the
+/// date is kept, and only the time is written anew.
+#[derive(Default)]
+struct Expiry {
+    day: Option<u64>,
+    text: String,
+}
+
+impl Expiry {
+    fn text(&mut self, seconds: u64) -> &str {
+        let (day, second) = (seconds / DAY, seconds % DAY);
+        if self.day.replace(day) != Some(day) || day > LAST_DAY {
+            self.text = time(seconds);
+            return &self.text;
+        }
+        self.text.truncate("2026-03-01T".len());
+        for (number, after) in [(second / 3600, ':'), (second / 60 % 60, ':'), (second % 60, 'Z')] {
+            // Below 60.
+            let number = number as u8;
+            self.text.extend([char::from(b'0' + number / 10), char::from(b'0' + number % 10), after]);
+        }
+        &self.text
+    }
+}
+
+/// In seconds.
+const DAY: u64 = 86_400;
+/// The last day of the year 9999 since the Unix epoch: no later one can be written.
+const LAST_DAY: u64 = 2_932_896;
+
+impl<'a> Row<'a> {
+    fn new(item: &'a BatchItem, expiry: &'a mut Expiry) -> Self {
         let (id, key, url) = match &item.subject {
             Subject::Id(id) => (Some(id.as_str()), None, None),
             Subject::Key(key) => (None, Some(key.as_str()), None),
             Subject::Url(url) => (None, None, Some(url.as_str())),
         };
         let (link, expires_at, reason) = match &item.outcome {
-            Ok(link) => (Some(&*link.url), link.expires.map(time), None),
+            Ok(link) => (Some(&*link.url), link.expires.map(|seconds| expiry.text(seconds)), None),
             Err(reason) => (None, None, Some(reason.as_str())),
         };
         Self { id, key, url, link, expires_at, reason }
@@ -268,6 +311,32 @@ mod tests {
         assert_eq!(shown, expected);
     }
 
+    #[test]
+    fn expiries_are_written_as_the_times_they_are() {
+        let mut expiry = Expiry::default();
+        let day = 1_900_000_000 / DAY * DAY;
+        for seconds in [day, day + 1, day + 59, day + 60, day + 86_399, day + 86_400, day + 45_296, 0, 7]
+            .into_iter()
+            .chain([253_402_300_799, 253_402_300_700, 253_402_300_800, 253_402_300_801, u64::MAX, u64::MAX])
+        {
+            assert_eq!(expiry.text(seconds), time(seconds), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn what_needs_an_escape_is_seen_wherever_it_is() {
+        for len in 0..50 {
+            assert!(is_plain(&vec![b'a'; len]), "{len}");
+            for place in 0..len {
+                for byte in [0x00, 0x1f, b'"', b'\\'] {
+                    let mut text = vec![b' '; len];
+                    text[place] = byte;
+                    assert!(!is_plain(&text), "{byte} at {place} of {len}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn an_answer_is_written_as_serde_writes_it(
@@ -283,7 +352,9 @@ mod tests {
                 BatchItem { subject, outcome: link.ok_or(Reason::InvalidKey) }
             };
             let items: Vec<BatchItem> = rows.into_iter().map(item).collect();
-            let answer = LinksAnswer { links: items.iter().map(Row::from).collect() };
+            let mut expiries: Vec<_> = items.iter().map(|_| Expiry::default()).collect();
+            let links = items.iter().zip(&mut expiries).map(|(item, expiry)| Row::new(item, expiry)).collect();
+            let answer = LinksAnswer { links };
             prop_assert_eq!(LinksAnswer::write(&items), serde_json::to_vec(&answer).unwrap());
         }
     }

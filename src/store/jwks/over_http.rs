@@ -1,7 +1,6 @@
 //! A JWK set over HTTP.
 //!
-//! One GET: no redirect is followed, at most 256 KiB are read, and all of it takes at most 5 s. TLS is the one
-//! of the AWS SDK: rustls on aws-lc, with the machine's root certificates.
+//! One GET: no redirect is followed, at most 256 KiB are read, and all of it takes at most 5 s.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -12,12 +11,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::header::{ACCEPT, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Request, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
 use super::MAX_BYTES;
@@ -50,6 +47,12 @@ impl JwksUrl {
             _ => Err(RULE),
         }
     }
+
+    /// The URL.
+    #[must_use]
+    pub fn as_uri(&self) -> &Uri {
+        &self.0
+    }
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -67,25 +70,11 @@ pub struct HttpFetch {
 
 impl HttpFetch {
     /// Makes a client; asks for nothing yet. The issuer is told which trace a request belongs to.
-    ///
-    /// # Errors
-    /// Where the machine has no root certificates, and TLS is needed.
-    pub fn new(url: JwksUrl, trace: Arc<dyn CurrentTrace>) -> Result<Self, std::io::Error> {
-        let provider = Arc::new(default_provider());
-        let connector = if url.0.scheme_str() == Some("https") {
-            let builder = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider)?;
-            builder.https_only().enable_http1().build()
-        } else {
-            let tls = ClientConfig::builder_with_provider(provider)
-                .with_safe_default_protocol_versions()
-                .map_err(std::io::Error::other)?
-                .with_root_certificates(RootCertStore::empty())
-                .with_no_client_auth();
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build()
-        };
+    #[must_use]
+    pub fn new(url: JwksUrl, connector: HttpsConnector<HttpConnector>, trace: Arc<dyn CurrentTrace>) -> Self {
         // Minutes lie between two requests: no connection is kept.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        Ok(Self { url, client, trace })
+        Self { url, client, trace }
     }
 
     async fn get(&self) -> Result<Bytes, FetchError> {

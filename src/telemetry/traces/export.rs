@@ -5,7 +5,6 @@
 //! All of that is counted by [`passage`](super::passage).
 
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -34,6 +33,8 @@ const TIME: Duration = Duration::from_secs(5);
 pub struct Export {
     /// The collector.
     pub collector: CollectorUrl,
+    /// What reaches it.
+    pub push: Push,
     /// How many of the traces that begin here are sent: 0 to 1. Of others, whoever began them decides.
     pub sample_ratio: f64,
     /// What this service is called.
@@ -44,13 +45,10 @@ impl Export {
     /// What makes spans and sends them, which is counted. To be called where the runtime is: that does the sending.
     ///
     /// # Errors
-    /// As [`ExportError`] says.
-    pub fn provider(&self, passage: &Arc<Passage>) -> Result<SdkTracerProvider, ExportError> {
-        let collector = Collector {
-            push: Push::new(&self.collector)?,
-            runtime: Handle::current(),
-            away: AtomicBool::new(false),
-        };
+    /// What the SDK reads of the environment (`OTEL_…`) can't be.
+    pub fn provider(&self, passage: &Arc<Passage>) -> Result<SdkTracerProvider, ExporterBuildError> {
+        let collector =
+            Collector { push: self.push.clone(), runtime: Handle::current(), away: AtomicBool::new(false) };
         let retries =
             RetryPolicy::disabled().with_max_retries(2).with_initial_delay(Duration::from_millis(200));
         let exporter = SpanExporter::builder()
@@ -79,17 +77,6 @@ impl Export {
             .with_span_processor(batches)
             .build())
     }
-}
-
-/// Why spans can't be sent at all.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    /// There is no client.
-    #[error("{0}")]
-    Client(#[from] io::Error),
-    /// What the SDK reads of the environment (`OTEL_…`) can't be.
-    #[error("{0}")]
-    Exporter(#[from] ExporterBuildError),
 }
 
 /// The collector's client. The SDK asks from a thread of its own; the runtime does the work.

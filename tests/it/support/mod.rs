@@ -7,6 +7,7 @@
 //! - [`http`]: requests over real sockets.
 //! - [`hush`]: what nobody may read who reads along.
 //! - [`issuer`]: a stand-in for the endpoint of an issuer's keys.
+//! - [`links`]: links without a server around them.
 //! - [`load`]: clients of two tenants that go on whatever happens, and judge each answer.
 //! - [`mongo`]: a MongoDB server, and stores on it.
 //! - [`multipart`]: files that are sent in parts.
@@ -30,6 +31,7 @@ pub mod faulty;
 pub mod http;
 pub mod hush;
 pub mod issuer;
+pub mod links;
 pub mod load;
 pub mod mongo;
 pub mod multipart;

@@ -20,7 +20,9 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::Node;
 use super::http::Answer;
+use super::settings::two_tenants;
 
 /// What certificates are for.
 pub const HOST: &str = "signet.example";
@@ -52,6 +54,21 @@ impl Pair {
     pub fn der(&self) -> CertificateDer<'static> {
         CertificateDer::from_pem_slice(self.certificate.as_bytes()).unwrap()
     }
+}
+
+/// `signet serve` with two tenants, which shows a certificate; with more in its environment.
+pub fn serve(folder: &Path, shown: &Pair, environment: &[(&str, &str)]) -> Node {
+    shown.write(folder);
+    let settings = two_tenants(folder, "path = \"{tenant}\"\nbucket = \"media\"", "vectors/rsa", false);
+    let settings = settings.replacen("[store]\n", "[store]\nupload_url = \"https://signet.example\"\n", 1);
+    let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (certificate, private_key) = (at("tls.crt"), at("tls.key"));
+    let tls = [
+        ("SIGNET__SERVER__TLS__CERTIFICATE_FILE", certificate.as_str()),
+        ("SIGNET__SERVER__TLS__PRIVATE_KEY_FILE", private_key.as_str()),
+    ];
+    let environment = [&tls, environment].concat();
+    tokio::task::block_in_place(|| Node::serve(folder, &settings, &environment))
 }
 
 /// Connects, and trusts these alone; the error where the server shows another.
