@@ -19,31 +19,33 @@ class Gate:
     why: str = ""
 
 
-_SHORT = "a tail of a second or two is a handful of requests"
+# In quick runs. They are part of CI, on hosts whose other guests take cores for seconds at a time.
+_TAIL = "a tail of some seconds is a handful of requests, and one pause of the host's is all of them"
+_ROUND = "one round of some seconds: whatever the host does meanwhile meets one side alone"
 
 GATES = {
     "cache_bytes_per_link": Gate("lower", 900, 650, 1000, "40,000 links: pages and tables that are half full count"),
-    "document_cold_ecdsa": Gate("higher", 30, 50, 25, "one round, on a machine that does other things too"),
-    "document_cold_rsa_asset": Gate("higher", 20, 28, 17, "the same"),
-    "document_cold_rsa_url": Gate("higher", 6, 7.5, 5, "the same"),
-    "document_warm_ratio": Gate("lower", 0.4, 0.25, 0.45, "two rounds"),
-    "ecdsa_sign_ratio": Gate("higher", 0.9, 1.2),
+    "document_cold_ecdsa": Gate("higher", 30, 50, 18, _ROUND),
+    "document_cold_rsa_asset": Gate("higher", 20, 28, 12, _ROUND),
+    "document_cold_rsa_url": Gate("higher", 6, 7.5, 4, _ROUND),
+    "document_warm_ratio": Gate("lower", 0.4, 0.25, 0.55, _ROUND),
+    "ecdsa_sign_ratio": Gate("higher", 0.9, 1.2, 0.75, _ROUND),
     "k6_documents_failed": Gate("lower", 0),
-    "k6_documents_p99": Gate("lower", 100, 50, 200, _SHORT),
+    "k6_documents_p99": Gate("lower", 100, 50, 400, _TAIL),
     "k6_mixed_day_failed": Gate("lower", 0),
-    "k6_mixed_day_p99": Gate("lower", 50, 20, 100, _SHORT),
+    "k6_mixed_day_p99": Gate("lower", 50, 20, 300, _TAIL),
     "k6_resolve_failed": Gate("lower", 0),
-    "k6_resolve_p99": Gate("lower", 25, 10, 50, _SHORT),
+    "k6_resolve_p99": Gate("lower", 25, 10, 150, _TAIL),
     "k6_uploads_failed": Gate("lower", 0),
-    "k6_uploads_p99": Gate("lower", 250, 100, 500, _SHORT),
-    "links_batch": Gate("lower", 0.1, 0.05),
+    "k6_uploads_p99": Gate("lower", 250, 100, 750, _TAIL),
+    "links_batch": Gate("lower", 0.1, 0.05, 0.15, _ROUND),
     "ndjson_growth_mib": Gate("lower", 64, 16),
-    "redirect_cpu_ratio": Gate("lower", 1.2, 1.1, 1.25, "rounds of a second: the kernel counts time in hundredths"),
-    "redirect_p99_beside_cold_document": Gate("lower", 1.5, 1.1, 2.0, _SHORT),
+    "redirect_cpu_ratio": Gate("lower", 1.2, 1.1, 1.45, "rounds of a second, in which the host moves both by a third"),
+    "redirect_p99_beside_cold_document": Gate("lower", 1.5, 1.1, 3.0, _TAIL),
     "redirect_p99_ratio": Gate("lower", None),
-    "rollover_p99_ratio": Gate("lower", 1.5, 1.1, 2.0, _SHORT),
-    "rsa_sign_ratio": Gate("higher", 0.9, 0.97),
-    "sign_scaling": Gate("higher", 1.8, 1.95, 1.7, "a round of a second, while the machine does other things too"),
+    "rollover_p99_ratio": Gate("lower", 1.5, 1.1, 3.0, _TAIL),
+    "rsa_sign_ratio": Gate("higher", 0.9, 0.97, 0.75, _ROUND),
+    "sign_scaling": Gate("higher", 1.8, 1.95, 1.4, _ROUND),
     "stampede_signatures": Gate("lower", 1),
 }
 

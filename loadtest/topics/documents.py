@@ -12,7 +12,7 @@ import statistics
 
 from lib import links
 from lib.benches import benches
-from lib.content import document, links_of, new_document
+from lib.content import document, links_of, new_document, new_document_of
 from lib.gates import gate
 from lib.http import Connection
 from lib.node import NodeWalk
@@ -28,6 +28,8 @@ _COLD = [
 ]
 # Documents that a server signs before and after Node's walk: their median counts.
 _DOCUMENTS = 3
+# Bytes of one in a quick run, as Node takes a millisecond and more a link: 2,000 links.
+_QUICK_BYTES = 175_000
 _CORES = len(os.sched_getaffinity(0))
 
 
@@ -37,7 +39,7 @@ def measure(context):
 
 def _warm(context):
     rsa, ecdsa = [], []
-    for number in range(context.rounds(7, 2)):
+    for number in range(context.rounds(7, 1)):
         run = benches("--ratios")
         rsa.append(run["rsa"])
         ecdsa.append(run["ecdsa"]["warm_ratio"])
@@ -64,7 +66,7 @@ def _cold(context):
     with NodeWalk(context) as node:
         context.say("cold: warming the Node script up")
         for key in context.rounds(("object", "text"), ("object",)):
-            given = new_document()
+            given = _new(context)
             answer, _ = node.sign(given, key, _CORES)
             links.verify(links_of(given, answer), "rsa")
         for number in range(context.rounds(5, 1)):
@@ -86,7 +88,7 @@ def _cold(context):
             row(f"{name}_cpu", cheaper, "higher", "×", "the same of processor time"),
             row(f"{name}_seconds", lambda one: one[name].seconds, "lower", "s"),
         ]
-        if way["grant_scope"] == "url":
+        if way["grant_scope"] == "url" and not context.quick:
             share = lambda one, key=way["key"]: one["signatures"][key] / one[name].seconds
             rows.append(row(f"{name}_share", share, "higher", note="of its time the signatures alone would take"))
     url = _COLD[0]["name"]
@@ -105,14 +107,18 @@ def _cold(context):
     return rows
 
 
+def _new(context):
+    return new_document_of(_QUICK_BYTES) if context.quick else new_document()
+
+
 def _cold_round(context, node):
     """What each spent on one document: Signet before and after Node, whose walk takes long."""
     before = [_signet(context, way["key"], way["grant_scope"]) for way in _COLD]
-    spent = {"node": node.sign(new_document())[1]}
+    spent = {"node": node.sign(_new(context))[1]}
     if not context.quick:
         spent["node, threads"] = node.sign(new_document(), threads=_CORES)[1]
         spent["node, key parsed"] = node.sign(new_document(), "object", _CORES)[1]
-    spent["signatures"] = benches("--signatures")
+        spent["signatures"] = benches("--signatures")
     after = [_signet(context, way["key"], way["grant_scope"]) for way in reversed(_COLD)]
     for way, *both in zip(_COLD, before, reversed(after)):
         spent[way["name"]] = Spent(*map(statistics.mean, zip(*both)))
@@ -123,9 +129,9 @@ def _signet(context, key, grant_scope):
     """What a fresh, warmed process spends on a document that it has not seen: the median of some."""
     spent = []
     with Server(context, key, grant_scope) as server, Connection(server) as connection:
-        connection.sign(new_document())
-        for _ in range(context.rounds(_DOCUMENTS, 1)):
-            given, before = new_document(), server.usage.cpu_seconds()
+        connection.sign(_new(context))
+        for _ in range(_DOCUMENTS):
+            given, before = _new(context), server.usage.cpu_seconds()
             answer, seconds = connection.sign(given)
             spent.append(Spent(seconds, server.usage.cpu_seconds() - before))
             made = links_of(given, answer)

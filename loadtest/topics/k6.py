@@ -22,7 +22,7 @@ def measure(context):
     seed(context, "k6", assets)
     rows = []
     for script in ("mixed_day", "resolve", "documents", "uploads"):
-        seconds = context.rounds(90 if script == "mixed_day" else 30, 6)
+        seconds = context.rounds(90 if script == "mixed_day" else 30, 5)
         data = context.folder / "k6"
         with Server(context, log_level=QUIET, cache_bytes=_CACHE_BYTES, data=data) as server:
             if script == "resolve":

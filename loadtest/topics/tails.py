@@ -38,7 +38,7 @@ def measure(context):
 def _rollover(context):
     """Rolling is 3 % of the requests: were each the first of its window to be signed, the 99th percentile would be."""
     paths = [f"/m/{asset_id(number)}" for number in range(_ASSETS)]
-    still_seconds, rolling_seconds = (3, 9) if context.quick else (15, 45)
+    still_seconds, rolling_seconds = (2, 6) if context.quick else (15, 45)
     for data in ("still", "rolling"):
         seed(context, data, _ASSETS)
     with (
@@ -51,7 +51,7 @@ def _rollover(context):
 
         for server in (still, rolling):
             _warm(server)
-            asked(server, 3)
+            asked(server, context.rounds(3, 1))
         ratios, own, yard, rolled = [], [], [], []
         before = asked(still, still_seconds)
         for _ in range(context.rounds(3, 1)):
@@ -82,7 +82,7 @@ def _warm(server):
 
 
 def _beside_document(context):
-    seconds = context.rounds(8, 4)
+    seconds = context.rounds(8, 3)
     data = context.folder / "still"
     alone, beside, busy = [], [], []
     with Server(context, log_level=QUIET, data=data) as server:

@@ -2,6 +2,7 @@
 
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 
+use super::look;
 use super::problem::{Kind, Problem};
 
 /// What a body is.
@@ -50,18 +51,23 @@ impl MediaType {
 /// Whether a client would rather have JSON than a redirect: `application/json` is named, and
 /// nothing else that is named is liked better.
 pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
+    let ranges =
+        || look::values(headers, ACCEPT).flat_map(|value| value.to_str().unwrap_or_default().split(','));
+    let is_json = |name: &str| name.trim().eq_ignore_ascii_case("application/json");
+    // What is asked for most, pictures, ends here.
+    if !ranges().any(|range| range.split(';').next().is_some_and(is_json)) {
+        return false;
+    }
     let mut json = None;
     let mut others = 0;
-    for value in headers.get_all(ACCEPT) {
-        for range in value.to_str().unwrap_or_default().split(',') {
-            let mut parts = range.split(';').map(str::trim);
-            let name = parts.next().unwrap_or_default();
-            let quality = parts.find_map(quality).unwrap_or(1_000);
-            if name.eq_ignore_ascii_case("application/json") {
-                json = Some(quality);
-            } else if !name.is_empty() {
-                others = others.max(quality);
-            }
+    for range in ranges() {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        let quality = parts.find_map(quality).unwrap_or(1_000);
+        if is_json(name) {
+            json = Some(quality);
+        } else if !name.is_empty() {
+            others = others.max(quality);
         }
     }
     json.is_some_and(|json| json > 0 && json >= others)

@@ -33,6 +33,7 @@ mod file;
 mod front;
 mod health;
 mod limits;
+mod look;
 mod media_type;
 mod objects;
 mod observe;

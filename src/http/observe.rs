@@ -23,7 +23,7 @@ use ulid::Ulid;
 
 use super::problem::{self, Problem};
 use super::trace::{NoRequestTracer, RequestTracer};
-use super::{spanned, trace};
+use super::{look, spanned, trace};
 use crate::service::ports::Limit;
 
 /// Counts requests. `telemetry` turns it into metrics.
@@ -205,7 +205,7 @@ pub(super) async fn observe(State(observer): State<Observer>, mut request: Reque
 
 /// The inbound request id: one header of 1 to 64 of `A-Z a-z 0-9 _ . -`.
 fn request_id(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(REQUEST_ID).iter();
+    let mut values = look::values(headers, REQUEST_ID);
     let id = values.next().and_then(|value| value.to_str().ok())?;
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     let sane = values.next().is_none() && (1..=64).contains(&id.len()) && id.bytes().all(allowed);

@@ -42,8 +42,11 @@ impl FromStr for AssetId {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let ulid = text.strip_prefix(Self::PREFIX).ok_or(InvalidId::Asset)?;
         let parsed = Ulid::from_string(ulid).map_err(|_| InvalidId::Asset)?;
+        let characters: &[u8; ulid::ULID_LEN] = ulid.as_bytes().try_into().map_err(|_| InvalidId::Asset)?;
+        // All of them at a time, without an early end.
+        let lower = characters.iter().fold(false, |found, byte| found | byte.is_ascii_lowercase());
         // ULIDs have 128 bits, and 26 characters 130: the first may be 7 at most.
-        if ulid.as_bytes().first() > Some(&b'7') || ulid.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        if lower || characters[0] > b'7' {
             return Err(InvalidId::Asset);
         }
         Ok(Self(parsed))

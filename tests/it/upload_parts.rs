@@ -183,6 +183,16 @@ async fn parts_that_are_wrong_are_named_and_the_upload_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_sends_a_whole_part_sees_why_it_is_refused() {
+    let (_folder, node) = dev();
+    // As large as parts are where nothing is set, and more than sockets hold: somebody has to read it.
+    let part = Bytes::from(vec![7; 16 << 20]);
+    let url = format!("{}/objects/vivreal-demo/a.jpg?partNumber=1&uploadId=x", node.api);
+    let refused = send("PUT", &url, &[], part).await;
+    assert!(refused.status == 403 && refused.text().contains("<Code>AccessDenied"), "{}", refused.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_up_is_gone() {
     let (_folder, node) = dev();
     let (api, key, content) = (node.api.as_str(), node.api_key.as_str(), three_parts());

@@ -21,6 +21,7 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 
 use super::client_address::{ClientAddress, X_FORWARDED_FOR};
 use super::limits::LoadLimits;
+use super::look;
 use super::problem::{Kind, Problem};
 use crate::media::TenantId;
 use crate::service::ports::Limit;
@@ -67,7 +68,7 @@ impl Admission {
     /// # Errors
     /// 429 where that asks too often.
     pub(super) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
-        if self.clients.is_none() || headers.contains_key(AUTHORIZATION) {
+        if self.clients.is_none() || look::has(headers, AUTHORIZATION) {
             return Ok(());
         }
         self.count(self.net(peer, headers)).inspect_err(|_| self.look_for_proxy(headers))

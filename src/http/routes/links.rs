@@ -221,43 +221,69 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 
 /// Whether nothing of a text needs an escape in JSON.
 fn is_plain(text: &[u8]) -> bool {
-    let escaped = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
-    // Without an early end within a block: all of its bytes at a time.
-    let plain = |block: &[u8]| !block.iter().fold(false, |found, &byte| found | escaped(byte));
-    let (blocks, rest) = text.as_chunks::<BLOCK>();
-    // What is left over is looked at with some of what is before it, as one more block.
-    let end = text.last_chunk::<BLOCK>();
-    blocks.iter().all(|block| plain(block)) && end.map_or_else(|| plain(rest), |block| plain(block))
+    let in_blocks = plain_in::<64>(text).or_else(|| plain_in::<16>(text));
+    in_blocks.unwrap_or_else(|| text.iter().all(|&byte| escaped(byte) == 0))
 }
 
-/// Bytes that are looked at together.
-const BLOCK: usize = 16;
+/// The same, by so many bytes at a time: without an early end within them. The last ones may be looked at twice.
+fn plain_in<const BLOCK: usize>(text: &[u8]) -> Option<bool> {
+    let plain = |block: &[u8; BLOCK]| block.iter().fold(0, |found, &byte| found | escaped(byte)) == 0;
+    let last = text.last_chunk()?;
+    Some(text.as_chunks().0.iter().chain([last]).all(plain))
+}
 
-/// When links expire, as text. Each link has a second of its own, but most of an answer's are on one day: of that the
-/// date is kept, and only the time is written anew.
-#[derive(Default)]
+/// 1 for a byte that needs an escape in JSON, else 0.
+fn escaped(byte: u8) -> u8 {
+    u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
+}
+
+/// When links expire, as text. Each link has a second of its own, but those of an answer are on a few days: their dates
+/// are kept, and only the time is written anew.
 struct Expiry {
-    day: Option<u64>,
-    text: String,
+    /// Such as `2026-03-01T`, by day.
+    dates: [Option<(u64, [u8; DATE])>; DAYS],
+    text: [u8; TEXT],
+}
+
+impl Default for Expiry {
+    fn default() -> Self {
+        Self { dates: [None; DAYS], text: *b"0000-00-00T00:00:00Z" }
+    }
 }
 
 impl Expiry {
     fn text(&mut self, seconds: u64) -> &str {
         let (day, second) = (seconds / DAY, seconds % DAY);
-        if self.day.replace(day) != Some(day) || day > LAST_DAY {
-            self.text = time(seconds);
-            return &self.text;
+        let kept = &mut self.dates[day as usize % DAYS];
+        match kept {
+            Some((of, date)) if *of == day => {
+                self.text[..DATE].copy_from_slice(date);
+                for (place, number) in [(11, second / 3600), (14, second / 60 % 60), (17, second % 60)] {
+                    // Below 60.
+                    let number = number as u8;
+                    self.text[place] = b'0' + number / 10;
+                    self.text[place + 1] = b'0' + number % 10;
+                }
+            }
+            _ => {
+                // A time in whole seconds is always so long.
+                if let Ok(text) = time(seconds).as_bytes().try_into() {
+                    self.text = text;
+                }
+                // Later days are all shown as the end of this one.
+                *kept = self.text.first_chunk().filter(|_| day <= LAST_DAY).map(|date| (day, *date));
+            }
         }
-        self.text.truncate("2026-03-01T".len());
-        for (number, after) in [(second / 3600, ':'), (second / 60 % 60, ':'), (second % 60, 'Z')] {
-            // Below 60.
-            let number = number as u8;
-            self.text.extend([char::from(b'0' + number / 10), char::from(b'0' + number % 10), after]);
-        }
-        &self.text
+        // Digits and signs alone.
+        str::from_utf8(&self.text).unwrap_or_default()
     }
 }
 
+/// Bytes of a time, and of the date in it.
+const TEXT: usize = "2026-03-01T12:00:00Z".len();
+const DATE: usize = "2026-03-01T".len();
+/// Dates that are kept: links live for seven days at most.
+const DAYS: usize = 8;
 /// In seconds.
 const DAY: u64 = 86_400;
 /// The last day of the year 9999 since the Unix epoch: no later one can be written.

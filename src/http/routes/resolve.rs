@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::Guest;
 use crate::http::extract::PathId;
+use crate::http::look;
 use crate::http::media_type::prefers_json;
 use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
@@ -105,7 +106,7 @@ impl Permalinks {
         let id = request.uri().path().strip_prefix("/m/")?;
         let headers = request.headers();
         let plain = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
-        if !plain || headers.contains_key(AUTHORIZATION) || headers.contains_key(ORIGIN) {
+        if !plain || look::has(headers, AUTHORIZATION) || look::has(headers, ORIGIN) {
             return None;
         }
         let Wish { width, as_json } = Wish::of(request.uri().query()).ok()?;

@@ -3,6 +3,7 @@
 //! With a rate, the time of a request begins when it was due, not when its connection was free: a server that
 //! stands still can't hide how long others would have waited. Each connection sends one request at least.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,16 +13,19 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::Failure;
 
+/// `paths` are one or more, separated by commas; each connection asks for all in turn, beginning at one of its own.
 /// Prints `{"requests","bad","seconds","p50","p99","p999"}`: times in seconds; `bad` weren't a 302 without a body.
 pub async fn load(
     address: &str,
-    path: &str,
+    paths: &str,
     connections: u32,
     seconds: f64,
     rate: Option<f64>,
 ) -> Result<(), Failure> {
-    let request =
-        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: load\r\naccept: */*\r\n\r\n");
+    let request = |path| {
+        format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nuser-agent: load\r\naccept: */*\r\n\r\n").into_bytes()
+    };
+    let requests: Arc<[Vec<u8>]> = paths.split(',').map(request).collect();
     let streams = open(address, connections).await?;
     let begin = Instant::now() + Duration::from_millis(50);
     let end = begin + Duration::from_secs_f64(seconds);
@@ -30,7 +34,8 @@ pub async fn load(
         let every = rate.map(|rate| Duration::from_secs_f64(f64::from(connections) / rate));
         // Spread over the time between two requests of a connection.
         let first = begin + every.map_or(Duration::ZERO, |every| every * index / connections);
-        let client = Client { stream, request: request.clone().into_bytes(), bad: 0, times: Vec::new() };
+        let next = index as usize * requests.len() / connections as usize;
+        let client = Client { stream, requests: Arc::clone(&requests), next, bad: 0, times: Vec::new() };
         clients.spawn(client.run(first, end, every));
     }
     let (mut bad, mut times) = (0, Vec::new());
@@ -83,7 +88,9 @@ const AT_ONCE: u32 = 32;
 
 struct Client {
     stream: TcpStream,
-    request: Vec<u8>,
+    requests: Arc<[Vec<u8>]>,
+    /// The one to be sent next.
+    next: usize,
     bad: u64,
     times: Vec<Duration>,
 }
@@ -93,7 +100,8 @@ impl Client {
         let (mut due, mut buffer) = (first, [0; 16 * 1024]);
         sleep_until(due).await;
         loop {
-            self.stream.write_all(&self.request).await?;
+            self.stream.write_all(&self.requests[self.next]).await?;
+            self.next = (self.next + 1) % self.requests.len();
             let mut filled = 0;
             while !buffer[..filled].ends_with(b"\r\n\r\n") {
                 let size = self.stream.read(&mut buffer[filled..]).await?;

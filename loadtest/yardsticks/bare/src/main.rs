@@ -1,7 +1,7 @@
 //! The yardstick of redirects, and what asks both it and Signet.
 //!
 //! - `bare serve FILE`: a hyper server that answers everything with the status and the headers of a file.
-//! - `bare load HOST:PORT PATH CONNECTIONS SECONDS [RATE]`: requests, as JSON.
+//! - `bare load HOST:PORT PATH[,PATH…] CONNECTIONS SECONDS [RATE]`: requests, as JSON.
 
 mod load;
 mod serve;
@@ -17,12 +17,12 @@ async fn main() -> Result<(), Failure> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["serve", file] => serve::serve(&std::fs::read_to_string(file)?).await,
-        ["load", address, path, connections, seconds] => {
-            load::load(address, path, connections.parse()?, seconds.parse()?, None).await
+        ["load", address, paths, connections, seconds] => {
+            load::load(address, paths, connections.parse()?, seconds.parse()?, None).await
         }
-        ["load", address, path, connections, seconds, rate] => {
-            load::load(address, path, connections.parse()?, seconds.parse()?, Some(rate.parse()?)).await
+        ["load", address, paths, connections, seconds, rate] => {
+            load::load(address, paths, connections.parse()?, seconds.parse()?, Some(rate.parse()?)).await
         }
-        _ => Err("bare serve FILE | bare load HOST:PORT PATH CONNECTIONS SECONDS [RATE]".into()),
+        _ => Err("bare serve FILE | bare load HOST:PORT PATH[,PATH…] CONNECTIONS SECONDS [RATE]".into()),
     }
 }
