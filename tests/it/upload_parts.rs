@@ -186,7 +186,7 @@ async fn parts_that_are_wrong_are_named_and_the_upload_goes_on() {
 async fn whoever_sends_a_whole_part_sees_why_it_is_refused() {
     let (_folder, node) = dev();
     // As large as parts are where nothing is set, and more than sockets hold: somebody has to read it.
-    let part = Bytes::from(vec![7; 16 << 20]);
+    let part = vec![7; 16 << 20];
     let url = format!("{}/objects/vivreal-demo/a.jpg?partNumber=1&uploadId=x", node.api);
     let refused = send("PUT", &url, &[], part).await;
     assert!(refused.status == 403 && refused.text().contains("<Code>AccessDenied"), "{}", refused.text());
