@@ -1,7 +1,10 @@
 //! Large files, sent in parts.
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -9,7 +12,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::support::Node;
-use crate::support::http::{get, get_as, send};
+use crate::support::http::{get, get_as, parse, send};
 use crate::support::multipart::{InParts, PART, SMALL_PARTS, send_part, three_parts};
 use crate::support::program::run as ended;
 use crate::support::settings::{ANNA, two_tenants};
@@ -185,11 +188,24 @@ async fn parts_that_are_wrong_are_named_and_the_upload_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_sends_a_whole_part_sees_why_it_is_refused() {
     let (_folder, node) = dev();
-    // As large as parts are where nothing is set, and more than sockets hold: somebody has to read it.
-    let part = vec![7; 16 << 20];
-    let url = format!("{}/objects/vivreal-demo/a.jpg?partNumber=1&uploadId=x", node.api);
-    let refused = send("PUT", &url, &[], part).await;
-    assert!(refused.status == 403 && refused.text().contains("<Code>AccessDenied"), "{}", refused.text());
+    let host = node.api.strip_prefix("http://").unwrap();
+    let answer = tokio::task::block_in_place(|| {
+        let mut socket = TcpStream::connect(host).unwrap();
+        // As large as parts are where nothing is set.
+        let path = "/objects/vivreal-demo/a.jpg?partNumber=1&uploadId=x";
+        let length = 16 << 20;
+        write!(socket, "PUT {path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\r\n").unwrap();
+        for _ in 0..16 {
+            socket.write_all(&vec![7; length / 16]).expect("somebody reads it");
+            // So that an early end is seen.
+            sleep(Duration::from_millis(20));
+        }
+        socket.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        parse(&answer)
+    });
+    assert!(answer.status == 403 && answer.text().contains("<Code>AccessDenied"), "{}", answer.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]
