@@ -61,6 +61,11 @@ def _item(index, prefix):
     )
 
 
+def links_in(document):
+    """How many links a document is to have."""
+    return document.count(b'"derivatives":') * (1 + len(WIDTHS))
+
+
 def links_of(given, answer):
     """The links of a signed document: (URL that is to be signed, link).
 
