@@ -1,6 +1,6 @@
 //! `Content-Type` of bodies and `Accept`.
 
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::look;
 use super::problem::{Kind, Problem};
@@ -51,13 +51,14 @@ impl MediaType {
 /// Whether a client would rather have JSON than a redirect: `application/json` is named, and
 /// nothing else that is named is liked better.
 pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
+    // What browsers take for pictures has no j, mostly.
+    let may_be = |value: &HeaderValue| value.as_bytes().iter().any(|byte| byte.eq_ignore_ascii_case(&b'j'));
+    if !look::values(headers, ACCEPT).any(may_be) {
+        return false;
+    }
     let ranges =
         || look::values(headers, ACCEPT).flat_map(|value| value.to_str().unwrap_or_default().split(','));
     let is_json = |name: &str| name.trim().eq_ignore_ascii_case("application/json");
-    // What is asked for most, pictures, ends here.
-    if !ranges().any(|range| range.split(';').next().is_some_and(is_json)) {
-        return false;
-    }
     let mut json = None;
     let mut others = 0;
     for range in ranges() {

@@ -153,7 +153,12 @@ impl Seen<'_> {
         };
         let method = bounded(request.method());
         if let Ok(id) = HeaderValue::from_str(id) {
-            answer.headers_mut().insert(REQUEST_ID, id);
+            // Mostly there is a place for it: that is cheaper than a new one.
+            let headers = answer.headers_mut();
+            match headers.iter_mut().find(|(name, _)| **name == REQUEST_ID) {
+                Some((_, place)) => *place = id,
+                None => drop(headers.insert(REQUEST_ID, id)),
+            }
         }
         let (status, seconds) = (answer.status().as_u16(), self.started.elapsed().as_secs_f64());
         self.observer.meter.request(route, method, status, seconds);

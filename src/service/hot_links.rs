@@ -11,19 +11,16 @@ use std::cell::RefCell;
 
 use thread_local::ThreadLocal;
 
-use crate::media::AssetId;
-
-/// Something for each link, by asset and width, of each thread.
+/// Something for each link of each thread, by the target that asks for it: path and query, as they came.
 pub struct HotLinks<T: Send> {
     threads: ThreadLocal<RefCell<Table<T>>>,
 }
 
-/// A place for each; an id has one place.
+/// A target has one place.
 type Table<T> = Box<[Option<Place<T>>]>;
 
 struct Place<T> {
-    id: AssetId,
-    width: Option<u32>,
+    target: Box<str>,
     kept: T,
     /// How often it may be passed over before another one takes its place.
     credit: u8,
@@ -38,16 +35,11 @@ impl<T: Send> Default for HotLinks<T> {
 }
 
 impl<T: Send> HotLinks<T> {
-    /// What `still` makes of what is kept for a link, if anything is.
-    pub fn get<R>(
-        &self,
-        id: AssetId,
-        width: Option<u32>,
-        still: impl FnOnce(&mut T) -> Option<R>,
-    ) -> Option<R> {
+    /// What `still` makes of what is kept for a target, if anything is.
+    pub fn get<R>(&self, target: &str, still: impl FnOnce(&mut T) -> Option<R>) -> Option<R> {
         let mut table = self.threads.get()?.borrow_mut();
-        let place = table[index(id, width)].as_mut()?;
-        if (place.id, place.width) != (id, width) {
+        let place = table[index(target)].as_mut()?;
+        if *place.target != *target {
             return None;
         }
         place.turn = (place.turn + 1) % SHARED_TURN;
@@ -58,32 +50,39 @@ impl<T: Send> HotLinks<T> {
         still(&mut place.kept)
     }
 
-    /// Keeps something for a link, unless its place is taken by one that is asked for more.
-    pub fn keep(&self, id: AssetId, width: Option<u32>, kept: impl FnOnce() -> T) {
+    /// Keeps something for a target, unless that is a long one, or its place is taken by one that is asked for more.
+    pub fn keep(&self, target: &str, kept: impl FnOnce() -> T) {
+        if target.len() > LONGEST {
+            return;
+        }
         let mut table =
             self.threads.get_or(|| RefCell::new((0..PLACES).map(|_| None).collect())).borrow_mut();
-        let place = &mut table[index(id, width)];
+        let place = &mut table[index(target)];
         let (mut credit, mut turn) = (0, 0);
         match place {
-            Some(place) if (place.id, place.width) == (id, width) => {
-                (credit, turn) = (place.credit, place.turn)
-            }
+            Some(place) if *place.target == *target => (credit, turn) = (place.credit, place.turn),
             Some(place) if place.credit > 0 => {
                 place.credit -= 1;
                 return;
             }
             _ => {}
         }
-        *place = Some(Place { id, width, kept: kept(), credit, turn });
+        *place = Some(Place { target: target.into(), kept: kept(), credit, turn });
     }
 }
 
-fn index(id: AssetId, width: Option<u32>) -> usize {
-    // The last bytes of a ULID are random.
-    let [.., a, b, c, d] = id.to_bytes();
-    (u32::from_be_bytes([a, b, c, d]) ^ width.unwrap_or_default()) as usize % PLACES
+/// The place of a target, by its last bytes before the query, and its last bytes of all: a ULID ends in random ones.
+fn index(target: &str) -> usize {
+    let path = target.split('?').next().unwrap_or_default();
+    let end = |text: &str| text.as_bytes().last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let mixed = (end(path) ^ end(target).rotate_left(32)).wrapping_mul(GOLDEN);
+    (mixed >> 32) as usize % PLACES
 }
 
+/// 2^64 divided by the golden ratio: the upper half of a product with it depends on all bits of the other number.
+const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+/// The longest target that is kept, in bytes: a permalink has 33, and a query for a width 8.
+const LONGEST: usize = 64;
 /// Links that a thread keeps at most: with their texts, about a megabyte.
 const PLACES: usize = 1_024;
 /// Of so many requests for a link, one is answered by the shared caches.
@@ -93,45 +92,69 @@ const MOST_CREDIT: u8 = 8;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
-    fn id(first: u8) -> AssetId {
-        AssetId::from_bytes([first, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7])
+    /// Permalinks that share a place, all of them.
+    fn target(number: u8) -> String {
+        format!("/m/med_{number:018}Q9R1T3W5")
     }
 
     #[test]
     fn what_is_kept_is_given_to_who_asks_for_just_that_but_for_each_shared_turn() {
         let links = HotLinks::default();
-        links.keep(id(1), Some(320), || "a");
+        let one = target(1);
+        links.keep(&one, || "a");
         let given =
-            |id, width| (0..64).filter(|_| links.get(id, width, |kept| Some(*kept)).is_some()).count();
-        assert_eq!(given(id(1), Some(320)), 62);
-        assert_eq!((given(id(1), None), given(id(2), Some(320))), (0, 0));
-        assert_eq!(links.get(id(1), Some(320), |_| None::<()>), None);
+            |target: &str| (0..64).filter(|_| links.get(target, |kept| Some(*kept)).is_some()).count();
+        assert_eq!(given(&one), 62);
+        assert_eq!((given(&format!("{one}?w=320")), given(&target(2)), given("/"), given("")), (0, 0, 0, 0));
+        assert_eq!(links.get(&one, |_| None::<()>), None);
     }
 
     #[test]
     fn a_link_that_is_asked_for_keeps_its_place_against_those_that_are_asked_for_once() {
         let links = HotLinks::default();
-        links.keep(id(1), None, || 1);
-        assert_eq!(links.get(id(1), None, |kept| Some(*kept)), Some(1));
+        links.keep(&target(1), || 1);
+        assert_eq!(links.get(&target(1), |kept| Some(*kept)), Some(1));
         for other in 2..10 {
-            links.keep(id(other), None, || other);
+            links.keep(&target(other), || other);
         }
-        assert_eq!(links.get(id(1), None, |kept| Some(*kept)), Some(1), "eight were passed over");
+        assert_eq!(links.get(&target(1), |kept| Some(*kept)), Some(1), "eight were passed over");
         for other in 2..11 {
-            links.keep(id(other), None, || other);
+            links.keep(&target(other), || other);
         }
-        assert_eq!(links.get(id(10), None, |kept| Some(*kept)), Some(10), "then the ninth gets it");
+        assert_eq!(links.get(&target(10), |kept| Some(*kept)), Some(10), "then the ninth gets it");
     }
 
     #[test]
     fn each_thread_keeps_its_own() {
         let links = HotLinks::default();
-        links.keep(id(1), None, || 1);
-        let other = std::thread::scope(|scope| {
-            scope.spawn(|| links.get(id(1), None, |kept| Some(*kept))).join().unwrap()
-        });
+        let one = target(1);
+        links.keep(&one, || 1);
+        let other =
+            std::thread::scope(|scope| scope.spawn(|| links.get(&one, |kept| Some(*kept))).join().unwrap());
         assert_eq!(other, None);
+    }
+
+    #[test]
+    fn long_targets_are_not_kept() {
+        let links = HotLinks::default();
+        let long = format!("{}?{}", target(1), "x".repeat(LONGEST));
+        links.keep(&long, || 1);
+        assert_eq!(links.get(&long, |kept| Some(*kept)), None);
+    }
+
+    #[test]
+    fn places_are_spread() {
+        let taken = |query: &str| {
+            let targets = (0..PLACES).map(|_| format!("/m/med_{}{query}", ulid::Ulid::generate()));
+            targets.map(|target| index(&target)).collect::<HashSet<_>>().len()
+        };
+        // Of so many thrown at as many places, 63 % are hit.
+        for taken in [taken(""), taken("?w=320")] {
+            assert!((PLACES / 2..PLACES * 3 / 4).contains(&taken), "{taken}");
+        }
     }
 }

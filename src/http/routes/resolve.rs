@@ -6,7 +6,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, ORIGIN, VARY};
-use hyper::{Method, StatusCode};
+use hyper::{Method, StatusCode, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,6 +15,7 @@ use crate::http::caller::Guest;
 use crate::http::extract::PathId;
 use crate::http::look;
 use crate::http::media_type::prefers_json;
+use crate::http::observe::REQUEST_ID;
 use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
@@ -103,19 +104,20 @@ impl Permalinks {
 
     /// What [`resolve`] would answer, where nothing has to be waited for.
     pub(in crate::http) fn ready<B: HttpBody>(&self, request: &hyper::Request<B>) -> Option<Response> {
-        let id = request.uri().path().strip_prefix("/m/")?;
+        let target = request.uri().path_and_query()?.as_str();
+        if !target.starts_with("/m/") {
+            return None;
+        }
         let headers = request.headers();
         let plain = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
         if !plain || look::has(headers, AUTHORIZATION) || look::has(headers, ORIGIN) {
             return None;
         }
-        let Wish { width, as_json } = Wish::of(request.uri().query()).ok()?;
-        if as_json || prefers_json(headers) {
+        if prefers_json(headers) {
             return None;
         }
-        let id = id.parse().ok()?;
-        let hot = self.hot.get(id, width, |prepared| self.again(prepared));
-        let mut response = hot.or_else(|| self.ready_redirect(id, width))?;
+        let hot = self.hot.get(target, |prepared| self.again(prepared));
+        let mut response = hot.or_else(|| self.ready_redirect(target, request.uri()))?;
         if *request.method() == Method::HEAD {
             // As the routes say it; after GET the connection does.
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
@@ -136,14 +138,18 @@ impl Permalinks {
         Some(response)
     }
 
-    fn ready_redirect(&self, id: AssetId, width: Option<u32>) -> Option<Response> {
+    fn ready_redirect(&self, target: &str, uri: &Uri) -> Option<Response> {
+        let id = uri.path().strip_prefix("/m/")?.parse().ok()?;
+        let Wish { width, as_json: false } = Wish::of(uri.query()).ok()? else { return None };
         let Ready { resolved, grounds } = self.services.resolver.ready(id, width)?;
         let mut response = redirect(&resolved).ok()?;
         for (name, value) in &self.open {
             response.headers_mut().append(name, value.clone());
         }
+        // Each answer has its own, in this place.
+        response.headers_mut().insert(REQUEST_ID, HeaderValue::from_static(""));
         let (headers, max_age) = (response.headers(), resolved.link.max_age);
-        self.hot.keep(id, width, || Prepared { headers: headers.clone(), max_age, grounds });
+        self.hot.keep(target, || Prepared { headers: headers.clone(), max_age, grounds });
         Some(response)
     }
 }

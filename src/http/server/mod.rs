@@ -2,8 +2,9 @@
 //!
 //! 1. Wait for a free place among the connections, then for a connection.
 //! 2. Where accepting fails for want of files or memory, pause and go on.
-//! 3. In a task of its own, on one of the [`Workers`] where there are such, shake hands where the listener speaks TLS, then serve the connection (`connection`),
-//!    within time limits that are read off its bytes (`activity`) and its answers (`taken`).
+//! 3. In a task of its own, on one of the [`Workers`] where there are such, shake hands where the listener speaks TLS,
+//!    then serve the connection (`connection`), within time limits that are read off its bytes (`activity`) and its
+//!    answers (`taken`).
 //!    What limit has ended a connection is counted.
 //! 4. After the shutdown: stop listening, let requests in flight end, and after
 //!    [`ServerLimits::drain_time`] end what is left.
