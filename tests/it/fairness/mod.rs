@@ -10,6 +10,7 @@ mod flood;
 mod places;
 mod rates;
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -85,15 +86,20 @@ impl House {
         text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
     }
 
-    /// A request of a tenant whose body never comes: it is under way for as long as the connection is kept.
+    /// A request of a tenant whose body never comes. It is under way, for as long as the connection is kept.
     pub fn unfinished(&self, api_key: &str) -> TcpStream {
         let host = self.node.api.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(host).unwrap();
         let head = format!(
             "POST /media/v1/documents HTTP/1.1\r\nhost: {host}\r\nauthorization: {api_key}\r\n\
-             content-type: application/json\r\ncontent-length: 10\r\n\r\n"
+             content-type: application/json\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n"
         );
-        std::io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        // It has its place when its body is waited for. Until then, others may be faster.
+        let mut waited_for = [0; 25];
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.read_exact(&mut waited_for).unwrap();
+        assert_eq!(waited_for.as_slice(), b"HTTP/1.1 100 Continue\r\n\r\n");
         stream
     }
 }
