@@ -6,6 +6,8 @@ TOOLS := .tools
 
 # Seconds for each fuzz target, beside its corpus.
 FUZZ_SECONDS ?= 60
+# 0: other inputs each time.
+FUZZ_SEED ?= 0
 FUZZ_TARGETS := links documents html ids tokens config
 
 .PHONY: help dev test lint fmt fuzz bench load load-quick tools tools-load yardsticks release clean
@@ -36,8 +38,8 @@ fmt: ## format the sources
 tools: ## what tests and lints need: the reference signers of AWS, servers, schemathesis, linters
 	tests/tools/install
 
-fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## run each fuzz target on its corpus, then for FUZZ_SECONDS (60)
-	fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+fuzz: $(TOOLS)/fuzz/bin/cargo-fuzz ## run each fuzz target on its corpus, then for FUZZ_SECONDS (60) from FUZZ_SEED
+	fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED) $(FUZZ_TARGETS)
 
 $(TOOLS)/fuzz/bin/cargo-fuzz:
 	python3 -m venv $(TOOLS)/fuzz
