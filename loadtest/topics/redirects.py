@@ -40,7 +40,7 @@ def measure(context):
         head.write_text(api.head(path))
         with Bare(head) as bare:
             rows = _cost(context, server, bare, path) + _latency(context, server, bare, path)
-        rows += _batches(context, server, api)
+        rows += _batches(context, server)
     rows += _stampede(context, data, path)
     return rows if context.quick else rows + _logged(context, data, path, head)
 
@@ -124,8 +124,9 @@ def _latency(context, server, bare, path):
     ]
 
 
-def _batches(context, server, api):
-    ids = [asset_id(number) for number in range(_IDS)]
+def _batches(context, server):
+    # A connection of its own: one that rests as long as the latency takes to measure is closed.
+    api, ids = Api(server), [asset_id(number) for number in range(_IDS)]
     api.links(ids)
     paths, body = ",".join(f"/m/{one}" for one in ids), json.dumps({"ids": ids})
     _load(server, paths, 1)

@@ -22,6 +22,7 @@ use tower::{Service, ServiceExt};
 
 use super::admission::Admission;
 use super::drain;
+use super::look::Look;
 use super::observe::{Observer, REQUEST_ID, RequestContext, bounded};
 use super::problem::{self, Problem};
 use super::routes::Permalinks;
@@ -70,10 +71,11 @@ impl Front {
         let Some(entrance) = &self.entrance else {
             return Either::Right(Box::pin(self.router.clone().oneshot(complete(request))));
         };
-        if let Err(problem) = entrance.admission.client(peer, request.headers()) {
+        let look = Look::at(request.headers());
+        if let Err(problem) = entrance.admission.client(peer, request.headers(), look) {
             return entrance.refuse(problem, request, complete);
         }
-        if let Some(answer) = entrance.answer(&request) {
+        if let Some(answer) = entrance.answer(&request, look) {
             return Either::Left(ready(Ok(answer)));
         }
         let visit = match entrance.admission.enter(peer, request.headers()) {
@@ -90,10 +92,10 @@ impl Front {
 
 impl Entrance {
     /// A permalink that is ready.
-    fn answer<B: HttpBody>(&self, request: &hyper::Request<B>) -> Option<Response> {
+    fn answer<B: HttpBody>(&self, request: &hyper::Request<B>, look: Look<'_>) -> Option<Response> {
         let seen = self.observer.begin();
-        let mut answer = self.permalinks.ready(request)?;
-        seen.end(Permalinks::ROUTE, request, &mut answer);
+        let mut answer = self.permalinks.ready(request, look)?;
+        seen.end(Permalinks::ROUTE, request, look, &mut answer);
         Some(answer)
     }
 

@@ -1,8 +1,7 @@
 //! `Content-Type` of bodies and `Accept`.
 
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 
-use super::look;
 use super::problem::{Kind, Problem};
 
 /// What a body is.
@@ -51,17 +50,12 @@ impl MediaType {
 /// Whether a client would rather have JSON than a redirect: `application/json` is named, and
 /// nothing else that is named is liked better.
 pub(super) fn prefers_json(headers: &HeaderMap) -> bool {
-    // What browsers take for pictures has no j, mostly.
-    let may_be = |value: &HeaderValue| value.as_bytes().iter().any(|byte| byte.eq_ignore_ascii_case(&b'j'));
-    if !look::values(headers, ACCEPT).any(may_be) {
-        return false;
-    }
     let ranges =
-        || look::values(headers, ACCEPT).flat_map(|value| value.to_str().unwrap_or_default().split(','));
+        headers.get_all(ACCEPT).iter().flat_map(|value| value.to_str().unwrap_or_default().split(','));
     let is_json = |name: &str| name.trim().eq_ignore_ascii_case("application/json");
     let mut json = None;
     let mut others = 0;
-    for range in ranges() {
+    for range in ranges {
         let mut parts = range.split(';').map(str::trim);
         let name = parts.next().unwrap_or_default();
         let quality = parts.find_map(quality).unwrap_or(1_000);

@@ -183,14 +183,30 @@ impl Delivery {
         if let Some(link) = self.ready_link(file, now) {
             return Ok(link);
         }
-        let AssetFile { asset, tenant, width } = file;
-        let derivative =
-            width.and_then(|width| asset.key.derivative(width, asset.derivatives()?.format()).ok());
-        let key = derivative.unwrap_or_else(|| asset.key.clone());
-        let target = self.asset_file(&self.place(tenant), asset.visibility, key)?;
+        let target = self.asset_target(file)?;
         let made = self.links(vec![target]).await?.pop().ok_or(LinkError::NoKey)??;
         self.keep(file, &made);
         Ok(made.link)
+    }
+
+    /// The same, to be handed out by [`Delivery::again`], where nothing has to be waited for: each signature is there,
+    /// such as one that was made ahead of its window.
+    #[must_use]
+    pub fn asset_link_at_once(&self, file: AssetFile<'_>) -> Option<ReadyLink> {
+        let made = match self.asset_target(file).ok()?.0 {
+            Way::Signed(target) => self.links.file_at_once(target)?,
+            Way::Stable(url) => stable(url, self.now()),
+            Way::Presigned(..) => return None,
+        };
+        self.keep(file, &made);
+        self.handed_out(file)
+    }
+
+    fn asset_target(&self, AssetFile { asset, tenant, width }: AssetFile<'_>) -> Result<Target, LinkError> {
+        let derivative =
+            width.and_then(|width| asset.key.derivative(width, asset.derivatives()?.format()).ok());
+        let key = derivative.unwrap_or_else(|| asset.key.clone());
+        self.asset_file(&self.place(tenant), asset.visibility, key)
     }
 
     /// Keeps the links of an asset's file that were made just now.

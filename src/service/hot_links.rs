@@ -71,22 +71,26 @@ impl<T: Send> HotLinks<T> {
     }
 }
 
-/// The place of a target, by its last bytes before the query, and its last bytes of all: a ULID ends in random ones.
+/// The place of a target, by the last bytes of its id, which are random ones, and its last bytes of all, which are a
+/// query's where there is one.
 fn index(target: &str) -> usize {
-    let path = target.split('?').next().unwrap_or_default();
-    let end = |text: &str| text.as_bytes().last_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    let mixed = (end(path) ^ end(target).rotate_left(32)).wrapping_mul(GOLDEN);
+    let end =
+        |text: Option<&[u8]>| text.and_then(<[u8]>::last_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    let (id, all) = (target.as_bytes().get(..PERMALINK), target.as_bytes());
+    let mixed = (end(id) ^ end(Some(all)).rotate_left(32)).wrapping_mul(GOLDEN);
     (mixed >> 32) as usize % PLACES
 }
 
 /// 2^64 divided by the golden ratio: the upper half of a product with it depends on all bits of the other number.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-/// The longest target that is kept, in bytes: a permalink has 33, and a query for a width 8.
+/// The bytes of a permalink without a query: `/m/med_` and a ULID.
+const PERMALINK: usize = 33;
+/// The longest target that is kept, in bytes: a query for a width has 8.
 const LONGEST: usize = 64;
 /// Links that a thread keeps at most: with their texts, about a megabyte.
 const PLACES: usize = 1_024;
 /// Of so many requests for a link, one is answered by the shared caches.
-const SHARED_TURN: u8 = 32;
+const SHARED_TURN: u8 = 64;
 /// Others that may want the place of a link before they get it, after each time that it was asked for.
 const MOST_CREDIT: u8 = 8;
 
@@ -107,8 +111,8 @@ mod tests {
         let one = target(1);
         links.keep(&one, || "a");
         let given =
-            |target: &str| (0..64).filter(|_| links.get(target, |kept| Some(*kept)).is_some()).count();
-        assert_eq!(given(&one), 62);
+            |target: &str| (0..128).filter(|_| links.get(target, |kept| Some(*kept)).is_some()).count();
+        assert_eq!(given(&one), 126);
         assert_eq!((given(&format!("{one}?w=320")), given(&target(2)), given("/"), given("")), (0, 0, 0, 0));
         assert_eq!(links.get(&one, |_| None::<()>), None);
     }

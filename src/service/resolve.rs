@@ -64,7 +64,7 @@ impl Resolver {
     }
 
     /// What [`Resolver::resolve`] would answer anybody, where nothing has to be waited for: the asset is PUBLIC, all
-    /// that its link depends on is known, and the link was handed out before.
+    /// that its link depends on is known, and the link was handed out before, or all of its signatures are there.
     #[must_use]
     pub fn ready(&self, id: AssetId, width: Option<u32>) -> Option<Ready> {
         let now = self.clock.now();
@@ -77,8 +77,12 @@ impl Resolver {
             return None;
         }
         let file = AssetFile { asset: &asset, tenant: &tenant, width: derivative(&asset, width) };
-        let handed_out = self.delivery.handed_out(file)?;
-        let link = self.delivery.again(&handed_out, now.seconds())?;
+        let again = |handed_out: ReadyLink| {
+            let link = self.delivery.again(&handed_out, now.seconds())?;
+            Some((link, handed_out))
+        };
+        let before = self.delivery.handed_out(file).and_then(again);
+        let (link, handed_out) = before.or_else(|| again(self.delivery.asset_link_at_once(file)?))?;
         self.assets.used(1);
         let resolved = Resolved { id, visibility: asset.visibility, link, stale: false };
         Some(Ready {

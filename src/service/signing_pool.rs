@@ -4,6 +4,10 @@
 //! hold up every other request. Tenants take turns: however much one has asked for, another waits
 //! for no more than a job of each.
 //!
+//! What nobody waits for is done by a thread of its own, which on Linux never puts another one aside when it is woken
+//! (`SCHED_BATCH`): it is the thread that serves a request which wakes it. It has its fair share of the cores, no less
+//! (`SCHED_IDLE`), as others may wait for a lock that it holds.
+//!
 //! The queue is bounded where a request begins ([`SigningPool::admit`]): a tenant may have as many requests that wait
 //! as there is room left, so that who fills it leaves as much to others. A request that was let in goes on: it waits
 //! for its own jobs, and [`super::links`] has few of them under way at a time.
@@ -21,7 +25,7 @@ use tracing::Span;
 use super::ports::{Meter, NoMeter};
 use super::shares::{Share, Shares};
 
-/// A fixed number of signing threads, which end with the pool.
+/// A fixed number of signing threads, and one for what nobody waits for; they end with the pool.
 pub struct SigningPool {
     queue: Arc<Queue>,
     threads: NonZeroUsize,
@@ -40,6 +44,8 @@ type Job = Box<dyn FnOnce() + Send>;
 struct Queue {
     state: Mutex<State>,
     change: Condvar,
+    /// There is a job that nobody waits for.
+    idle_change: Condvar,
 }
 
 #[derive(Default)]
@@ -74,8 +80,13 @@ impl SigningPool {
         let queue = Arc::new(Queue::default());
         for index in 0..threads.get() {
             let queue = Arc::clone(&queue);
-            thread::Builder::new().name(format!("sign-{index}")).spawn(move || queue.work())?;
+            thread::Builder::new().name(format!("sign-{index}")).spawn(move || work(|| queue.next()))?;
         }
+        let idle = Arc::clone(&queue);
+        thread::Builder::new().name("sign-ahead".to_owned()).spawn(move || {
+            give_way();
+            work(|| idle.next_idle());
+        })?;
         Ok(Self { queue, threads, waiting: Shares::new(usize::MAX), meter: Arc::new(NoMeter) })
     }
 
@@ -102,7 +113,7 @@ impl SigningPool {
         if request.take(1) { Ok(request) } else { Err(QueueFull) }
     }
 
-    /// How many threads sign.
+    /// How many threads sign what is waited for.
     #[must_use]
     pub fn threads(&self) -> NonZeroUsize {
         self.threads
@@ -134,14 +145,13 @@ impl SigningPool {
         answered.await.map_err(|_| PoolError)
     }
 
-    /// Does a job that nobody waits for, when there is nothing else to do; not at all where
-    /// [`MOST_IDLE`] of them are there.
+    /// Does a job that nobody waits for, one after the other; not at all where [`MOST_IDLE`] of them are there.
     pub fn run_idle(&self, job: impl FnOnce() + Send + 'static) {
         let mut state = self.queue.state();
         if state.idle.len() < MOST_IDLE {
             state.idle.push_back(Box::new(job));
             drop(state);
-            self.queue.change.notify_one();
+            self.queue.idle_change.notify_one();
         }
     }
 }
@@ -150,6 +160,7 @@ impl Drop for SigningPool {
     fn drop(&mut self) {
         self.queue.state().closed = true;
         self.queue.change.notify_all();
+        self.queue.idle_change.notify_all();
     }
 }
 
@@ -169,8 +180,7 @@ impl Queue {
         self.change.notify_one();
     }
 
-    /// The next job: the first of the lane whose turn it is, else one that nobody waits for. `None`
-    /// when the pool has gone.
+    /// The next job that is waited for: the first of the lane whose turn it is. `None` when the pool has gone.
     fn next(&self) -> Option<Job> {
         let mut state = self.state();
         loop {
@@ -186,18 +196,50 @@ impl Queue {
                 }
             } else if state.closed {
                 return None;
-            } else if let Some(job) = state.idle.pop_front() {
-                return Some(job);
             } else {
                 state = self.change.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
 
-    fn work(&self) {
-        while let Some(job) = self.next() {
-            // A job that panics answers nobody, which is an error to whom it belongs; the thread goes on.
-            let _ = catch_unwind(AssertUnwindSafe(job));
+    /// The next job that nobody waits for. `None` when the pool has gone.
+    fn next_idle(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if state.closed {
+                return None;
+            }
+            match state.idle.pop_front() {
+                Some(job) => return Some(job),
+                None => {
+                    state = self.idle_change.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+}
+
+fn work(next: impl Fn() -> Option<Job>) {
+    while let Some(job) = next() {
+        // A job that panics answers nobody, which is an error to whom it belongs; the thread goes on.
+        let _ = catch_unwind(AssertUnwindSafe(job));
+    }
+}
+
+/// This thread waits for its turn on a core when it is woken. Where the system forbids that, it is one like others.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::unix::{
+            NormalThreadSchedulePolicy, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        use thread_priority::{ThreadPriority, ThreadPriorityOsValue};
+
+        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+        let nice = ThreadPriority::Os(ThreadPriorityOsValue::default());
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), nice, policy) {
+            tracing::debug!(?error, "signing ahead is scheduled like all else");
         }
     }
 }
@@ -216,31 +258,47 @@ mod tests {
         let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let (open, gate) = std::sync::mpsc::channel::<()>();
-        pool.run_idle(move || gate.recv().unwrap());
+        let closed = pool.run(Lane(9), move || gate.recv().unwrap());
         let noted = |lane, index| {
             let order = Arc::clone(&order);
             move || order.lock().unwrap().push((lane, index))
         };
-        pool.run_idle(noted(0, 0));
         let large = (0..100).map(|index| pool.run(Lane(1), noted(1, index)));
         let large = futures_util::future::join_all(large);
         let small = (0..2).map(|index| pool.run(Lane(2), noted(2, index)));
         let small = futures_util::future::join_all(small);
         let opened = async { open.send(()).unwrap() };
-        futures_util::future::join3(large, small, opened).await;
-        while order.lock().unwrap().len() < 103 {
-            tokio::task::yield_now().await;
-        }
+        let (done, ..) = futures_util::future::join4(closed, large, small, opened).await;
+        done.unwrap();
         let order = order.lock().unwrap();
-        assert_eq!(order[..4], [(1, 0), (2, 0), (1, 1), (2, 1)]);
-        assert_eq!(order[102], (0, 0), "what nobody waits for comes last");
+        assert_eq!((order.len(), &order[..4]), (102, &[(1, 0), (2, 0), (1, 1), (2, 1)][..]));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_keeps_nobody_waiting() {
+        let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
+        let (begun, began) = std::sync::mpsc::channel();
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        pool.run_idle(move || {
+            begun.send(std::fs::read_to_string("/proc/thread-self/stat")).unwrap();
+            gate.recv().unwrap();
+        });
+        let stat = began.recv().unwrap();
+        assert_eq!(pool.run(Lane(1), || 7).await, Ok(7), "while that isn't done");
+        open.send(()).unwrap();
+        if cfg!(target_os = "linux") {
+            let stat = stat.unwrap();
+            let policy = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38);
+            assert_eq!(policy, Some("3"), "SCHED_BATCH: {stat}");
+        }
     }
 
     #[tokio::test]
     async fn what_is_cancelled_before_it_begins_is_not_done() {
         let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
         let (open, gate) = std::sync::mpsc::channel::<()>();
-        pool.run_idle(move || gate.recv().unwrap());
+        let mut closed = Box::pin(pool.run(Lane(1), move || gate.recv().unwrap()));
+        assert!(closed.as_mut().now_or_never().is_none());
         let done = Arc::new(Mutex::new(0));
         let job = || {
             let done = Arc::clone(&done);
@@ -248,6 +306,7 @@ mod tests {
         };
         assert!(pool.run(Lane(1), job()).now_or_never().is_none());
         open.send(()).unwrap();
+        closed.await.unwrap();
         pool.run(Lane(1), job()).await.unwrap();
         assert_eq!(*done.lock().unwrap(), 1);
     }
@@ -264,20 +323,28 @@ mod tests {
     async fn no_more_than_so_many_jobs_that_nobody_waits_for_are_kept() {
         let pool = SigningPool::start(NonZeroUsize::MIN).unwrap();
         let (open, gate) = std::sync::mpsc::channel::<()>();
-        let closed = pool.run(Lane(9), move || gate.recv().unwrap());
+        let (begun, began) = std::sync::mpsc::channel();
+        pool.run_idle(move || {
+            begun.send(()).unwrap();
+            gate.recv().unwrap();
+        });
+        began.recv().unwrap();
         let done = Arc::new(Mutex::new(0));
-        let rest = async {
-            for _ in 0..MOST_IDLE + 5 {
-                let done = Arc::clone(&done);
-                pool.run_idle(move || *done.lock().unwrap() += 1);
-            }
-            open.send(()).unwrap();
+        let count = || {
+            let done = Arc::clone(&done);
+            pool.run_idle(move || *done.lock().unwrap() += 1);
         };
-        futures_util::future::join(closed, rest).await.0.unwrap();
+        for _ in 0..MOST_IDLE + 5 {
+            count();
+        }
+        open.send(()).unwrap();
         while *done.lock().unwrap() < MOST_IDLE {
             tokio::task::yield_now().await;
         }
-        pool.run(Lane(1), || ()).await.unwrap();
-        assert_eq!(*done.lock().unwrap(), MOST_IDLE);
+        count();
+        while *done.lock().unwrap() <= MOST_IDLE {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(*done.lock().unwrap(), MOST_IDLE + 1, "the five that were too many aren't done");
     }
 }

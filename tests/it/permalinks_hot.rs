@@ -1,8 +1,9 @@
 //! A permalink that is ready, and one that was and still is, are what would be made anew, whatever has changed since it was handed out first: the asset,
 //! its tenant, the key that signs, the window, here or on another node.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rand::rngs::StdRng;
@@ -61,6 +62,25 @@ struct House {
 }
 
 impl House {
+    /// A house of one tenant, whose store is in a folder.
+    fn of(tenant: &TenantId, folder: &Path) -> Self {
+        let owner = Tenant {
+            id: tenant.clone(),
+            key: "demo".to_owned(),
+            db_key: None,
+            frozen: false,
+            profile: None,
+            quota: Quota::NONE,
+            api_key: None,
+        };
+        Self {
+            store: Arc::new(Embedded::open(folder).unwrap()),
+            owner: Arc::new(Owner(Mutex::new(owner))),
+            clock: Hand::new(),
+            ring: Arc::new(KeyRing::new(vec![key("K1", 0)]).unwrap()),
+        }
+    }
+
     /// A node that knows nothing yet.
     fn node(&self) -> Node {
         let clock = || Arc::clone(&self.clock) as Arc<dyn Clock>;
@@ -87,23 +107,8 @@ impl House {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_changes_a_ready_link_is_the_one_that_would_be_made_anew() {
-    let folder = tempdir().unwrap();
-    let tenant = fresh_tenant();
-    let owner = Tenant {
-        id: tenant.clone(),
-        key: "demo".to_owned(),
-        db_key: None,
-        frozen: false,
-        profile: None,
-        quota: Quota::NONE,
-        api_key: None,
-    };
-    let house = House {
-        store: Arc::new(Embedded::open(folder.path()).unwrap()),
-        owner: Arc::new(Owner(Mutex::new(owner))),
-        clock: Hand::new(),
-        ring: Arc::new(KeyRing::new(vec![key("K1", 0)]).unwrap()),
-    };
+    let (folder, tenant) = (tempdir().unwrap(), fresh_tenant());
+    let house = House::of(&tenant, folder.path());
     let node = house.node();
     let mut assets = Vec::new();
     for _ in 0..ASSETS {
@@ -153,6 +158,36 @@ async fn whatever_changes_a_ready_link_is_the_one_that_would_be_made_anew() {
         held.drain(..over);
     }
     assert!(again_ones > 100, "{again_ones} were given again: nothing was shown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_when_a_window_rolls_waits_for_nothing_where_its_link_was_asked_for_just_before() {
+    let (folder, tenant) = (tempdir().unwrap(), fresh_tenant());
+    let house = House::of(&tenant, folder.path());
+    let node = house.node();
+    let asset = Asset { visibility: Visibility::Public, ..ready(&tenant, NOW * 1_000) };
+    assert!(insert(&node.assets, &asset).await);
+    let first = node.resolver.resolve(asset.id, None, None).await.unwrap().link;
+    let rolls = first.expires.unwrap() - TTL / 2;
+    let at_once = |now| {
+        house.clock.set(now);
+        node.resolver.ready(asset.id, None).map(|ready| ready.resolved.link)
+    };
+    // Asset and tenant are known for a minute, and the last tenth of a window is its last half minute.
+    house.clock.set(rolls - 35);
+    node.resolver.resolve(asset.id, None, None).await.unwrap();
+    let last = at_once(rolls - 20).expect("the link of this window is there");
+    assert_eq!(last.url, first.url);
+    let patience = Instant::now() + Duration::from_secs(30);
+    let next = loop {
+        if let Some(next) = at_once(rolls) {
+            break next;
+        }
+        assert!(Instant::now() < patience, "nothing was signed ahead");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(next.expires, Some(rolls + TTL));
+    assert_eq!(Some(next), house.anew(asset.id).await);
 }
 
 async fn update(store: &(impl AssetStore + ?Sized), asset: Asset) -> Asset {

@@ -17,11 +17,11 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::HeaderMap;
 
 use super::client_address::{ClientAddress, X_FORWARDED_FOR};
 use super::limits::LoadLimits;
-use super::look;
+use super::look::Look;
 use super::problem::{Kind, Problem};
 use crate::media::TenantId;
 use crate::service::ports::Limit;
@@ -67,8 +67,13 @@ impl Admission {
     ///
     /// # Errors
     /// 429 where that asks too often.
-    pub(super) fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> Result<(), Problem> {
-        if self.clients.is_none() || look::has(headers, AUTHORIZATION) {
+    pub(super) fn client(
+        &self,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        look: Look<'_>,
+    ) -> Result<(), Problem> {
+        if self.clients.is_none() || look.authorization {
             return Ok(());
         }
         self.count(self.net(peer, headers)).inspect_err(|_| self.look_for_proxy(headers))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::{Body, HttpBody};
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, ORIGIN, VARY};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, VARY};
 use hyper::{Method, StatusCode, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::http::answer::{Caching, json, mark, time};
 use crate::http::caller::Guest;
 use crate::http::extract::PathId;
-use crate::http::look;
+use crate::http::look::Look;
 use crate::http::media_type::prefers_json;
 use crate::http::observe::REQUEST_ID;
 use crate::http::openapi::{examples, leaves, refusals};
@@ -103,17 +103,20 @@ impl Permalinks {
     }
 
     /// What [`resolve`] would answer, where nothing has to be waited for.
-    pub(in crate::http) fn ready<B: HttpBody>(&self, request: &hyper::Request<B>) -> Option<Response> {
+    pub(in crate::http) fn ready<B: HttpBody>(
+        &self,
+        request: &hyper::Request<B>,
+        look: Look<'_>,
+    ) -> Option<Response> {
         let target = request.uri().path_and_query()?.as_str();
         if !target.starts_with("/m/") {
             return None;
         }
-        let headers = request.headers();
         let plain = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
-        if !plain || look::has(headers, AUTHORIZATION) || look::has(headers, ORIGIN) {
+        if !plain || look.authorization || look.origin {
             return None;
         }
-        if prefers_json(headers) {
+        if look.may_name_json && prefers_json(request.headers()) {
             return None;
         }
         let hot = self.hot.get(target, |prepared| self.again(prepared));
