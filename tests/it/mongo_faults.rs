@@ -109,6 +109,36 @@ async fn a_server_that_stands_still_holds_nobody_for_longer_than_the_limits() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_plane_is_asked_again_as_soon_as_a_tenants_database_has_answered() {
+    let server = MongoServer::fresh();
+    let second = Duration::from_secs(1);
+    let options = MongoOptions {
+        server_selection: second,
+        connect: second,
+        max_time: second,
+        ..MongoOptions::default()
+    };
+    let stand = Stand::on(&server.uri(), options, Arc::new(NoMeter)).await;
+    let tenant = fresh_tenant();
+    stand.put_tenant(&tenant).await;
+    let asset = pending(&tenant, 1);
+    insert_at_last(&stand, &asset).await;
+
+    server.signal("STOP");
+    // The first has the proof of a moment ago; the second's ping fails.
+    for _ in 0..2 {
+        stand.mongo.existing(&[asset.id]).await.unwrap_err();
+    }
+    server.signal("CONT");
+    let back = Instant::now();
+    while !matches!(AssetStore::find(&stand.mongo, &tenant, asset.id).await, Ok(Some(_))) {
+        assert!(back.elapsed() < RECOVERY, "it doesn't come back");
+    }
+    println!("found again {:?} after the server went on", back.elapsed());
+    assert_eq!(stand.mongo.existing(&[asset.id]).await.unwrap(), [asset.id]);
+}
+
 /// Puts an asset in while the server is there. The limits are short: on a machine under load one may run out, and
 /// then nobody knows whether it is in.
 async fn insert_at_last(stand: &Stand, asset: &signet::media::Asset) {

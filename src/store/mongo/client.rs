@@ -113,7 +113,11 @@ impl Cluster {
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
         let _turn = self.turn().await?;
-        self.bounded(operation(self.database(name))).await
+        let outcome = self.bounded(operation(self.database(name))).await;
+        if outcome.is_ok() {
+            self.0.guard.answered();
+        }
+        outcome
     }
 
     /// Waits for a connection to be free.

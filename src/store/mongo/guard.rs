@@ -2,7 +2,8 @@
 //!
 //! 1. A proof is good for the time of a heartbeat; an operation that failed takes it away.
 //! 2. Where there is none, one ping is sent, however many wait for it. All of them share what comes of it.
-//! 3. For [`REST`] after a ping that failed, nobody sends another one: who comes then hears the same at once.
+//! 3. For [`REST`] after a ping that failed, nobody sends another one: who comes then hears the same at once,
+//!    unless the tenants' databases have answered since.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -92,7 +93,12 @@ impl Guard {
         (age < REST).then(|| failure.clone())
     }
 
-    /// The cluster has answered.
+    /// The tenants' databases have answered: an earlier failure holds nobody up. No proof for the control plane.
+    pub fn answered(&self) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The control plane has answered.
     pub fn prove(&self) {
         self.proved_at.store(self.clock.now().millis(), Ordering::Relaxed);
     }
@@ -156,5 +162,19 @@ mod tests {
             assert_eq!(pings.load(Ordering::Relaxed), attempt, "it is known for a moment");
             sleep(REST).await;
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_anything_ends_the_rest_after_a_failure() {
+        let (guard, pings) = (guard(), AtomicUsize::new(0));
+        let refused = || async { Err(mongodb::error::Error::custom("nobody is there")) };
+        guard.pass(refused).await.unwrap_err();
+        guard.answered();
+        let ping = || async {
+            pings.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        guard.pass(ping).await.unwrap();
+        assert_eq!(pings.load(Ordering::Relaxed), 1, "it was no proof, and nobody rests");
     }
 }
