@@ -4,9 +4,9 @@
 //! hold up every other request. Tenants take turns: however much one has asked for, another waits
 //! for no more than a job of each.
 //!
-//! What nobody waits for is done by a thread of its own, which on Linux never puts another one aside when it is woken
-//! (`SCHED_BATCH`): it is the thread that serves a request which wakes it. It has its fair share of the cores, no less
-//! (`SCHED_IDLE`), as others may wait for a lock that it holds.
+//! What nobody waits for is done by threads of its own, half as many. On Linux they never put another one aside when
+//! they are woken (`SCHED_BATCH`): it is the thread that serves a request which wakes them. They have their fair share
+//! of the cores, no less (`SCHED_IDLE`), as others may wait for a lock that they hold.
 //!
 //! The queue is bounded where a request begins ([`SigningPool::admit`]): a tenant may have as many requests that wait
 //! as there is room left, so that who fills it leaves as much to others. A request that was let in goes on: it waits
@@ -25,7 +25,7 @@ use tracing::Span;
 use super::ports::{Meter, NoMeter};
 use super::shares::{Share, Shares};
 
-/// A fixed number of signing threads, and one for what nobody waits for; they end with the pool.
+/// A fixed number of signing threads, and half as many for what nobody waits for; they end with the pool.
 pub struct SigningPool {
     queue: Arc<Queue>,
     threads: NonZeroUsize,
@@ -82,11 +82,13 @@ impl SigningPool {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("sign-{index}")).spawn(move || work(|| queue.next()))?;
         }
-        let idle = Arc::clone(&queue);
-        thread::Builder::new().name("sign-ahead".to_owned()).spawn(move || {
-            give_way();
-            work(|| idle.next_idle());
-        })?;
+        for index in 0..threads.get().div_ceil(2) {
+            let queue = Arc::clone(&queue);
+            thread::Builder::new().name(format!("sign-ahead-{index}")).spawn(move || {
+                give_way();
+                work(|| queue.next_idle());
+            })?;
+        }
         Ok(Self { queue, threads, waiting: Shares::new(usize::MAX), meter: Arc::new(NoMeter) })
     }
 
@@ -145,7 +147,7 @@ impl SigningPool {
         answered.await.map_err(|_| PoolError)
     }
 
-    /// Does a job that nobody waits for, one after the other; not at all where [`MOST_IDLE`] of them are there.
+    /// Does a job that nobody waits for; not at all where [`MOST_IDLE`] of them are there.
     pub fn run_idle(&self, job: impl FnOnce() + Send + 'static) {
         let mut state = self.queue.state();
         if state.idle.len() < MOST_IDLE {

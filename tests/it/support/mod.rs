@@ -51,8 +51,9 @@ pub mod upload;
 pub mod vault;
 pub mod verify;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
@@ -92,10 +93,10 @@ impl Node {
         let facts = data.join("dev.json");
         let mut command = Command::new(SIGNET);
         command.args(["dev", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-        let (mut child, mut log) = start(&mut command, environment);
+        let (mut child, log) = start(&mut command, environment);
         // The session is printed once everything answers.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = lines.next().unwrap_or_else(|| panic!("signet dev said: {}", log.whole())).unwrap();
+        let first = lines.next().unwrap_or_else(|| panic!("signet dev said: {}", log.text())).unwrap();
         assert!(first.starts_with("Signet is up"), "{first}");
         std::thread::spawn(move || lines.for_each(drop));
         let facts: Value = serde_json::from_str(&fs::read_to_string(facts).unwrap()).unwrap();
@@ -183,12 +184,12 @@ impl Node {
         environment: &[(&str, &str)],
         admin: &str,
     ) -> Result<(Child, Log), String> {
-        let (mut child, mut log) = start(command, environment);
+        let (mut child, log) = start(command, environment);
         let ready = format!("http://{admin}/readyz");
         let deadline = Instant::now() + PATIENCE;
         while http::status_blocking(&ready) != Some(200) {
             if child.try_wait().unwrap().is_some() {
-                return Err(log.whole());
+                return Err(log.text());
             }
             assert!(Instant::now() < deadline, "signet serve isn't ready");
             std::thread::sleep(Duration::from_millis(20));
@@ -198,7 +199,7 @@ impl Node {
 
     /// What it has written to stderr so far.
     pub fn log(&self) -> String {
-        self.log.text.lock().unwrap().clone()
+        self.log.text()
     }
 
     /// The id of its process.
@@ -270,37 +271,21 @@ fn free_ports<const N: usize>() -> [u16; N] {
 
 fn start(command: &mut Command, environment: &[(&str, &str)]) -> (Child, Log) {
     command.env_clear().envs(environment.iter().copied());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let log = Log::of(&mut child);
-    (child, log)
+    let log = Log(tempfile::tempfile().unwrap());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.0.try_clone().unwrap());
+    (command.spawn().unwrap(), log)
 }
 
-/// What a process writes to stderr, read as it comes, so that the process never waits for a reader.
-struct Log {
-    text: Arc<Mutex<String>>,
-    reader: Option<std::thread::JoinHandle<()>>,
-}
+/// What a process writes to stderr: a file without a name, so that the process never waits for a reader, and all that
+/// it has written is there to be read.
+struct Log(File);
 
 impl Log {
-    fn of(child: &mut Child) -> Self {
-        let text = Arc::new(Mutex::new(String::new()));
-        let (mut lines, written) = (BufReader::new(child.stderr.take().unwrap()), Arc::clone(&text));
-        let reader = std::thread::spawn(move || {
-            let mut line = Vec::new();
-            while lines.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                written.lock().unwrap().push_str(&String::from_utf8_lossy(&line));
-                line.clear();
-            }
-        });
-        Self { text, reader: Some(reader) }
-    }
-
-    /// All of it, of a process that has ended or is about to.
-    fn whole(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
-            reader.join().unwrap();
-        }
-        self.text.lock().unwrap().clone()
+    /// All of it so far.
+    fn text(&self) -> String {
+        let mut bytes = vec![0; usize::try_from(self.0.metadata().unwrap().len()).unwrap()];
+        // The process writes where this file's position is: that isn't moved.
+        self.0.read_exact_at(&mut bytes, 0).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
