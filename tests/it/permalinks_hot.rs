@@ -164,18 +164,18 @@ async fn whatever_changes_a_ready_link_is_the_one_that_would_be_made_anew() {
 async fn who_asks_when_a_window_rolls_waits_for_nothing_where_its_link_was_asked_for_just_before() {
     let (folder, tenant) = (tempdir().unwrap(), fresh_tenant());
     let house = House::of(&tenant, folder.path());
-    let node = house.node();
     let asset = Asset { visibility: Visibility::Public, ..ready(&tenant, NOW * 1_000) };
-    assert!(insert(&node.assets, &asset).await);
-    let first = node.resolver.resolve(asset.id, None, None).await.unwrap().link;
+    assert!(insert(&house.node().assets, &asset).await);
+    let first = house.anew(asset.id).await.unwrap();
     let rolls = first.expires.unwrap() - TTL / 2;
+    // Asset and tenant are known for a minute from here on, and the last tenth of a window is its last half minute.
+    house.clock.set(rolls - 35);
+    let node = house.node();
+    node.resolver.resolve(asset.id, None, None).await.unwrap();
     let at_once = |now| {
         house.clock.set(now);
         node.resolver.ready(asset.id, None).map(|ready| ready.resolved.link)
     };
-    // Asset and tenant are known for a minute, and the last tenth of a window is its last half minute.
-    house.clock.set(rolls - 35);
-    node.resolver.resolve(asset.id, None, None).await.unwrap();
     let last = at_once(rolls - 20).expect("the link of this window is there");
     assert_eq!(last.url, first.url);
     let patience = Instant::now() + Duration::from_secs(30);
