@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use mongodb::bson::doc;
 use serde_json::Value;
-use signet::media::{Quota, Tally};
+use signet::media::{Asset, Quota, Tally};
 use signet::service::ports::{AssetStore, InsertTerms, Inserted, NoMeter, StoreError};
 use signet::store::mongo::MongoOptions;
 use tempfile::TempDir;
@@ -48,11 +48,7 @@ async fn a_killed_server_is_an_error_within_the_limits_and_service_again_once_it
     assert!(began.elapsed() < Duration::from_secs(4), "the ping's limit: {:?}", began.elapsed());
 
     let _server = MongoServer::durable(folder.path(), port);
-    let back = Instant::now();
-    while !matches!(AssetStore::find(&stand.mongo, &tenant, asset.id).await, Ok(Some(_))) {
-        assert!(back.elapsed() < RECOVERY, "it doesn't come back");
-    }
-    println!("found again {:?} after the server was back", back.elapsed());
+    found_again(&stand, &asset).await;
     assert_eq!(stand.mongo.existing(&[asset.id]).await.unwrap(), [asset.id]);
 }
 
@@ -69,11 +65,8 @@ async fn a_server_that_stands_still_holds_nobody_for_longer_than_the_limits() {
         heartbeat: second / 2,
         ..MongoOptions::default()
     };
-    let stand = Stand::on(&server.uri(), options, Arc::new(NoMeter)).await;
-    let tenant = fresh_tenant();
-    stand.put_tenant(&tenant).await;
-    let asset = pending(&tenant, 1);
-    insert_at_last(&stand, &asset).await;
+    let (stand, asset) = stocked(&server, options).await;
+    let tenant = asset.tenant.clone();
 
     server.signal("STOP");
     let began = Instant::now();
@@ -88,11 +81,7 @@ async fn a_server_that_stands_still_holds_nobody_for_longer_than_the_limits() {
     assert!(began.elapsed() < Duration::from_secs(6), "an insert has a limit too: {:?}", began.elapsed());
 
     server.signal("CONT");
-    let back = Instant::now();
-    while !matches!(AssetStore::find(&stand.mongo, &tenant, asset.id).await, Ok(Some(_))) {
-        assert!(back.elapsed() < RECOVERY, "it doesn't come back");
-    }
-    println!("found again {:?} after the server went on", back.elapsed());
+    let back = found_again(&stand, &asset).await;
     // No answer that came late is taken for another one's.
     let others: Vec<_> = (2..20).map(|number| pending(&tenant, number)).collect();
     for other in &others {
@@ -119,11 +108,7 @@ async fn the_control_plane_is_asked_again_as_soon_as_a_tenants_database_has_answ
         max_time: second,
         ..MongoOptions::default()
     };
-    let stand = Stand::on(&server.uri(), options, Arc::new(NoMeter)).await;
-    let tenant = fresh_tenant();
-    stand.put_tenant(&tenant).await;
-    let asset = pending(&tenant, 1);
-    insert_at_last(&stand, &asset).await;
+    let (stand, asset) = stocked(&server, options).await;
 
     server.signal("STOP");
     // The first has the proof of a moment ago; the second's ping fails.
@@ -131,17 +116,33 @@ async fn the_control_plane_is_asked_again_as_soon_as_a_tenants_database_has_answ
         stand.mongo.existing(&[asset.id]).await.unwrap_err();
     }
     server.signal("CONT");
+    found_again(&stand, &asset).await;
+    assert_eq!(stand.mongo.existing(&[asset.id]).await.unwrap(), [asset.id]);
+}
+
+/// A stand on a server, with an asset in it.
+async fn stocked(server: &MongoServer, options: MongoOptions) -> (Stand, Asset) {
+    let stand = Stand::on(&server.uri(), options, Arc::new(NoMeter)).await;
+    let tenant = fresh_tenant();
+    stand.put_tenant(&tenant).await;
+    let asset = pending(&tenant, 1);
+    insert_at_last(&stand, &asset).await;
+    (stand, asset)
+}
+
+/// Looks for an asset from now on, until the server that is back has found it. Since when, to go on from there.
+async fn found_again(stand: &Stand, asset: &Asset) -> Instant {
     let back = Instant::now();
-    while !matches!(AssetStore::find(&stand.mongo, &tenant, asset.id).await, Ok(Some(_))) {
+    while !matches!(AssetStore::find(&stand.mongo, &asset.tenant, asset.id).await, Ok(Some(_))) {
         assert!(back.elapsed() < RECOVERY, "it doesn't come back");
     }
-    println!("found again {:?} after the server went on", back.elapsed());
-    assert_eq!(stand.mongo.existing(&[asset.id]).await.unwrap(), [asset.id]);
+    println!("found again {:?} after the server was back", back.elapsed());
+    back
 }
 
 /// Puts an asset in while the server is there. The limits are short: on a machine under load one may run out, and
 /// then nobody knows whether it is in.
-async fn insert_at_last(stand: &Stand, asset: &signet::media::Asset) {
+async fn insert_at_last(stand: &Stand, asset: &Asset) {
     let terms = InsertTerms { call: None, quota: Quota::NONE, now: asset.created_at };
     let began = Instant::now();
     while let Err(error) = stand.mongo.insert(asset, &terms).await {
