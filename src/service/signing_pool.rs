@@ -251,6 +251,8 @@ const MOST_IDLE: usize = 4_096;
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt;
 
     use super::*;
@@ -293,6 +295,27 @@ mod tests {
             let policy = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(38);
             assert_eq!(policy, Some("3"), "SCHED_BATCH: {stat}");
         }
+    }
+
+    #[test]
+    fn half_as_many_threads_as_sign_do_what_nobody_waits_for() {
+        let pool = SigningPool::start(NonZeroUsize::new(4).unwrap()).unwrap();
+        let (begun, began) = std::sync::mpsc::channel();
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.lock().unwrap();
+        for _ in 0..3 {
+            let (begun, gate) = (begun.clone(), Arc::clone(&gate));
+            pool.run_idle(move || {
+                begun.send(()).unwrap();
+                drop(gate.lock().unwrap());
+            });
+        }
+        for _ in 0..2 {
+            began.recv_timeout(Duration::from_secs(30)).expect("two at the same time");
+        }
+        assert!(began.recv_timeout(Duration::from_millis(100)).is_err(), "the third waits for one of them");
+        drop(closed);
+        began.recv_timeout(Duration::from_secs(30)).expect("its turn comes");
     }
 
     #[tokio::test]
