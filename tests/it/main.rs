@@ -68,6 +68,7 @@ mod s3_provision;
 mod schemathesis;
 mod scopes;
 mod secrets;
+mod security;
 mod stale;
 mod support;
 mod systemd;

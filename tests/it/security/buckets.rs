@@ -1,0 +1,1 @@
+//! Buckets of other accounts are neither used nor provisioned.

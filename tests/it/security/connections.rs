@@ -1,0 +1,1 @@
+//! One address can't hold every connection.

@@ -1,0 +1,1 @@
+//! Other users of the machine can't read the data folder.

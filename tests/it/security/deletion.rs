@@ -1,0 +1,1 @@
+//! Deleted, PENDING and REJECTED files are not served, by id, key, URL or descriptor.

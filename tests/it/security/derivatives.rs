@@ -1,0 +1,1 @@
+//! Derivatives follow their asset, also those that its metadata no longer names.

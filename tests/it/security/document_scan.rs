@@ -1,0 +1,1 @@
+//! The cost of a document grows with its size, whatever its shape.

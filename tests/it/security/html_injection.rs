@@ -1,0 +1,1 @@
+//! Signing HTML changes attribute values and nothing else of the parsed tree.

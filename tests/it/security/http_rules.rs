@@ -1,0 +1,1 @@
+//! Requests that break HTTP are refused; answers say how browsers must treat them.

@@ -1,0 +1,1 @@
+//! A ticket can't refill a place that its asset has left.

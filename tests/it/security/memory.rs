@@ -1,0 +1,1 @@
+//! A stranger can't exhaust a node's memory.

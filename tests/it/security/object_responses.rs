@@ -1,0 +1,1 @@
+//! Objects of the embedded store are served so that a browser runs nothing of them.

@@ -1,0 +1,1 @@
+//! A caller may ask that PRIVATE files stay unsigned.

@@ -1,0 +1,1 @@
+//! Records of EXPIRED and REJECTED assets end.

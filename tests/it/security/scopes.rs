@@ -1,0 +1,1 @@
+//! A scope allows what it names and no more.

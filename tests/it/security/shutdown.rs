@@ -1,0 +1,1 @@
+//! A shutdown loses no connection.

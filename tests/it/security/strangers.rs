@@ -1,0 +1,1 @@
+//! Strangers are limited whatever they send as credentials.

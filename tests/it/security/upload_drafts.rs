@@ -1,0 +1,1 @@
+//! A ticket has one draft at a time.
