@@ -90,6 +90,7 @@ fn resolve(want: &Want<'_>) -> Answer {
             Ok(Links::with_derivatives(&link(&key), &smaller, EXPIRES))
         }
         Want::Asset { id } if id.ends_with('Z') => Err(Reason::Unknown),
+        Want::Refused { reason } => Err(*reason),
         Want::Asset { id } => Ok(alone(link(&parse(&format!("{id}/a.png"))?))),
         Want::Url { url } => Ok(alone(signed(PLACE.own_url(url)?.url.as_str()))),
     }

@@ -60,6 +60,7 @@ fn resolve(want: &Want<'_>) -> Answer {
             Ok(alone(&PLACE.url(&ObjectKey::parse(&**key).map_err(|_| Reason::InvalidKey)?)))
         }
         Want::Asset { .. } => Err(Reason::Unknown),
+        Want::Refused { reason } => Err(*reason),
         Want::Url { url } => Ok(alone(PLACE.own_url(url)?.url.as_str())),
     }
 }

@@ -29,6 +29,7 @@ GATES = {
     "document_cold_ecdsa": Gate("higher", 30, 50, 18, _ROUND),
     "document_cold_rsa_asset": Gate("higher", 20, 28, 12, _ROUND),
     "document_cold_rsa_url": Gate("higher", 6, 7.5, 4, _ROUND),
+    "document_shapes_order": Gate("lower", 1.15, 1.0, 1.3, _ROUND),
     "document_warm_ratio": Gate("lower", 0.4, 0.25, 0.55, _ROUND),
     "ecdsa_sign_ratio": Gate("higher", 0.9, 1.2, 0.75, _ROUND),
     "k6_documents_failed": Gate("lower", 0),

@@ -39,6 +39,15 @@ class Connection:
         seconds = time.perf_counter() - started
         return bytes(answer), seconds
 
+    def ask(self, document):
+        """Sends a document and reads the answer, whatever it is: its status."""
+        self.send(document)
+        head, body, filled = self._receive_head(statuses=(200, 422))
+        left = int(head[b"content-length"]) - (filled - body)
+        while left > 0:
+            left -= self._read(memoryview(self._buffer)[:left])
+        return head[b"status"]
+
     def send(self, document):
         self._socket.sendall(_head("application/json", len(document)) + document)
 
@@ -85,17 +94,18 @@ class Connection:
         except OSError as error:
             failed.append(error)
 
-    def _receive_head(self):
-        """Headers, where the body begins in the buffer, and how far the buffer is filled."""
+    def _receive_head(self, statuses=(200,)):
+        """Headers, with the status among them, where the body begins in the buffer, and how far the buffer is filled."""
         filled, end = 0, -1
         while end < 0:
             filled += self._read(memoryview(self._buffer)[filled:])
             end = self._buffer.find(b"\r\n\r\n", 0, filled)
         status, *fields = bytes(self._buffer[:end]).split(b"\r\n")
-        if status.split(b" ")[1] != b"200":
+        code = int(status.split(b" ")[1])
+        if code not in statuses:
             raise ValueError(f"{status.decode()}: {bytes(self._buffer[end:filled]).decode(errors='replace')}")
         head = dict(field.split(b": ", 1) for field in fields)
-        return {name.lower(): value for name, value in head.items()}, end + 4, filled
+        return {b"status": code} | {name.lower(): value for name, value in head.items()}, end + 4, filled
 
     def _read(self, view):
         size = self._socket.recv_into(view)

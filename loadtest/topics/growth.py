@@ -10,7 +10,6 @@ The order is the slope of log(cost) over log(size): 0 is the same for each size,
 gate. Costs are processor time of the server, where nothing else is said.
 """
 
-import itertools
 import json
 import math
 import random
@@ -53,7 +52,7 @@ def _links(context):
             there = size // _BATCH
             memory[size] = (server.usage.rss_mib() - before) * 1024**2
             some = [_keys(random.randrange(there)) for _ in range(_SAMPLES)]
-            lookup[size] = _cpu(server, lambda: signer.sign(some)) / _SAMPLES / _BATCH
+            lookup[size] = cpu(server, lambda: signer.sign(some)) / _SAMPLES / _BATCH
             context.say(f"growth: {size} links, {memory[size] / size:.0f} bytes and {lookup[size] * 1e6:.2f} µs each")
     return [
         *_grown("growth_links_memory", memory, 1 / 1024**2, "MiB", "resident, ECDSA links"),
@@ -74,10 +73,10 @@ def _documents(context):
                 times = max(2, min(500, 8_000_000 // size))
                 given, times_cold = document_of(size), max(1, min(50, 1_000_000 // size))
                 connection.sign(given)
-                warm[size] = _cpu(server, lambda: [connection.sign(given) for _ in range(times)]) / times
+                warm[size] = cpu(server, lambda: [connection.sign(given) for _ in range(times)]) / times
                 fresh = [new_document_of(size) for _ in range(times_cold)]
                 started = time.perf_counter()
-                cold[size] = _cpu(server, lambda: [connection.sign(one) for one in fresh]) / times_cold
+                cold[size] = cpu(server, lambda: [connection.sign(one) for one in fresh]) / times_cold
                 cold_seconds[size] = (time.perf_counter() - started) / times_cold
             context.say(f"growth: {size} bytes, warm {warm[size] * 1e3:.2f} ms, cold {cold[size] * 1e3:.0f} ms")
     return [
@@ -98,7 +97,7 @@ def _tenants(context):
             requests = [(["a/b.jpg"], f"load-test-{tenant}") for tenant in asked]
             for keys, key in {key: (keys, key) for keys, key in requests}.values():
                 signer.sign([keys], key)
-            costs[size] = _cpu(server, lambda: [signer.sign([keys], key) for keys, key in requests]) / len(requests)
+            costs[size] = cpu(server, lambda: [signer.sign([keys], key) for keys, key in requests]) / len(requests)
             context.say(f"growth: {size} tenants, {costs[size] * 1e6:.0f} µs a request")
     return _grown("growth_tenants", costs, 1e6, "µs", "POST /media/v1/links of one of them that was seen before")
 
@@ -115,13 +114,14 @@ def _batches(context):
             ids = [asset_id(number) for number in range(size)]
             times = max(100, min(4_000, 100_000 // size))
             costs[size] = statistics.median(
-                _cpu(server, lambda: [api.links(ids) for _ in range(times)]) / times for _ in range(3)
+                cpu(server, lambda: [api.links(ids) for _ in range(times)]) / times for _ in range(3)
             )
         context.say("growth: batches " + json.dumps({size: round(cost * 1e6) for size, cost in costs.items()}) + " µs")
     return _grown("growth_batch", costs, 1e6, "µs", "a batch of so many warm ids")
 
 
-def _cpu(server, work):
+def cpu(server, work):
+    """Processor time that the server takes while some work is done, in seconds."""
     before = server.usage.cpu_seconds()
     work()
     return server.usage.cpu_seconds() - before
@@ -130,12 +130,13 @@ def _cpu(server, work):
 def _grown(name, costs, scale, unit, note):
     """A row for each size, and the order of growth: over all sizes, and over the last of them."""
     rows = [Row(f"{name}[{size}]", [cost * scale], "lower", unit) for size, cost in costs.items()]
+    last = slope(dict(list(costs.items())[-2:]))
+    return [*rows, Row(f"{name}_order", [slope(costs)], "lower", note=f"{note}; {last:.2f} between the last two")]
+
+
+def slope(costs):
+    """The slope between the logarithms of size and cost, of costs by size."""
     points = [(math.log(size), math.log(cost)) for size, cost in costs.items() if cost > 0]
-    last = [_slope(pair) for pair in itertools.pairwise(points)][-1]
-    return [*rows, Row(f"{name}_order", [_slope(points)], "lower", note=f"{note}; {last:.2f} between the last two")]
-
-
-def _slope(points):
     xs, ys = zip(*points)
     x, y = statistics.mean(xs), statistics.mean(ys)
     return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a in xs)

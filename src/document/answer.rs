@@ -24,6 +24,11 @@ pub enum Want<'a> {
         /// The URL.
         url: Cow<'a, str>,
     },
+    /// Media that no link may stand for: whatever its answer is, it stays as it is, for this reason.
+    Refused {
+        /// Why.
+        reason: Reason,
+    },
 }
 
 impl Want<'_> {

@@ -1,22 +1,21 @@
 //! Step 2: a closer look at what the walk has found: sites, what they want, and the edits that sign them.
 
-use std::ops::Range;
-
-use memchr::memmem;
-
 use super::answer::{Derivatives, Want};
+use super::budget::Budget;
 use super::error::ScanError;
 use super::found::{Descriptor, Found, Span, Text};
 use super::literal::{Decoded, decode};
+use super::mentions::MentionFinder;
 use super::rules::{MediaHost, References, Rules};
 use super::site::{Edit, Form, Kind, Site};
-use super::{asset, descriptor, markup};
+use super::{asset, descriptor, markup, steps};
 
 /// Sites in the order of the document, with what they want and their edits.
 pub(super) struct Assembly<'a, 'r> {
     input: &'a str,
     rules: &'r Rules,
-    links: usize,
+    finder: MentionFinder<'r>,
+    budget: Budget<'r>,
     /// The derivatives of the last descriptor, and how they and their format are written: the next one's
     /// are mostly the same.
     derivatives: Result<Option<Derivatives>, ()>,
@@ -30,21 +29,33 @@ impl<'a, 'r> Assembly<'a, 'r> {
     /// Looks at everything that was found.
     ///
     /// # Errors
-    /// More links are wanted than the limit allows.
-    pub(super) fn new(input: &'a str, rules: &'r Rules, mut found: Vec<Found>) -> Result<Self, ScanError> {
+    /// More links are found than the budget allows, or the scan was cancelled.
+    pub(super) fn new(
+        input: &'a str,
+        rules: &'r Rules,
+        budget: Budget<'r>,
+        mut found: Vec<Found>,
+    ) -> Result<Self, ScanError> {
         // Objects were found where they end; sites are told in the order in which values begin.
-        found.sort_by_key(Found::start);
+        found.sort_by_key(|found| {
+            steps::count(1);
+            found.start()
+        });
+        // Not everything that was found is a site, and no more sites than the budget allows are.
+        let room = found.len().min(budget.limit());
         let mut assembly = Self {
             input,
             rules,
-            links: 0,
+            finder: MentionFinder::new(&rules.hosts),
+            budget,
             derivatives: Ok(None),
             written: [None; 2],
-            sites: Vec::with_capacity(found.len()),
-            wants: Vec::with_capacity(found.len()),
-            edits: Vec::with_capacity(found.len()),
+            sites: Vec::with_capacity(room),
+            wants: Vec::with_capacity(room),
+            edits: Vec::with_capacity(room),
         };
         for found in found {
+            assembly.budget.check()?;
             match found {
                 Found::Text(text) => assembly.text(text)?,
                 Found::Descriptor(descriptor) => assembly.descriptor(descriptor)?,
@@ -62,7 +73,10 @@ impl<'a, 'r> Assembly<'a, 'r> {
                 }
             }
         }
-        assembly.edits.sort_by_key(|edit| edit.span.start);
+        assembly.edits.sort_by_key(|edit| {
+            steps::count(1);
+            edit.span.start
+        });
         Ok(assembly)
     }
 
@@ -91,6 +105,7 @@ impl<'a, 'r> Assembly<'a, 'r> {
     fn text(&mut self, found: Text) -> Result<(), ScanError> {
         let start = found.span.start - 1;
         let source = found.span.text(self.input);
+        steps::count(source.len());
         let decoded = if found.escapes { Decoded::new(source) } else { Decoded::plain(source) };
         let text = decoded.text.as_ref();
         if asset::is_id(text.as_bytes()) {
@@ -113,30 +128,35 @@ impl<'a, 'r> Assembly<'a, 'r> {
         if is_url(text, hosts) {
             return self.site(start, Kind::Url, Want::Url { url: decoded.text }, found.span, Form::Text);
         }
-        let mut occurrences = occurrences(text, hosts);
-        if markup::is_markup(text, !occurrences.is_empty()) {
-            let (parts, covered) = markup::parts(text, hosts);
-            occurrences.retain(|place| {
-                !covered.iter().any(|range| range.start < place.end && place.start < range.end)
-            });
-            self.html(found.span.start, &decoded, parts)?;
+        let mut mentions = self.finder.mentions(text).peekable();
+        let mut parts = Vec::new();
+        if markup::is_markup(text, mentions.peek().is_some()) {
+            parts = markup::parts(text, hosts, &mut self.budget)?;
         }
-        if !occurrences.is_empty() {
-            let count = occurrences.len() as u32;
+        // Both in their order: each is passed once.
+        let mut covered = parts.iter().map(|part| &part.range).peekable();
+        let mut count = 0;
+        for place in mentions {
+            steps::count(1);
+            while covered.next_if(|range| range.end <= place.start).is_some() {
+                steps::count(1);
+            }
+            if covered.peek().is_none_or(|range| place.end <= range.start) {
+                self.budget.take(1)?;
+                count += 1;
+            }
+        }
+        self.html(found.span.start, &decoded, parts);
+        if count > 0 {
             self.sites.push(Site { start, kind: Kind::Text, want: 0, count, invalid_derivatives: false });
         }
         Ok(())
     }
 
-    /// Adds a string of HTML whose content begins at `content`.
-    fn html(
-        &mut self,
-        content: u32,
-        decoded: &Decoded<'_>,
-        parts: Vec<markup::Part<'a>>,
-    ) -> Result<(), ScanError> {
+    /// Adds a string of HTML whose content begins at `content`. Its parts are in the budget.
+    fn html(&mut self, content: u32, decoded: &Decoded<'_>, parts: Vec<markup::Part<'a>>) {
         if parts.is_empty() {
-            return Ok(());
+            return;
         }
         let (want, count) = (self.wants.len() as u32, parts.len() as u32);
         self.sites.push(Site {
@@ -149,10 +169,13 @@ impl<'a, 'r> Assembly<'a, 'r> {
         for part in parts {
             let place = |offset| content + decoded.source(offset) as u32;
             let span = Span { start: place(part.range.start), end: place(part.range.end) };
-            let want = self.want(part.want)?;
-            self.edits.push(Edit { span, want, form: Form::Html(part.form) });
+            let want = self.wants.len() as u32;
+            // What is refused has no edit: nothing can change it.
+            if !matches!(part.want, Want::Refused { .. }) {
+                self.edits.push(Edit { span, want, form: Form::Html(part.form) });
+            }
+            self.wants.push(part.want);
         }
-        Ok(())
     }
 
     /// Adds a site that wants one thing.
@@ -171,11 +194,7 @@ impl<'a, 'r> Assembly<'a, 'r> {
     }
 
     fn want(&mut self, want: Want<'a>) -> Result<u32, ScanError> {
-        let limit = self.rules.limits.links;
-        self.links += want.links();
-        if self.links > limit {
-            return Err(ScanError::TooManyLinks { limit });
-        }
+        self.budget.take(want.links())?;
         self.wants.push(want);
         Ok(self.wants.len() as u32 - 1)
     }
@@ -186,22 +205,4 @@ fn is_url(text: &str, hosts: &[MediaHost]) -> bool {
     let ends =
         |char: char| char.is_whitespace() || char.is_control() || matches!(char, '"' | '<' | '>' | '`');
     hosts.iter().any(|host| host.holds(text)) && !text.contains(ends)
-}
-
-/// Where media hosts stand in a text: the longest where several begin, and none inside another.
-fn occurrences(text: &str, hosts: &[MediaHost]) -> Vec<Range<usize>> {
-    let mut places = Vec::new();
-    for host in hosts.iter().map(|host| host.authority().as_bytes()).filter(|host| !host.is_empty()) {
-        places.extend(memmem::find_iter(text.as_bytes(), host).map(|at| at..at + host.len()));
-    }
-    if hosts.len() > 1 {
-        places.sort_by_key(|place| (place.start, usize::MAX - place.end));
-        let mut end = 0;
-        places.retain(|place| {
-            let apart = place.start >= end;
-            end = if apart { place.end } else { end };
-            apart
-        });
-    }
-    places
 }

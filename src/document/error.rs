@@ -27,7 +27,7 @@ pub enum ScanError {
         /// Column in characters, from 1.
         column: usize,
     },
-    /// The document wants too many links.
+    /// The document wants too many links, or names media hosts too often; both count together.
     #[error("more than {limit} links in one document")]
     TooManyLinks {
         /// The greatest number allowed.
@@ -36,6 +36,9 @@ pub enum ScanError {
     /// The document has 4 GiB or more.
     #[error("4 GiB or more in one document")]
     TooLarge,
+    /// The scan was given up, as nothing waits for it any more.
+    #[error("the scan was cancelled")]
+    Cancelled,
 }
 
 /// An error before its line is known.
@@ -49,6 +52,7 @@ pub(super) struct Fault {
 pub(super) enum What {
     Expected(&'static str),
     Depth(usize),
+    Cancelled,
 }
 
 impl Fault {
@@ -67,6 +71,7 @@ impl Fault {
         match self.what {
             What::Expected(expected) => ScanError::Syntax { offset: self.offset, line, column, expected },
             What::Depth(limit) => ScanError::TooDeep { limit, offset: self.offset, line, column },
+            What::Cancelled => ScanError::Cancelled,
         }
     }
 }

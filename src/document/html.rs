@@ -1,13 +1,21 @@
 //! HTML tags, found by a tokenizer that follows the WHATWG specification: which media attributes they
-//! have, and where in the source each value stands. Nothing in comments, scripts, styles, text areas
-//! and the like is a tag; what stands in `noscript` is, since it is what readers without scripts get. To readers with
-//! scripts that is a text, which ends at `</noscript`, even within a tag: a tag that holds these letters there isn't
-//! looked at, or its change would change the page around it.
-
-use std::convert::Infallible;
+//! have, and where in the source each value stands. Nothing in comments, CDATA sections, scripts, styles, text areas
+//! and the like is a tag.
+//!
+//! Some bytes can be read in two ways. Then tags are found only where both readings come to the same ones, and none
+//! after the place where they part, or a change of the value would change the page around it:
+//! - What stands in `noscript` is a text to readers with scripts, which ends at the first `</noscript`, even within a
+//!   tag. To those without it is tags, and these are found, since they are what such readers get. The readings part
+//!   where that `</noscript` isn't an end tag to both.
+//! - Whether a `style`, a `title` and the like hold text, and what `<![CDATA[` begins, depends on the tree around them.
+//!   `content` follows it as far as it is certain. Elsewhere the readings part where such a text holds what would be a
+//!   tag, a comment or another element's end.
 
 use html5gum::{Emitter, Error, State, Tokenizer};
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
+
+use super::content::{Cdata, Content, Next};
+use super::steps;
 
 /// The attributes that matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +35,12 @@ pub(super) struct Attribute {
     pub value: String,
     /// Its source.
     pub place: Place,
-    /// Offsets in the value and in the source after each piece of it.
-    marks: Vec<(usize, usize)>,
+    marks: Marks,
 }
+
+/// Offsets in a value and in its source after each run of pieces that are as long as their source, and after
+/// each entity.
+type Marks = Vec<(usize, usize)>;
 
 /// Where in the source a value stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,42 +84,53 @@ impl Attribute {
 
 const NOSCRIPT: &[u8] = b"noscript";
 
-/// Calls `visit` with the tag name and the media attributes of each start tag that has any.
-pub(super) fn tags(source: &str, visit: impl FnMut(&[u8], &[Attribute])) {
+/// Calls `visit` with the tag name and the media attributes of each start tag, until it returns `false`.
+pub(super) fn tags(source: &str, visit: impl FnMut(&[u8], &[Attribute]) -> bool) {
     let tags = Tags {
         source: source.as_bytes(),
         visit,
         position: 0,
         tag_start: 0,
-        noscript: false,
+        content: Content::Html,
+        noscript: None,
+        ended: false,
         start: false,
         self_closing: false,
         name: Vec::new(),
         last_start: Vec::new(),
-        foreign: 0,
         attribute: None,
         attributes: Vec::new(),
     };
-    let Ok(()) = Tokenizer::new_with_emitter(source, tags).finish();
+    // The only token is the end.
+    let _ = Tokenizer::new_with_emitter(source, tags).next();
 }
 
 struct Tags<'a, F> {
     source: &'a [u8],
     visit: F,
     position: usize,
-    /// Where the tag that is being read begins, or its name.
+    /// Where the `<` stands that was read last.
     tag_start: usize,
-    /// Whether a `noscript` is open.
-    noscript: bool,
+    content: Content,
+    /// The `noscript` that is open: to readers with scripts it holds a text.
+    noscript: Option<Noscript>,
+    /// Whether nothing more is to be read.
+    ended: bool,
     /// Whether the tag that is being read is a start tag.
     start: bool,
     self_closing: bool,
     name: Vec<u8>,
     last_start: Vec<u8>,
-    /// How many `svg` and `math` elements are open.
-    foreign: usize,
     attribute: Option<Open>,
     attributes: Vec<Attribute>,
+}
+
+/// A `noscript` that is open.
+struct Noscript {
+    /// Where its end tag begins to readers with scripts; the length of the source where there is none.
+    end: usize,
+    /// Whether it stands among HTML elements for certain.
+    certain: bool,
 }
 
 /// The attribute that is being read.
@@ -117,10 +139,10 @@ struct Open {
     name_end: usize,
     value: Vec<u8>,
     value_start: Option<usize>,
-    marks: Vec<(usize, usize)>,
+    marks: Marks,
 }
 
-impl<F: FnMut(&[u8], &[Attribute])> Tags<'_, F> {
+impl<F: FnMut(&[u8], &[Attribute]) -> bool> Tags<'_, F> {
     /// Takes the attribute that was being read.
     fn close_attribute(&mut self) {
         let Some(open) = self.attribute.take().filter(|_| self.start) else {
@@ -142,11 +164,55 @@ impl<F: FnMut(&[u8], &[Attribute])> Tags<'_, F> {
         }
     }
 
-    /// Whether the tag is one to readers without scripts alone: to others the `noscript` ends within it.
-    fn is_torn(&self) -> bool {
-        let source = || self.source.get(self.tag_start..self.position).unwrap_or_default();
-        let ends = |bytes: &[u8]| bytes.starts_with(b"</") && bytes[2..].eq_ignore_ascii_case(NOSCRIPT);
-        self.noscript && source().windows(2 + NOSCRIPT.len()).any(ends)
+    /// Opens a `noscript`, unless one is open: to readers with scripts this one is a text in that one.
+    fn open_noscript(&mut self) {
+        if self.noscript.is_none() {
+            let certain = self.content == Content::Html;
+            self.noscript = Some(Noscript { end: self.end_of(NOSCRIPT), certain });
+        }
+    }
+
+    /// Whether the tag that has been read is one to readers with and without scripts, or stands in what is a text
+    /// to those with scripts, whole. Closes the `noscript` where this is its end.
+    fn is_one(&mut self) -> bool {
+        let Some(Noscript { end, certain }) = self.noscript else { return true };
+        if self.position <= end {
+            return true;
+        }
+        if self.start || self.tag_start != end || self.name != NOSCRIPT {
+            return false;
+        }
+        self.noscript = None;
+        if !certain || self.content != Content::Html {
+            self.content = Content::Unsure;
+        }
+        true
+    }
+
+    /// Where the end tag of an element that holds text alone begins; the length of the source where there is none.
+    fn end_of(&self, name: &[u8]) -> usize {
+        let rest = self.source.get(self.position..).unwrap_or_default();
+        let end = memchr_iter(b'<', rest).find(|at| is_end_tag(&rest[*at..], name));
+        let end = end.map_or(self.source.len(), |at| self.position + at);
+        steps::count(end - self.position);
+        end
+    }
+
+    /// Whether what follows a start tag ends with its end tag, and holds no tags, read as a text or not.
+    fn holds_text(&self) -> bool {
+        let rest = self.source.get(self.position..).unwrap_or_default();
+        let opens = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b'/' | b'!' | b'?');
+        let end = memchr_iter(b'<', rest).find(|at| rest.get(at + 1).is_some_and(opens));
+        steps::count(end.unwrap_or(rest.len()));
+        end.is_none_or(|at| is_end_tag(&rest[at..], &self.name))
+    }
+
+    /// Whether `<![CDATA[`, which has been read, ends at the same place as a comment and as a section.
+    fn is_short_section(&self) -> bool {
+        let rest = self.source.get(self.position..).unwrap_or_default();
+        let end = memchr(b'>', rest);
+        steps::count(end.unwrap_or(rest.len()));
+        end.is_none_or(|at| rest[..at].ends_with(b"]]"))
     }
 
     fn place(&self, name_end: usize, value_start: Option<usize>) -> Place {
@@ -170,16 +236,31 @@ impl<F: FnMut(&[u8], &[Attribute])> Tags<'_, F> {
     }
 }
 
-impl<F: FnMut(&[u8], &[Attribute])> Emitter for Tags<'_, F> {
-    type Token = Infallible;
+/// Whether a text begins with the end tag of an element that holds text alone.
+fn is_end_tag(text: &[u8], name: &[u8]) -> bool {
+    let after = 2 + name.len();
+    text.starts_with(b"</")
+        && text.get(2..after).is_some_and(|start| start.eq_ignore_ascii_case(name))
+        && text
+            .get(after)
+            .is_some_and(|byte| matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r' | b' ' | b'/' | b'>'))
+}
+
+impl<F: FnMut(&[u8], &[Attribute]) -> bool> Emitter for Tags<'_, F> {
+    /// That nothing more is to be read.
+    type Token = ();
+
+    fn start_open_tag(&mut self) {
+        self.tag_start = self.position - 1;
+    }
 
     fn move_position(&mut self, offset: isize) {
+        steps::count(1);
         self.position = self.position.saturating_add_signed(offset);
     }
 
     fn init_start_tag(&mut self) {
         self.start = true;
-        self.tag_start = self.position;
         self.self_closing = false;
         self.name.clear();
         self.attributes.clear();
@@ -221,34 +302,48 @@ impl<F: FnMut(&[u8], &[Attribute])> Emitter for Tags<'_, F> {
 
     fn push_attribute_value(&mut self, s: &[u8]) {
         if let Some(open) = &mut self.attribute {
+            steps::count(s.len());
             open.value.extend_from_slice(s);
-            open.marks.push((open.value.len(), self.position));
+            let mark = (open.value.len(), self.position);
+            match open.marks.last_mut() {
+                // As far apart as before: one run.
+                Some(last) if mark.0.checked_add(last.1) == last.0.checked_add(mark.1) => *last = mark,
+                _ => open.marks.push(mark),
+            }
         }
     }
 
     fn emit_current_tag(&mut self) -> Option<State> {
         self.close_attribute();
-        let foreign = matches!(self.name.as_slice(), b"svg" | b"math");
+        if !self.is_one() {
+            self.ended = true;
+            return None;
+        }
         if !self.start {
-            self.foreign = self.foreign.saturating_sub(usize::from(foreign));
-            self.noscript &= self.name != NOSCRIPT;
+            self.content.end(&self.name);
             self.last_start.clear();
             return None;
         }
-        if !self.attributes.is_empty() && !self.is_torn() {
-            (self.visit)(&self.name, &self.attributes);
-        }
-        self.foreign += usize::from(foreign && !self.self_closing);
-        self.noscript |= self.name == NOSCRIPT;
+        self.ended = !(self.visit)(&self.name, &self.attributes);
         self.last_start.clone_from(&self.name);
-        match self.name.as_slice() {
-            // Only in SVG and MathML does `/>` close an element.
-            _ if self.self_closing && self.foreign > 0 => None,
-            b"textarea" | b"title" => Some(State::RcData),
-            b"script" => Some(State::ScriptData),
-            b"style" | b"iframe" | b"xmp" | b"noembed" | b"noframes" => Some(State::RawText),
-            b"plaintext" => Some(State::PlainText),
-            _ => None,
+        match self.content.start(&self.name, self.self_closing) {
+            Next::Tags => {}
+            Next::Text(state) => return Some(state),
+            Next::Noscript => self.open_noscript(),
+            Next::Either => self.ended |= !self.holds_text(),
+            Next::Unknown => self.ended = true,
+        }
+        None
+    }
+
+    fn adjusted_current_node_present_but_not_in_html_namespace(&mut self) -> bool {
+        match self.content.cdata() {
+            Cdata::Comment => false,
+            Cdata::Section => true,
+            Cdata::Either => {
+                self.ended |= !self.is_short_section();
+                false
+            }
         }
     }
 
@@ -268,8 +363,8 @@ impl<F: FnMut(&[u8], &[Attribute])> Emitter for Tags<'_, F> {
         false
     }
 
-    fn pop_token(&mut self) -> Option<Infallible> {
-        None
+    fn pop_token(&mut self) -> Option<()> {
+        self.ended.then_some(())
     }
 
     fn emit_eof(&mut self) {}
@@ -299,6 +394,7 @@ mod tests {
                 let raw = source[attribute.place.start..attribute.place.end].to_owned();
                 found.push((attribute.name, attribute.value.clone(), raw, attribute.place.quote));
             }
+            true
         });
         found
     }
@@ -324,6 +420,13 @@ mod tests {
             ("<svg><style/><image href=a></svg>", "a", "a", Quote::None),
             ("<title><img></title><img src=a>", "a", "a", Quote::None),
             ("<a\0 src=a>", "a", "a", Quote::None),
+            ("<noscript><img src=a</NoScriptX></noscript>", "a</NoScriptX", "a</NoScriptX", Quote::None),
+            ("<svg><style>a{}</style><title>b</title></svg><img src=a>", "a", "a", Quote::None),
+            ("<svg><![CDATA[<img src=b>]]><a src=a></svg>", "a", "a", Quote::None),
+            ("<![CDATA[><img src=a>", "a", "a", Quote::None),
+            ("<select><option>b</select><xmp><i></xmp><img src=a>", "a", "a", Quote::None),
+            ("<frameset><title>b</title><noscript><a src=a></noscript>", "a", "a", Quote::None),
+            ("<svg><desc><p></desc></svg><![CDATA[b]]><img src=a>", "a", "a", Quote::None),
         ] {
             let name = if source.contains("href") { Name::Href } else { Name::Src };
             assert_eq!(found(source), [(name, value.to_owned(), raw.to_owned(), quote)], "{source}");
@@ -345,6 +448,22 @@ mod tests {
             "<xmp><img src=a></xmp>",
             "<plaintext><img src=a>",
             "<noscript><img src=a</NoScript>",
+            "<noscript><img src=a</NoScript ></noscript>",
+            "<noscript><!--</noscript><img src=a>-->",
+            "<noscript><p title='</noscript>'></noscript><img src=a>",
+            "<noscript><style></noscript><img src=a></style>",
+            "<noscript><svg></noscript><![CDATA[><img src=a>",
+            "<noscript><select></noscript><xmp><i></xmp><img src=a>",
+            "<svg><![CDATA[><img src=a>]]></svg>",
+            "<svg><style><![CDATA[</style><img src=a>]]></svg>",
+            "<svg><foreignObject><p></p></foreignObject><![CDATA[><img src=a>",
+            "<svg><p></svg><style/><img src=a>",
+            "<svg><desc><style/><img src=a>",
+            "<svg><desc><style><!--</style><img src=a>",
+            "<math><mtext><p><xmp><b title='</xmp>'><img src=a>",
+            "<select><xmp><script></xmp><img src=a>",
+            "<select><plaintext><img src=a>",
+            "<frameset><xmp><!--</xmp><a src=a>",
             "<noscript><img alt='</noscript>' src=a>",
             "<style/><img src=a>",
             "</img src=a>",

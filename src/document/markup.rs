@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use memchr::{memchr_iter, memmem};
 
-use super::answer::Want;
+use super::answer::{Reason, Want};
+use super::budget::Budget;
+use super::error::ScanError;
 use super::html::{Attribute, Name, Quote, tags};
 use super::rules::MediaHost;
 use super::srcset;
@@ -61,72 +63,103 @@ fn has_media_key(text: &[u8]) -> bool {
     })
 }
 
-/// The parts of an HTML string in their order, and the ranges of it that they account for.
-pub(super) fn parts(text: &str, hosts: &[MediaHost]) -> (Vec<Part<'static>>, Vec<Range<usize>>) {
+/// Elements whose attributes decide how many of them there are: a parser opens no more than three that are
+/// alike again. Nothing in them shows media.
+const FORMATTING: [&[u8]; 13] =
+    [b"b", b"big", b"code", b"em", b"font", b"i", b"nobr", b"s", b"small", b"strike", b"strong", b"tt", b"u"];
+
+/// The parts of an HTML string in their order.
+///
+/// # Errors
+/// There are more of them than the budget allows, or the scan was cancelled.
+pub(super) fn parts(
+    text: &str,
+    hosts: &[MediaHost],
+    budget: &mut Budget<'_>,
+) -> Result<Vec<Part<'static>>, ScanError> {
     let mut parts = Vec::new();
-    let mut covered = Vec::new();
+    let mut outcome = Ok(());
     tags(text, |tag, attributes| {
-        let key = attributes
+        let first = parts.len();
+        outcome = budget.check();
+        if outcome.is_ok() && !attributes.is_empty() && !FORMATTING.contains(&tag) {
+            outcome = Element { text, tag, attributes, hosts }.parts(&mut parts, budget);
+            parts[first..].sort_by_key(|part: &Part<'_>| part.range.start);
+        }
+        outcome.is_ok()
+    });
+    outcome.map(|()| parts)
+}
+
+/// A start tag with media attributes.
+struct Element<'e> {
+    text: &'e str,
+    tag: &'e [u8],
+    attributes: &'e [Attribute],
+    hosts: &'e [MediaHost],
+}
+
+impl Element<'_> {
+    /// Adds its parts, in any order.
+    fn parts(&self, parts: &mut Vec<Part<'static>>, budget: &mut Budget<'_>) -> Result<(), ScanError> {
+        let mut add = |part: Option<Part<'static>>| {
+            if part.is_some() {
+                budget.take(1)?;
+            }
+            parts.extend(part);
+            Ok(())
+        };
+        let key = self
+            .attributes
             .iter()
             .find(|attribute| attribute.name == Name::MediaKey && !attribute.value.is_empty())
-            .filter(|_| matches!(tag, b"img" | b"source" | b"video" | b"audio"));
-        let first = parts.len();
-        for attribute in attributes {
+            .filter(|_| matches!(self.tag, b"img" | b"source" | b"video" | b"audio"));
+        for attribute in self.attributes {
             match attribute.name {
                 Name::MediaKey => {}
                 Name::Src if key.is_some() => {}
                 Name::Srcset => {
                     for range in srcset::urls(&attribute.value) {
-                        parts.extend(url(text, attribute, range, hosts, &mut covered));
+                        add(self.url(attribute, range))?;
                     }
                 }
                 Name::Src | Name::Href | Name::Poster => {
                     let start = attribute.value.len() - attribute.value.trim_ascii_start().len();
-                    let range = start..start + attribute.value.trim_ascii().len();
-                    parts.extend(url(text, attribute, range, hosts, &mut covered));
+                    add(self.url(attribute, start..start + attribute.value.trim_ascii().len()))?;
                 }
             }
         }
-        if let Some(key) = key {
-            let src = attributes.iter().find(|attribute| attribute.name == Name::Src);
-            let (range, form) = match src {
-                Some(src) => (src.place.start..src.place.end, form(src.place.quote)),
-                None => (key.end()..key.end(), Form::Attribute),
-            };
-            covered.push(range.clone());
-            let want = Want::File { key: Cow::Owned(key.value.clone()), derivatives: None };
-            parts.push(Part { want, range, form });
-        }
-        parts[first..].sort_by_key(|part: &Part<'_>| part.range.start);
-    });
-    (parts, covered)
-}
-
-/// A URL in an attribute, where it is on a media host.
-fn url(
-    text: &str,
-    attribute: &Attribute,
-    range: Range<usize>,
-    hosts: &[MediaHost],
-    covered: &mut Vec<Range<usize>>,
-) -> Option<Part<'static>> {
-    let url = attribute.value.get(range.clone())?;
-    if !hosts.iter().any(|host| host.holds(url)) {
-        return None;
+        let Some(key) = key else { return Ok(()) };
+        let src = self.attributes.iter().find(|attribute| attribute.name == Name::Src);
+        let (range, form) = match src {
+            Some(src) => (src.place.start..src.place.end, form(src.place.quote)),
+            None => (key.end()..key.end(), Form::Attribute),
+        };
+        let want = Want::File { key: Cow::Owned(key.value.clone()), derivatives: None };
+        add(Some(Part { want, range, form }))
     }
-    let whole = range == (0..attribute.value.len());
-    let place = match attribute.place.quote {
-        // Quotes around a part of a value can't be put in with one link.
-        Quote::None if !whole => return None,
-        _ if whole => attribute.place.start..attribute.place.end,
-        _ => attribute.source(text, range.start)..attribute.source(text, range.end),
-    };
-    covered.push(place.clone());
-    Some(Part {
-        want: Want::Url { url: Cow::Owned(url.to_owned()) },
-        range: place,
-        form: form(attribute.place.quote),
-    })
+
+    /// A URL in an attribute, where it is on a media host.
+    fn url(&self, attribute: &Attribute, range: Range<usize>) -> Option<Part<'static>> {
+        let url = attribute.value.get(range.clone())?;
+        if !self.hosts.iter().any(|host| host.holds(url)) {
+            return None;
+        }
+        let whole = range == (0..attribute.value.len());
+        let range = match attribute.place.quote {
+            // Quotes around a part of a value can't be put in with one link.
+            Quote::None if !whole => return None,
+            _ if whole => attribute.place.start..attribute.place.end,
+            _ => attribute.source(self.text, range.start)..attribute.source(self.text, range.end),
+        };
+        // These are markup wherever what decodes a value once more shows it as it is.
+        let want = if url.contains(['<', '>', '`']) {
+            Want::Refused { reason: Reason::InvalidUrl }
+        } else {
+            Want::Url { url: Cow::Owned(url.to_owned()) }
+        };
+        Some(Part { want, range, form: form(attribute.place.quote) })
+    }
 }
 
 fn form(quote: Quote) -> Form {

@@ -4,7 +4,8 @@
 //!    - `token`, `walk`, `object`: one strict pass (RFC 8259, UTF-8) that leaves objects and strings
 //!      that may be sites; `roles` knows members by their names, `needles` where media hosts are;
 //!    - `assemble`: a closer look at those, in the order of the document: `descriptor`s, references
-//!      (`asset` ids), URLs, and HTML (`markup`, `html`, `srcset`).
+//!      (`asset` ids), URLs, HTML (`markup`, `html`, `content`, `srcset`), and `mentions` of media hosts. It ends
+//!      where the `budget` does: too many links, or nobody waits any more.
 //! 2. The caller resolves what is wanted: each [`Want`] gets an [`Answer`].
 //! 3. [`Scan::splice`] gives the document with the links put in as [`Pieces`] (`splice`, `date`), and
 //!    [`Scan::rows`] reports what happened (`rows`, `pointer`).
@@ -22,7 +23,9 @@
 //!   output, is no site of its own; the output of a descriptor that stays unsigned stays too.
 //! - With [`References::Inline`] an `{"id","url","expiresAt"}` object is an object like any other.
 //! - HTML attributes count once (the first of a name), `data-media-key` only where it is not empty; in
-//!   `noscript` they count.
+//!   `noscript` they count. Those of `b`, `font` and the like don't, and a URL that holds `<`, `>` or a backquote
+//!   is refused. Where it is uncertain whether something is a tag, neither it nor anything after it is one.
+//! - Whatever a document looks like, the work grows as its length does (`steps` counts it in tests).
 //!
 //! Signing in process, without a server or a runtime (`service::documents` adds caches, threads and
 //! the rules of a tenant's root):
@@ -58,7 +61,7 @@
 //!     .iter()
 //!     .map(|want| match want {
 //!         Want::File { key, .. } => sign(key).map_err(|_| Reason::InvalidKey),
-//!         Want::Asset { .. } | Want::Url { .. } => Err(Reason::Unknown),
+//!         Want::Asset { .. } | Want::Url { .. } | Want::Refused { .. } => Err(Reason::Unknown),
 //!     })
 //!     .collect();
 //! let signed = scan.splice(&answers);
@@ -78,6 +81,8 @@
 mod answer;
 mod assemble;
 mod asset;
+mod budget;
+mod content;
 mod date;
 mod descriptor;
 mod error;
@@ -85,6 +90,7 @@ mod found;
 mod html;
 mod literal;
 mod markup;
+mod mentions;
 mod needles;
 mod object;
 mod pieces;
@@ -97,6 +103,7 @@ mod scan;
 mod site;
 mod splice;
 mod srcset;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -108,6 +115,6 @@ pub use pieces::Pieces;
 pub use profile::{Profile, ProfileError};
 pub use rows::Row;
 pub use rules::{Limits, MediaHost, References, Rules};
-pub use scan::{Scan, scan};
+pub use scan::{Scan, scan, scan_until};
 pub use site::Kind;
 pub use splice::Signed;

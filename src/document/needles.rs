@@ -4,6 +4,7 @@ use memchr::{memchr, memmem::Finder};
 
 use super::found::Span;
 use super::rules::MediaHost;
+use super::steps;
 
 /// The next place of each thing to look for, found by one search ahead of the walk.
 pub(super) struct Needles<'r> {
@@ -31,12 +32,16 @@ impl<'r> Needles<'r> {
         let start = span.start as usize;
         let rest = input.get(start..).unwrap_or_default();
         if self.tag < start {
-            self.tag = memchr(b'<', rest).map_or(usize::MAX, |at| start + at);
+            let tag = memchr(b'<', rest);
+            steps::count(tag.unwrap_or(rest.len()));
+            self.tag = tag.map_or(usize::MAX, |at| start + at);
         }
         self.next = self.tag;
         for (finder, place) in &mut self.hosts {
             if *place < start {
-                *place = finder.find(rest).map_or(usize::MAX, |at| start + at);
+                let found = finder.find(rest);
+                steps::count(found.unwrap_or(rest.len()));
+                *place = found.map_or(usize::MAX, |at| start + at);
             }
             self.next = self.next.min(*place);
         }

@@ -2,7 +2,7 @@
 
 use super::found::{Descriptor, Found, Span};
 use super::roles::{self, Role};
-use super::{asset, descriptor, literal};
+use super::{asset, descriptor, literal, steps};
 
 /// The parts of a reference object: each once, and a string; or `null`, where that is when the link expires.
 const REFERENCE: Role = roles::ID | roles::URL | roles::EXPIRES;
@@ -161,6 +161,7 @@ impl Object {
         };
         let start = own.partition_point(|found| found.start() + 1 < value.start);
         let end = own.partition_point(|found| found.start() < value.end);
+        steps::count(own.len() - start);
         found.drain(first + start..first + end);
     }
 

@@ -8,7 +8,8 @@ use super::splice::{answer, reason};
 /// What happened to a site.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row<'s> {
-    /// Where its value is (RFC 6901).
+    /// Where its value is (RFC 6901). One that would be longer than [`Row::LONGEST_POINTER`] is cut short, and ends in
+    /// `…`.
     pub pointer: String,
     /// What kind of site it is.
     pub kind: Kind,
@@ -25,13 +26,19 @@ pub struct Row<'s> {
     pub signed: bool,
 }
 
+impl Row<'_> {
+    /// The longest pointer, in bytes, but for the mark of one that was cut short. A name of megabytes would else be
+    /// in the report as often as there are sites below it.
+    pub const LONGEST_POINTER: usize = 1024;
+}
+
 pub(super) fn rows<'s>(
     input: &str,
     sites: &[Site],
     wants: &'s [Want<'_>],
     answers: &'s [Answer],
 ) -> Vec<Row<'s>> {
-    let pointers = pointers(input, sites.iter().map(|site| site.start));
+    let pointers = pointers(input, sites.iter().map(|site| site.start), Row::LONGEST_POINTER);
     let mut rows = Vec::with_capacity(sites.len());
     for (site, pointer) in sites.iter().zip(pointers) {
         let row = row(site, pointer, wants, answers);
@@ -50,7 +57,7 @@ fn row<'s>(site: &Site, pointer: String, wants: &'s [Want<'_>], answers: &'s [An
         subject: None,
         links: Vec::new(),
         expires: None,
-        reason: reason(site, answers),
+        reason: reason(site, wants, answers),
         signed: false,
     };
     row.signed = row.reason.is_none();
@@ -58,13 +65,14 @@ fn row<'s>(site: &Site, pointer: String, wants: &'s [Want<'_>], answers: &'s [An
         return row;
     }
     if site.kind != Kind::Html {
-        row.subject = wants.get(site.want as usize).map(|want| match want {
-            Want::File { key, .. } => key.as_ref(),
-            Want::Asset { id } => id.as_ref(),
-            Want::Url { url } => url.as_ref(),
+        row.subject = wants.get(site.want as usize).and_then(|want| match want {
+            Want::File { key, .. } => Some(key.as_ref()),
+            Want::Asset { id } => Some(id.as_ref()),
+            Want::Url { url } => Some(url.as_ref()),
+            Want::Refused { .. } => None,
         });
     }
-    for links in (site.want..site.want + site.count).filter_map(|want| answer(answers, want).ok()) {
+    for links in (site.want..site.want + site.count).filter_map(|want| answer(wants, answers, want).ok()) {
         row.links.push(links.link());
         row.expires = row.expires.into_iter().chain(links.expires()).min();
     }

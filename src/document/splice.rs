@@ -12,6 +12,7 @@ use super::pieces::Pieces;
 use super::profile::Profile;
 use super::roles::REFERENCE_MEMBERS;
 use super::site::{Edit, Form, Kind, Site};
+use super::steps;
 
 /// A document with its links in it, and what happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Signed<'a> {
     pub signed: usize,
     /// How many of them are not, or not wholly.
     pub unsigned: usize,
+    /// How many of those there are by reason, in the order of [`Reason::ALL`].
+    pub reasons: Vec<(Reason, usize)>,
     /// When the first link in it expires, in seconds since the Unix epoch.
     pub expires: Option<u64>,
 }
@@ -114,11 +117,12 @@ impl Output {
     }
 }
 
-/// The answer to a want; one that was not given is no link.
-pub(super) fn answer(answers: &[Answer], want: u32) -> Result<&Links, Reason> {
-    match answers.get(want as usize) {
-        Some(answer) => answer.as_ref().map_err(|reason| *reason),
-        None => Err(Reason::Unknown),
+/// The answer to a want; one that was not given is no link, and what is refused has none.
+pub(super) fn answer<'s>(wants: &[Want<'_>], answers: &'s [Answer], want: u32) -> Result<&'s Links, Reason> {
+    match (wants.get(want as usize), answers.get(want as usize)) {
+        (Some(Want::Refused { reason }), _) => Err(*reason),
+        (_, Some(answer)) => answer.as_ref().map_err(|reason| *reason),
+        (_, None) => Err(Reason::Unknown),
     }
 }
 
@@ -135,7 +139,7 @@ pub(super) struct Splice<'s, 'a> {
 impl Splice<'_, '_> {
     /// The input with the links of the answers in it.
     pub(super) fn pieces(&self) -> Pieces {
-        if !self.edits.iter().any(|edit| answer(self.answers, edit.want).is_ok()) {
+        if !self.edits.iter().any(|edit| self.answer(edit).is_ok()) {
             return Pieces::unchanged(self.input.len());
         }
         let mut out = Pieces::new(&self.output.text, self.edits.len());
@@ -143,11 +147,16 @@ impl Splice<'_, '_> {
         out
     }
 
+    fn answer(&self, edit: &Edit) -> Result<&Links, Reason> {
+        steps::count(1);
+        answer(self.wants, self.answers, edit.want)
+    }
+
     /// Takes a part of the input with the edits in it.
     fn copy(&self, out: &mut Pieces, part: Span, edits: Range<usize>) {
         let mut rest = part;
         for (at, edit) in edits.clone().zip(self.edits.get(edits).unwrap_or_default()) {
-            let Ok(links) = answer(self.answers, edit.want) else {
+            let Ok(links) = self.answer(edit) else {
                 continue;
             };
             out.input(Span { end: edit.span.start, ..rest });
@@ -177,8 +186,7 @@ impl Splice<'_, '_> {
         out.fixed(before);
         if let Some(name) = name {
             let edits = self.within(name, at);
-            let mut signed =
-                self.edits[edits.clone()].iter().filter(|edit| answer(self.answers, edit.want).is_ok());
+            let mut signed = self.edits[edits.clone()].iter().filter(|edit| self.answer(edit).is_ok());
             if !signed.any(|edit| matches!(edit.form, Form::Object)) {
                 out.fixed(self.output.name);
                 self.copy(out, name, edits);
@@ -197,6 +205,7 @@ impl Splice<'_, '_> {
         }
         first += self.edits[first..].iter().take_while(|edit| before(edit)).count();
         let count = self.edits[first..].iter().take_while(|edit| edit.span.start <= string.end).count();
+        steps::count(near.abs_diff(first) + count);
         first..first + count
     }
 }
@@ -237,6 +246,9 @@ fn html(out: &mut Vec<u8>, form: markup::Form, link: &str) {
         match char {
             '&' => text.push_str("&amp;"),
             '"' => text.push_str("&quot;"),
+            // A value may stand in what is a text to other readers, such as `noscript`: no tag begins or ends in it.
+            '<' => text.push_str("&lt;"),
+            '>' => text.push_str("&gt;"),
             '\'' if form == Form::Single => text.push_str("&#39;"),
             char => text.push(char),
         }
@@ -248,17 +260,26 @@ fn html(out: &mut Vec<u8>, form: markup::Form, link: &str) {
 }
 
 /// The first reason why a site is unsigned, or not wholly signed.
-pub(super) fn reason(site: &Site, answers: &[Answer]) -> Option<Reason> {
+pub(super) fn reason(site: &Site, wants: &[Want<'_>], answers: &[Answer]) -> Option<Reason> {
+    steps::count(site.count as usize);
     match site.kind {
         Kind::Text => Some(Reason::Unsupported),
-        _ => (site.want..site.want + site.count).find_map(|want| answer(answers, want).err()),
+        _ => (site.want..site.want + site.count).find_map(|want| answer(wants, answers, want).err()),
     }
 }
 
-/// How many sites are found, and how many of them are unsigned.
-pub(super) fn count(sites: &[Site], answers: &[Answer]) -> (usize, usize) {
-    sites.iter().fold((0, 0), |(found, unsigned), site| {
+/// How many sites are found, and how many of them are unsigned, by reason.
+pub(super) fn count(sites: &[Site], wants: &[Want<'_>], answers: &[Answer]) -> (usize, Vec<(Reason, usize)>) {
+    let mut found = 0;
+    let mut unsigned = Reason::ALL.map(|reason| (reason, 0));
+    for site in sites {
         let sites = if site.kind == Kind::Text { site.count as usize } else { 1 };
-        (found + sites, unsigned + if reason(site, answers).is_some() { sites } else { 0 })
-    })
+        found += sites;
+        if let Some(reason) = reason(site, wants, answers)
+            && let Some((_, count)) = unsigned.iter_mut().find(|(other, _)| *other == reason)
+        {
+            *count += sites;
+        }
+    }
+    (found, unsigned.into_iter().filter(|(_, count)| *count > 0).collect())
 }

@@ -2,30 +2,38 @@
 
 use std::ops::Range;
 
+use super::steps;
+
 /// The URLs of a `srcset` value, as ranges of it.
-pub(super) fn urls(value: &str) -> Vec<Range<usize>> {
+pub(super) fn urls(value: &str) -> impl Iterator<Item = Range<usize>> {
     let bytes = value.as_bytes();
-    let is = |at: usize, test: fn(u8) -> bool| bytes.get(at).is_some_and(|byte| test(*byte));
-    let space: fn(u8) -> bool = |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r');
-    let mut urls = Vec::new();
     let mut at = 0;
-    loop {
-        while is(at, |byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r' | b',')) {
-            at += 1;
-        }
+    std::iter::from_fn(move || {
+        let begun = at;
+        at = skip(bytes, at, |byte| is_space(byte) || byte == b',');
         let start = at;
-        while at < bytes.len() && !is(at, space) {
-            at += 1;
-        }
+        at = skip(bytes, at, |byte| !is_space(byte));
         if start == at {
-            return urls;
+            return None;
         }
         let commas = bytes[start..at].iter().rev().take_while(|byte| **byte == b',').count();
-        urls.push(start..at - commas);
+        let end = at - commas;
         if commas == 0 {
             at = descriptors(bytes, at);
         }
-    }
+        steps::count(at - begun + commas);
+        Some(start..end)
+    })
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r')
+}
+
+/// The offset of the first byte from `at` on that fails a test.
+fn skip(bytes: &[u8], at: usize, test: impl Fn(u8) -> bool) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !test(*byte)).unwrap_or(rest.len())
 }
 
 /// The offset after the descriptors of a candidate: a comma in parentheses ends none.
@@ -62,7 +70,7 @@ mod tests {
             ("", vec![]),
             (" , ", vec![]),
         ] {
-            let urls: Vec<_> = urls(value).into_iter().map(|range| &value[range]).collect();
+            let urls: Vec<_> = urls(value).map(|range| &value[range]).collect();
             assert_eq!(urls, expected, "{value}");
         }
     }

@@ -1,12 +1,13 @@
 //! Step 1: one strict pass over the bytes, with a stack of its own, that leaves what may be a site.
 
+use super::budget::Budget;
 use super::error::{Fault, What};
 use super::found::{Found, Span, Text};
 use super::needles::Needles;
 use super::object::{Object, Value};
 use super::roles::{self, Role, Roles};
 use super::token::{Escapes, next, scalar, string};
-use super::{asset, literal};
+use super::{asset, literal, steps};
 
 /// A pass over a document.
 pub(super) struct Walk<'a, 'r> {
@@ -16,6 +17,7 @@ pub(super) struct Walk<'a, 'r> {
     needles: Needles<'r>,
     /// The greatest depth allowed.
     depth: usize,
+    budget: &'r Budget<'r>,
     /// The arrays and objects that are open,
     open: Vec<Open>,
     /// and what is known of the objects among them.
@@ -49,9 +51,10 @@ impl<'a, 'r> Walk<'a, 'r> {
         kinds: &'r [String],
         needles: Needles<'r>,
         depth: usize,
+        budget: &'r Budget<'r>,
     ) -> Self {
         let (open, objects) = (Vec::with_capacity(32), Vec::with_capacity(32));
-        Self { input, roles, kinds, needles, depth, open, objects, names: 0, found: Vec::new() }
+        Self { input, roles, kinds, needles, depth, budget, open, objects, names: 0, found: Vec::new() }
     }
 
     /// What may be a site, in the order of where each ends.
@@ -62,9 +65,11 @@ impl<'a, 'r> Walk<'a, 'r> {
         let mut role = 0;
         let mut inside = Inside::Nothing;
         loop {
+            steps::count(1);
             let mut end = match first {
                 b'"' => {
                     let (end, escapes) = string(bytes, at + 1)?;
+                    steps::count(end - at);
                     self.text(bytes, Span::new(at + 1, end), escapes, role);
                     if role != 0 {
                         self.member(role, Value::String { escapes: escapes.any }, Span::new(at, end + 1));
@@ -144,6 +149,7 @@ impl<'a, 'r> Walk<'a, 'r> {
             return Err(Fault::expected(at, expected));
         }
         let (end, escapes) = string(bytes, at + 1)?;
+        steps::count(end - at);
         let role =
             if escapes.any { self.escaped_role(at + 1, end) } else { self.roles.at(bytes, at + 1, end) };
         self.names += 1;
@@ -174,6 +180,9 @@ impl<'a, 'r> Walk<'a, 'r> {
     fn open(&mut self, at: usize, around: Inside, role: Role) -> Result<(), Fault> {
         if self.open.len() >= self.depth {
             return Err(Fault { offset: at, what: What::Depth(self.depth) });
+        }
+        if self.budget.is_cancelled() {
+            return Err(Fault { offset: at, what: What::Cancelled });
         }
         self.open.push(Open { start: at as u32, around, role });
         Ok(())

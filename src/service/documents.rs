@@ -1,12 +1,11 @@
 //! Whole documents: scan → resolve → splice.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tracing::Instrument;
 use tracing::field::Empty;
 
@@ -14,14 +13,14 @@ use super::asset_cache::Known;
 use super::auth::Caller;
 use super::delivery::{Delivery, Target};
 use super::document_body::DocumentBody;
+use super::document_work::{DocumentWork, ScannedDocument};
 use super::fragments::{FragmentDigest, Subject};
 use super::layout::Place;
 use super::links::{LinkError, expiry_text};
 use super::lookup::{Lookup, Servable};
 use super::ports::{DocumentOutcome, Limit, LinkSource, Meter};
 use super::profiles::{ProfileId, Profiles, UnknownProfile};
-use super::rota::Rota;
-use crate::document::{self, Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
+use crate::document::{Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
 use crate::media::{Derivatives, ObjectKey, TenantId};
 
 /// Signs documents.
@@ -30,8 +29,7 @@ pub struct Documents {
     lookup: Option<Lookup>,
     delivery: Delivery,
     meter: Arc<dyn Meter>,
-    /// Places of those who work on large documents: one a core.
-    large: Rota,
+    work: DocumentWork,
 }
 
 /// How a document is to be signed.
@@ -75,8 +73,7 @@ impl Documents {
         delivery: Delivery,
         meter: Arc<dyn Meter>,
     ) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { profiles, lookup, delivery, meter, large: Rota::new(cores) }
+        Self { profiles, lookup, delivery, meter, work: DocumentWork::new() }
     }
 
     /// The profiles that there are.
@@ -130,50 +127,34 @@ impl Documents {
         input: Bytes,
         options: DocumentOptions,
     ) -> Result<SignedDocument, DocumentError> {
-        let rules = self.rules(caller, options)?;
-        let length = input.len();
-        let scan = self.work(place, length, || document::scan(&input, rules)).await?;
-        let resolved = self.resolve(place, caller, scan.wants()).await?;
-        let (signed, rows) = self
-            .work(place, length, || {
-                let signed = scan.splice(&resolved.answers);
-                let wanted = options.report || signed.unsigned > 0;
-                let rows = if wanted { scan.rows(&resolved.answers) } else { Vec::new() };
-                (signed, rows)
-            })
-            .await;
-        self.meter.document(input.len(), signed.found, signed.signed);
-        let mut unsigned = BTreeMap::new();
-        for reason in rows.iter().filter(|row| !row.signed).filter_map(|row| row.reason) {
-            self.meter.unsigned(reason);
-            *unsigned.entry(reason).or_default() += 1;
+        let rules = Arc::clone(self.rules(caller, options)?);
+        let (document, length) = (input.clone(), input.len());
+        let scan = move |cancelled: &_| ScannedDocument::scan(document, &rules, cancelled);
+        let scanned = self.work.run(place.lane(), length, scan).await?;
+        let Resolved { answers, max_age, stale } = self.resolve(place, caller, scanned.wants()).await?;
+        let splice = move |_: &_| {
+            let scan = scanned.get();
+            let signed = scan.splice(&answers);
+            let refused = options.strict && signed.unsigned > 0;
+            // A report is many times as long as what it says: it is made where it is asked for.
+            let rows = if options.report || refused { scan.rows(&answers) } else { Vec::new() };
+            let rows: Vec<Value> = rows.iter().filter(|row| !refused || !row.signed).map(row_json).collect();
+            (signed.pieces, signed.found, signed.signed, signed.reasons, rows)
+        };
+        let (pieces, found, signed, unsigned, rows) = self.work.run(place.lane(), length, splice).await;
+        self.meter.document(length, found, signed);
+        for (reason, count) in &unsigned {
+            (0..*count).for_each(|_| self.meter.unsigned(*reason));
         }
-        let unsigned = unsigned.into_iter().collect();
-        if options.strict && signed.unsigned > 0 {
-            let rows = rows.iter().filter(|row| !row.signed).map(row_json).collect();
-            return Err(DocumentError::Unsigned { found: signed.found, signed: signed.signed, rows });
+        if options.strict && found > signed {
+            return Err(DocumentError::Unsigned { found, signed, rows });
         }
-        let rows = if options.report { rows.iter().map(row_json).collect() } else { Vec::new() };
-        let (found, signed_sites, pieces) = (signed.found, signed.signed, signed.pieces);
-        let body = DocumentBody::new(input.clone(), pieces);
-        let Resolved { max_age, stale, .. } = resolved;
-        Ok(SignedDocument { body, found, signed: signed_sites, unsigned, max_age, rows, stale })
-    }
-
-    /// Does the work that a document of so many bytes makes; where that is long, apart from the
-    /// threads that serve, and only so much of it at a time, tenants in turn.
-    async fn work<T>(&self, place: &Place, bytes: usize, work: impl FnOnce() -> T) -> T {
-        // A runtime of one thread has nobody else to serve.
-        let one_thread = || Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
-        if bytes < LARGE_BYTES || one_thread() {
-            return work();
-        }
-        let _turn = self.large.enter(place.lane()).await;
-        tokio::task::block_in_place(work)
+        let body = DocumentBody::new(input, pieces);
+        Ok(SignedDocument { body, found, signed, unsigned, max_age, rows, stale })
     }
 
     /// By what a document is signed: the request's profile, or the tenant's, or the default.
-    fn rules(&self, caller: Option<&Caller>, options: DocumentOptions) -> Result<&Rules, DocumentError> {
+    fn rules(&self, caller: Option<&Caller>, options: DocumentOptions) -> Result<&Arc<Rules>, DocumentError> {
         let tenants = || {
             let tenant = &caller?.tenant;
             let error = |source| DocumentError::Profile { tenant: tenant.id.clone(), source };
@@ -264,6 +245,7 @@ fn outcome(signed: &Result<SignedDocument, DocumentError>) -> DocumentOutcome {
     match signed {
         Ok(_) => DocumentOutcome::Signed,
         Err(DocumentError::Scan(ScanError::Syntax { .. })) => DocumentOutcome::Invalid,
+        Err(DocumentError::Scan(ScanError::Cancelled)) => DocumentOutcome::Failed,
         Err(DocumentError::Scan(_)) => DocumentOutcome::TooLarge,
         Err(DocumentError::Unsigned { .. }) => DocumentOutcome::Unsigned,
         Err(DocumentError::Profile { .. } | DocumentError::Link(_)) => DocumentOutcome::Failed,
@@ -335,6 +317,7 @@ fn subject<'w>(assets: &'w Servable, want: &'w Want<'_>) -> Result<Subject<'w>, 
             None => Err(Reason::Unknown),
         },
         Want::Url { url } => Ok(Subject::Url(url)),
+        Want::Refused { reason } => Err(*reason),
     }
 }
 
@@ -410,7 +393,3 @@ pub enum DocumentError {
     #[error(transparent)]
     Link(#[from] LinkError),
 }
-
-/// From this length on, in bytes, the work on a document takes too long for a thread that serves:
-/// about a third of a millisecond.
-const LARGE_BYTES: usize = 256 * 1024;

@@ -32,6 +32,7 @@ pub mod cookies;
 pub mod cursor;
 pub mod delivery;
 pub mod document_body;
+mod document_work;
 pub mod documents;
 pub mod edge;
 mod epochs;

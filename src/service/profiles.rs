@@ -2,6 +2,8 @@
 //!
 //! Choosing costs no copy: each profile has its rules ready for each way of treating references.
 
+use std::sync::Arc;
+
 use crate::document::{References, Rules};
 
 /// Every profile that a node knows.
@@ -16,7 +18,7 @@ pub struct Profiles {
 struct Named {
     name: String,
     /// The rules, for [`MODES`].
-    rules: [Rules; 3],
+    rules: [Arc<Rules>; 3],
     /// What becomes of references unless the request says so.
     references: References,
 }
@@ -76,13 +78,14 @@ impl Profiles {
     /// The names and rules of all profiles, by name, and whether it is the default.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Rules, bool)> {
         self.named.iter().enumerate().map(|(index, named)| {
-            (named.name.as_str(), named.rules(named.references), ProfileId(index) == self.default)
+            let rules: &Rules = named.rules(named.references);
+            (named.name.as_str(), rules, ProfileId(index) == self.default)
         })
     }
 
     /// The rules of a profile; `references` where it is to treat them otherwise.
     #[must_use]
-    pub fn rules(&self, profile: ProfileId, references: Option<References>) -> &Rules {
+    pub fn rules(&self, profile: ProfileId, references: Option<References>) -> &Arc<Rules> {
         let named = &self.named[profile.0];
         named.rules(references.unwrap_or(named.references))
     }
@@ -95,10 +98,11 @@ impl Profiles {
 impl Named {
     fn new(name: String, rules: Rules) -> Self {
         let references = rules.references;
-        Self { name, rules: MODES.map(|references| Rules { references, ..rules.clone() }), references }
+        let rules = MODES.map(|references| Arc::new(Rules { references, ..rules.clone() }));
+        Self { name, rules, references }
     }
 
-    fn rules(&self, references: References) -> &Rules {
+    fn rules(&self, references: References) -> &Arc<Rules> {
         let [inline, object, leave] = &self.rules;
         match references {
             References::Inline => inline,

@@ -77,6 +77,9 @@ fn urls_in_attributes_are_signed_and_nothing_else_changes() {
         ("</p><b><img src=\"@a\" <p \"", "</p><b><img src=\"@a\" <p \""),
         ("<img src=\"@a\"alt=''><p", "<img src=\"@a?!\"alt=''><p"),
         ("<noscript><img src=@a></noscript>", "<noscript><img src=\"@a?!\"></noscript>"),
+        ("<img src='@a?&lt;'><img src='@b'>", "<img src='@a?&lt;'><img src='@b?!'>"),
+        ("<b href='@a?b'><img src='@b'>", "<b href='@a?b'><img src='@b?!'>"),
+        ("<svg><![CDATA[<img src='@a'>]]><a href='@b'>", "<svg><![CDATA[<img src='@a'>]]><a href='@b?!'>"),
     ] {
         assert_eq!(signed(before), after, "{before}");
         assert_eq!(signed(after), after, "signed twice");
@@ -97,6 +100,9 @@ fn what_is_no_attribute_is_text() {
         "<p>@a</p>",
         "<img src=\"@a",
         "<meta content=\"@a\">",
+        "<font src='@a'>",
+        "<svg><![CDATA[<img src='@a'>]]>",
+        "<noscript><p title='</noscript>'><img src='@a'>",
         "<img alt=\"&lt;img src=@a>\">",
     ] {
         let rows = told(html);
@@ -108,6 +114,9 @@ fn what_is_no_attribute_is_text() {
     );
     assert_eq!(told("<img src='https://media.vivreal.io/other/x'><img src=@a>"), [" html foreign"]);
     assert_eq!(told("<img data-media-key=b src=@a srcset='@a, @b'>"), [" html"]);
+    for hidden in ["&lt;", "&gt", "&#96;", "<", ">", "`"] {
+        assert_eq!(told(&format!("<img src='@a?{hidden}'>")), [" html invalid_url"], "{hidden}");
+    }
     assert!(told("5 < 6 <b>bold</b> <img src=x>").is_empty());
 }
 
@@ -130,10 +139,13 @@ fn a_part_that_cannot_be_signed_leaves_the_others_signed() {
 #[test]
 fn a_link_is_encoded_for_the_quotes_around_it() {
     let input = format!(r#""<a href='{ROOT}a'><a href=\"{ROOT}b\"><a href={ROOT}c>""#);
-    let link = Links::new("'\"&<\\", 1);
+    let link = Links::new("'\"&<>\\", 1);
     let signed = scanned(&input, &rules()).splice(&[Ok(link.clone()), Ok(link.clone()), Ok(link)]);
     let html: String = serde_json::from_slice(&signed.bytes()).unwrap();
-    assert_eq!(html, r#"<a href='&#39;&quot;&amp;<\'><a href="'&quot;&amp;<\"><a href="'&quot;&amp;<\">"#);
+    assert_eq!(
+        html,
+        r#"<a href='&#39;&quot;&amp;&lt;&gt;\'><a href="'&quot;&amp;&lt;&gt;\"><a href="'&quot;&amp;&lt;&gt;\">"#
+    );
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(super) fn sign(input: &str, rules: &Rules) -> String {
     let scan = scanned(input, rules);
     let signed = scan.splice(&answers(&scan));
     assert_eq!(signed.found, signed.signed + signed.unsigned);
+    assert_eq!(signed.unsigned, signed.reasons.iter().map(|(_, sites)| sites).sum::<usize>());
     String::from_utf8(signed.bytes().into_owned()).unwrap()
 }
 
@@ -76,6 +77,8 @@ fn resolve(want: &Want<'_>) -> Answer {
         Want::Asset { id } if id.ends_with('Z') => Err(Reason::Unknown),
         Want::Asset { id } => Ok(single(link(&format!("{id}/file.png"))?)),
         Want::Url { url } => renew(url).map(single),
+        // Whatever is answered, it stays as it is.
+        Want::Refused { .. } => Ok(single("refused".to_owned())),
     }
 }
 

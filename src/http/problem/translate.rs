@@ -257,8 +257,13 @@ impl From<DocumentError> for Problem {
                 Self::new(Kind::BodyTooLarge, "a document has less than 4 GiB")
             }
             DocumentError::Scan(ScanError::TooManyLinks { limit }) => {
-                Self::new(Kind::TooManyLinks, format!("a document holds at most {limit} links"))
-                    .with("limit", limit)
+                let detail = format!(
+                    "a document holds at most {limit} links; media hosts that its texts name count too"
+                );
+                Self::new(Kind::TooManyLinks, detail).with("limit", limit)
+            }
+            DocumentError::Scan(ScanError::Cancelled) => {
+                Self::new(Kind::TimedOut, "the answer wasn't ready in time; try again")
             }
             DocumentError::Profile { ref source, .. } => {
                 let detail = format!(
