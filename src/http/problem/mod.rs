@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 pub use catalogue::Kind;
 
 use super::observe::RequestContext;
+use super::server::LastAnswer;
 use crate::service::ports::Limit;
 
 /// An error as its caller sees it.
@@ -169,6 +170,10 @@ pub(super) fn render(mut response: Response, context: &RequestContext) -> Respon
         return response;
     };
     problem.log();
+    if problem.limit() == Some(Limit::ClientRate) {
+        // A tenant's refusals keep their connection: it may be that of a proxy, and of all who come by it.
+        response.extensions_mut().insert(LastAnswer);
+    }
     let body = problem.to_json(context);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
