@@ -131,6 +131,8 @@ impl Frames {
             }
             // Their number is bounded by h2, and ends the head of a request.
             HEADERS | CONTINUATION => {}
+            // A server that sends no pings is answered one, at the end. h2 logs each of the others.
+            PING if frame.flags & ACK != 0 => spent = spent.saturating_add(50 * COST),
             _ => spent = spent.saturating_add(COST),
         });
         self.last_stream = last;
@@ -183,10 +185,13 @@ const HEADER: usize = 9;
 /// Types of frames.
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PING: u8 = 6;
 const GO_AWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 /// The flag of DATA and HEADERS that ends what a stream sends.
 const END_STREAM: u8 = 1;
+/// The flag of SETTINGS and PING that answers one.
+const ACK: u8 = 1;
 const ENHANCE_YOUR_CALM: u32 = 11;
 const REASON: &[u8] = b"too_many_control_frames";
 
@@ -235,6 +240,7 @@ mod tests {
         ] {
             assert_eq!(taken(&mut begun(), &flood, 0), 1_000, "{flood:?}");
         }
+        assert_eq!(taken(&mut begun(), &frame(PING, ACK, 0, b"pingping"), 0), 20);
     }
 
     #[test]
