@@ -24,7 +24,6 @@ use serde_json::{Map, Value};
 pub use catalogue::Kind;
 
 use super::observe::RequestContext;
-use super::server::LastAnswer;
 use crate::service::ports::Limit;
 
 /// An error as its caller sees it.
@@ -163,6 +162,11 @@ impl IntoResponse for Problem {
         response
     }
 }
+
+/// In the extensions of a refusal with which its connection ends: that of a client whose address asks too often. One
+/// that goes on all the same has to connect again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastAnswer;
 
 /// Gives a response that is a problem its body and headers; leaves every other one alone.
 pub(super) fn render(mut response: Response, context: &RequestContext) -> Response {

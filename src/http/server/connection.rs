@@ -25,8 +25,9 @@ use super::activity::{Activity, InFlight};
 use super::bell::Bell;
 use super::taken::Taken;
 use super::watched::Watched;
-use super::{LastAnswer, Peer, Phase, QUIET};
+use super::{Peer, Phase, QUIET};
 use crate::http::apart::apart;
+use crate::http::problem::LastAnswer;
 use crate::http::{Front, ServerLimits};
 use crate::service::ports::Limit;
 

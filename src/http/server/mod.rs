@@ -46,11 +46,6 @@ pub use workers::Workers;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// In the extensions of an answer that is refused to a client whose address asks too often: its connection ends with
-/// it, as a client that goes on all the same shall at least have to connect again.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LastAnswer;
-
 /// What a server does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {

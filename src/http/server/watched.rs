@@ -57,11 +57,9 @@ impl<I> Watched<I> {
 impl<I: AsyncRead + AsyncWrite + Unpin> Watched<I> {
     /// Ends this side, and waits for the end of the other.
     fn poll_close(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let closing = self.closing.get_or_insert_with(|| Closing {
-            told: false,
-            until: Box::pin(sleep(LINGER)),
-            left: LINGER_BYTES,
-        });
+        let left = if self.activity.floods() { FLOOD_BYTES } else { LINGER_BYTES };
+        let closing =
+            self.closing.get_or_insert_with(|| Closing { told: false, until: Box::pin(sleep(LINGER)), left });
         if !closing.told {
             ready!(Pin::new(&mut self.inner).poll_shutdown(context))?;
             closing.told = true;
@@ -171,3 +169,5 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 /// How long a connection that this side has ended waits for the end of the other, and how many bytes it takes.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
+/// The same of a client that floods: it may read why, and isn't listened to for long.
+const FLOOD_BYTES: usize = 64 * 1024;

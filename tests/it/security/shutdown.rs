@@ -397,10 +397,8 @@ impl Sender {
             Self::One(sender) => sender.send_request(request).await,
             Self::Two(sender) => sender.send_request(request).await,
         };
-        let answer = answer.map_err(|error| if is_unsent(&error) {
-            Unanswered::Unsent
-        } else {
-            Unanswered::Lost(format!("{error:?}"))
+        let answer = answer.map_err(|error| {
+            if is_unsent(&error) { Unanswered::Unsent } else { Unanswered::Lost(format!("{error:?}")) }
         })?;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await;
