@@ -26,6 +26,9 @@ _SETTINGS = """\
 [server]
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
+# All clients are on this machine, and nobody waits for its end.
+max_connections_per_client = 0
+lame_duck_seconds = 0
 [cdn]
 base_url = "{base_url}"
 [signing]

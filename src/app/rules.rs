@@ -169,6 +169,7 @@ pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
         ("idle_seconds", server.idle_seconds, 10, 4_000),
         ("answer_seconds", server.answer_seconds, 1, within),
         ("body_idle_seconds", server.body_idle_seconds, 1, within),
+        ("lame_duck_seconds", server.lame_duck_seconds, 0, 300),
     ] {
         if !(least..=most).contains(&value) {
             let detail = format!("must be {least} to {most}, not {value}");

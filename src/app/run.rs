@@ -1,11 +1,13 @@
 //! From sockets and a node to answers, until a signal.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::StartError;
 use super::build::Node;
@@ -36,8 +38,10 @@ pub struct Listeners {
     pub edge: Option<Bound>,
 }
 
-/// Serves until SIGTERM or SIGINT; then readiness goes off, listeners close and what is under way
-/// ends, within a bound. `up` is called once everything answers.
+/// Serves until SIGTERM or SIGINT. Then readiness goes off, and for the seconds of the lame duck all goes on; then
+/// listeners close and what is under way ends, within a bound. Readiness is answered until all else has ended. A second
+/// signal, a second or more after the first, ends what is left at once. `up` is called once everything answers, `down`
+/// when the end begins.
 ///
 /// # Errors
 /// Where the system gives no signals.
@@ -47,18 +51,12 @@ pub async fn run(
     listeners: Listeners,
     traces: Arc<Traces>,
     up: impl FnOnce(),
+    down: impl FnOnce(),
 ) -> Result<(), StartError> {
     let signals = |error| StartError::system("waiting for signals", error);
     let mut terminate = signal(SignalKind::terminate()).map_err(signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
-    let limits = ServerLimits {
-        connections: settings.server.max_connections,
-        streams: settings.server.max_streams,
-        head_time: Duration::from_secs(settings.server.head_seconds),
-        idle_time: Duration::from_secs(settings.server.idle_seconds),
-        drain_time: Duration::from_secs(settings.server.drain_seconds),
-        ..ServerLimits::default()
-    };
+    let limits = limits(settings);
     files::allow(limits.connections);
     let readiness = Readiness::new();
     node.metrics.watch_readiness(readiness.clone());
@@ -95,6 +93,12 @@ pub async fn run(
     }
     // Health is answered for as long as anything else is.
     let (quit, quitting) = watch::channel(false);
+    let limits = ServerLimits {
+        connections: ADMIN_CONNECTIONS.min(limits.connections),
+        client_connections: None,
+        lame_duck: Duration::ZERO,
+        ..limits
+    };
     let admin = Server::new(listeners.admin.listener, admin, limits);
     let admin = tokio::spawn(admin.run(stopped(quitting)));
 
@@ -105,14 +109,34 @@ pub async fn run(
     let working = tokio::spawn(work(Arc::clone(&node.lifecycle), rest));
     readiness.set(true);
     up();
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let mut signalled = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    signalled().await;
     tracing::info!("stopping: finishing what is under way");
+    down();
     readiness.set(false);
     let _ = stop.send(true);
-    while servers.join_next().await.is_some() {}
+    let again = async {
+        // One that is sent to a whole group of processes comes twice where a parent hands it on.
+        let _ = timeout(SAME_SIGNAL, async {
+            loop {
+                signalled().await
+            }
+        })
+        .await;
+        signalled().await;
+    };
+    tokio::select! {
+        () = async { while servers.join_next().await.is_some() {} } => {}
+        () = again => {
+            tracing::warn!("stopping at once: a second signal has come");
+            servers.shutdown().await;
+        }
+    }
     working.abort();
     if let Err(error) = node.lifecycle.give_back().await {
         tracing::warn!(%error, "the lease of the lifecycle worker can't be given back; it runs out by itself");
@@ -123,6 +147,23 @@ pub async fn run(
     traces.end().await;
     let _ = quit.send(true);
     admin.await.map_err(|error| StartError::system("stopping the admin listener", error))
+}
+
+/// Limits of connections.
+fn limits(settings: &Settings) -> ServerLimits {
+    let server = &settings.server;
+    let client_connections = NonZeroUsize::new(server.max_connections_per_client);
+    ServerLimits {
+        connections: server.max_connections,
+        // All clients come by a few proxies.
+        client_connections: client_connections.filter(|_| server.trusted_hops == 0),
+        streams: server.max_streams,
+        head_time: Duration::from_secs(server.head_seconds),
+        idle_time: Duration::from_secs(server.idle_seconds),
+        lame_duck: Duration::from_secs(server.lame_duck_seconds),
+        drain_time: Duration::from_secs(server.drain_seconds),
+        ..ServerLimits::default()
+    }
 }
 
 fn api_context(
@@ -149,3 +190,8 @@ fn api_context(
         tracer: Arc::clone(tracer),
     }
 }
+
+/// Connections to the admin listener: of those who scrape and probe.
+const ADMIN_CONNECTIONS: usize = 256;
+/// Signals that come so soon after the first are that one.
+const SAME_SIGNAL: Duration = Duration::from_secs(1);

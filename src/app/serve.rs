@@ -47,7 +47,8 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let reloading = tokio::spawn(reloader.run(ring, node.metrics.keys().clone()));
     let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
     let hearing = databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), assets, tenants)));
-    let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, tell_supervisor).await;
+    let (up, down) = (|| tell_supervisor(NotifyState::Ready), || tell_supervisor(NotifyState::Stopping));
+    let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, up, down).await;
     reloading.abort();
     if let Some(hearing) = hearing {
         hearing.abort();
@@ -55,9 +56,9 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     done
 }
 
-/// Tells systemd that everything answers, where it waits for that (`Type=notify`).
-fn tell_supervisor() {
-    if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
-        tracing::warn!(%error, "systemd can't be told that the node is up");
+/// Tells systemd that everything answers, or that the node ends, where it waits for that (`Type=notify`).
+fn tell_supervisor(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd can't be told that the node is up, or ends");
     }
 }

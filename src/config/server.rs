@@ -21,8 +21,13 @@ pub struct ServerSettings {
     /// client's address is the entry so far from its end. Default 0: clients connect by themselves, and the header
     /// is a stranger's word.
     pub trusted_hops: usize,
-    /// Most connections at a time. Default 10,000.
+    /// Most connections at a time, of each listener. For one more, that which has been idle longest is closed; where
+    /// all are at work, it waits. Default 10,000.
     pub max_connections: usize,
+    /// Most connections at a time of one address (a /64 of IPv6 is one); 0 for any number. For one more, that of the
+    /// address which has been idle longest is closed; where all are at work, the new one. Doesn't apply where
+    /// `trusted_hops` is more than 0, as all clients then come by the addresses of proxies. Default 256.
+    pub max_connections_per_client: usize,
     /// Requests at the same time on one HTTP/2 connection: 1 to 1,000. Default 128.
     pub max_streams: u32,
     /// How long a client may take over its TLS handshake and the head of its first request, and over the head of
@@ -37,7 +42,10 @@ pub struct ServerSettings {
     /// How long a call may take once its body is here, in seconds: at least 1, and 5 less than `idle_seconds` at
     /// most. Default 60.
     pub answer_seconds: u64,
-    /// How long requests under way may take to end at a shutdown, in seconds. Default 25.
+    /// How long connections are still accepted after a signal to end has come and `/readyz` says 503, in seconds, 0 to
+    /// 300: as long as a load balancer takes to see it. Default 3; 0 in `signet dev`.
+    pub lame_duck_seconds: u64,
+    /// How long requests under way may take to end at a shutdown, after `lame_duck_seconds`, in seconds. Default 25.
     pub drain_seconds: u64,
     /// TLS of the API.
     pub tls: TlsSettings,
@@ -78,11 +86,13 @@ impl Default for ServerSettings {
             cors_origins: Vec::new(),
             trusted_hops: 0,
             max_connections: 10_000,
+            max_connections_per_client: 256,
             max_streams: 128,
             head_seconds: 10,
             idle_seconds: 75,
             body_idle_seconds: 30,
             answer_seconds: 60,
+            lame_duck_seconds: 3,
             drain_seconds: 25,
             tls: TlsSettings::default(),
         }

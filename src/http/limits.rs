@@ -68,8 +68,12 @@ impl Default for HttpLimits {
 /// Limits of connections.
 #[derive(Debug, Clone)]
 pub struct ServerLimits {
-    /// Connections at the same time; more wait in the listener's backlog. Default 10,000.
+    /// Connections at the same time. For one more, that which has been idle longest ends; where none is idle, it waits,
+    /// and others in the listener's backlog. Default 10,000.
     pub connections: usize,
+    /// Connections of one address, or of a /64 of IPv6, at the same time. For one more, that of the address which has
+    /// been idle longest ends; where none is idle, the new one is closed. Default no bound.
+    pub client_connections: Option<NonZeroUsize>,
     /// How long a client may take over the head of a request. Default 10 s.
     pub head_time: Duration,
     /// Bytes of the head of a request: 8 KiB or more. Default 32 KiB, as CloudFront has it.
@@ -80,7 +84,10 @@ pub struct ServerLimits {
     pub idle_time: Duration,
     /// Requests at the same time on one HTTP/2 connection. Default 128.
     pub streams: u32,
-    /// How long requests may go on after the shutdown has begun. Default 20 s.
+    /// How long connections are still accepted after the shutdown has begun, for clients that don't know of it yet.
+    /// Default 0 s.
+    pub lame_duck: Duration,
+    /// How long requests may go on after that. Default 20 s.
     pub drain_time: Duration,
 }
 
@@ -88,10 +95,12 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            client_connections: None,
             head_time: Duration::from_secs(10),
             head_bytes: 32 * 1024,
             idle_time: Duration::from_secs(75),
             streams: 128,
+            lame_duck: Duration::ZERO,
             drain_time: Duration::from_secs(20),
         }
     }

@@ -49,6 +49,7 @@ fn settings_that_can_not_be_are_refused() {
         (listeners("head_seconds = 61"), "server.head_seconds"),
         (listeners("idle_seconds = 9"), "server.idle_seconds"),
         (listeners("answer_seconds = 71"), "server.answer_seconds: must be 1 to 70, not 71"),
+        (listeners("lame_duck_seconds = 301"), "server.lame_duck_seconds: must be 0 to 300, not 301"),
         (listeners("idle_seconds = 20\nanswer_seconds = 15"), "server.body_idle_seconds: must be 1 to 15"),
         (
             format!("[telemetry]\nsample_ratio = 1.1\n{good}"),

@@ -77,7 +77,7 @@ fn whoever_stops_signet_waits_for_its_drain() {
     let unit = std::fs::read_to_string(deploy("systemd/signet.service")).unwrap();
     let compose = std::fs::read_to_string(deploy("compose.yaml")).unwrap();
     for grace in [number_after(&unit, "\nTimeoutStopSec="), number_after(&compose, "stop_grace_period: ")] {
-        assert!(grace > server.drain_seconds, "{grace} s");
+        assert!(grace > server.lame_duck_seconds + server.drain_seconds, "{grace} s");
     }
     let files = number_after(&unit, "\nLimitNOFILE=");
     assert!(files > 2 * u64::try_from(server.max_connections).unwrap(), "{files}");

@@ -97,6 +97,8 @@ async fn systemd_is_told_once_everything_answers() {
     assert_eq!(std::str::from_utf8(&message[..length]).unwrap().trim_end(), "READY=1");
     assert_eq!(get(&format!("{}/readyz", node.admin), &[]).await.status, 200);
     assert_eq!(node.terminate(), Some(0));
+    let length = socket.recv(&mut message).unwrap();
+    assert_eq!(std::str::from_utf8(&message[..length]).unwrap().trim_end(), "STOPPING=1");
 }
 
 #[test]

@@ -62,6 +62,10 @@ pub async fn dev(
         // Whoever develops a page serves it from anywhere; callers are known by a header, never by cookies.
         settings.server.cors_origins = vec!["*".to_owned()];
     }
+    if environment.is_unset("SIGNET__SERVER__LAME_DUCK_SECONDS") {
+        // No load balancer has to see that it ends.
+        settings.server.lame_duck_seconds = 0;
+    }
     no_limits(&mut settings.limits, environment);
     settings.cdn.base_url = edge.url();
     settings.cdn.aliases = vec![VIVREAL.to_owned()];
@@ -80,7 +84,7 @@ pub async fn dev(
     let session = Session::new(data, &api, &edge, &admin, &identity, node.place(&identity.tenant()).bucket());
     session.write(data)?;
     let listeners = Listeners { api, tls: None, admin, edge: Some(edge) };
-    run(&settings, node, listeners, traces, || say(&session.text())).await
+    run(&settings, node, listeners, traces, || say(&session.text()), || {}).await
 }
 
 /// Whoever tries things out isn't kept from trying them often, unless that is what is to be tried.

@@ -3,27 +3,31 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
 use axum::body::Body;
+use axum::response::Response;
 use futures_util::future::Either;
 use futures_util::{FutureExt, TryFutureExt};
-use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::Peer;
-use super::activity::{Activity, Watched};
+use super::activity::{Activity, InFlight};
 use super::bell::Bell;
 use super::taken::Taken;
+use super::watched::Watched;
+use super::{Peer, Phase, QUIET};
 use crate::http::apart::apart;
+use crate::http::problem::LastAnswer;
 use crate::http::{Front, ServerLimits};
 use crate::service::ports::Limit;
 
@@ -64,18 +68,24 @@ pub(super) struct Served {
 /// Serves a connection until its end, a time limit, or the end of its requests after the shutdown.
 /// `io` is anything that moves bytes: plain TCP, or TLS on top of it. Work on a request ends with the connection. Gives
 /// the limit that has ended it, if one has.
+///
+/// While the server ends (`phases`):
+/// 1. in [`Phase::LameDuck`] requests are taken, and answers say that they are the connection's last: `Connection:
+///    close`, or GOAWAY. A connection that rests is left alone, as its next request may be on its way;
+/// 2. in [`Phase::Draining`] it has [`QUIET`] in which a request may still come, also its first; then it ends as
+///    soon as nothing is under way. A request whose head has begun is answered.
 pub(super) async fn serve<I>(
     io: I,
     peer: SocketAddr,
     activity: Arc<Activity>,
     Served { front, protocol, limits, work }: Served,
-    mut shutdown: watch::Receiver<bool>,
+    phases: watch::Receiver<Phase>,
 ) -> Option<Limit>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
-        let guard = activity.request();
+        let (guard, version) = (activity.request(), request.version());
         let answer = front.answer(peer, request, |request| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(Peer(peer));
@@ -85,47 +95,99 @@ where
             Either::Left(ready) => Either::Left(ready),
             Either::Right(answering) => Either::Right(apart(&work, answering)),
         };
-        answer.map_ok(|response| response.map(|body| Taken::new(body, guard)))
+        answer.map_ok(move |response| answered(response, version, guard))
     });
     let io = TokioIo::new(Watched::new(io, activity.clone()));
     let mut connection = pin!(protocol.serve_connection(io, service));
-    let mut shutdown = pin!(async move { shutdown.wait_for(|&begun| begun).await.is_ok() }.fuse());
+    let mut lame_duck = pin!(reached(phases.clone(), Phase::LameDuck).fuse());
+    let mut draining = pin!(reached(phases, Phase::Draining).fuse());
+    // Until when a request may still come to a connection that rests.
+    let mut quiet: Option<Pin<Box<Sleep>>> = None;
+    // Whether it ends as soon as nothing is under way; whether HTTP was told to end it.
+    let (mut ends, mut told) = (false, false);
     // Looks at the deadline as often as it could come nearer: so it is seen in time, and a request moves no timer.
     let pause = limits.head_time.min(limits.idle_time);
-    let mut look = pin!(sleep_until(activity.deadline(&limits).min(Instant::now() + pause)));
+    let mut look = pin!(sleep_until(activity.deadline(&limits, false).min(Instant::now() + pause)));
     // Most wake-ups are the client's: then neither the shutdown nor the time has anything to say.
     let mut bell = Bell::new();
     poll_fn(|context| {
         loop {
             if let Poll::Ready(outcome) = connection.as_mut().poll(context) {
-                return Poll::Ready(outcome.err().and_then(|error| {
-                    tracing::debug!(%peer, error, "connection ended");
-                    let error = error.downcast_ref::<hyper::Error>()?;
-                    limit_of(error)
-                }));
+                return Poll::Ready(if activity.floods() {
+                    Some(Limit::Http2Flood)
+                } else {
+                    met(outcome, peer)
+                });
+            }
+            // HTTP/1.1 ends by its answers. What has said nothing yet but HTTP/2's preface may still ask once.
+            let goes_away = activity.retires() && activity.is_multiplexed() && activity.has_requested();
+            if !told && (goes_away || ends && activity.is_between_heads()) {
+                told = true;
+                connection.as_mut().graceful_shutdown();
+                continue;
             }
             let Some(mut context) = bell.rung(context) else { return Poll::Pending };
-            let begins = shutdown.as_mut().poll(&mut context).is_ready();
-            if begins && !activity.has_received() {
+            if activity.poll_end(&context).is_ready() {
+                tracing::debug!(%peer, "connection closed: idle, and others wait");
+                // It says so, if it can do it at once.
+                connection.as_mut().graceful_shutdown();
+                let _ = connection.as_mut().poll(&mut context);
                 return Poll::Ready(None);
             }
-            if begins {
-                connection.as_mut().graceful_shutdown();
+            let mut again = false;
+            if lame_duck.as_mut().poll(&mut context).is_ready() {
+                activity.retire();
+                again = true;
+            }
+            if draining.as_mut().poll(&mut context).is_ready() {
+                quiet = Some(Box::pin(sleep(QUIET)));
+            }
+            if quiet.as_mut().is_some_and(|quiet| quiet.as_mut().poll(&mut context).is_ready()) {
+                (quiet, ends, again) = (None, true, true);
+                if !activity.has_received() {
+                    return Poll::Ready(None);
+                }
             }
             while look.as_mut().poll(&mut context).is_ready() {
-                let (deadline, now) = (activity.deadline(&limits), Instant::now());
+                let (deadline, now) = (activity.deadline(&limits, ends), Instant::now());
                 if deadline <= now {
                     tracing::debug!(%peer, "connection closed: too slow or idle");
                     return Poll::Ready((!activity.rests()).then_some(Limit::HeadTime));
                 }
                 look.as_mut().reset(deadline.min(now + pause));
             }
-            if !begins {
+            if !again {
                 return Poll::Pending;
             }
         }
     })
     .await
+}
+
+/// Ends once the server is in a phase, or in a later one.
+async fn reached(mut phases: watch::Receiver<Phase>, phase: Phase) {
+    // An error is that the server is gone, and its connections with it.
+    let _ = phases.wait_for(|now| *now >= phase).await;
+}
+
+/// An answer as it goes out, by a connection that may end with it.
+fn answered(mut response: Response, version: Version, guard: InFlight) -> Response<Taken> {
+    let activity = guard.activity();
+    let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
+    if refused && response.extensions().get::<LastAnswer>().is_some() {
+        activity.retire();
+    }
+    if activity.retires() && version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response.map(|body| Taken::new(body, guard))
+}
+
+/// The limit by which a connection has ended, if by one.
+fn met(outcome: Result<(), Box<dyn Error + Send + Sync>>, peer: SocketAddr) -> Option<Limit> {
+    let error = outcome.err()?;
+    tracing::debug!(%peer, error, "connection ended");
+    limit_of(error.downcast_ref::<hyper::Error>()?)
 }
 
 /// The limit for which a connection was ended by HTTP itself.

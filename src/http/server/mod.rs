@@ -1,19 +1,26 @@
 //! The one accept loop.
 //!
-//! 1. Wait for a free place among the connections, then for a connection.
-//! 2. Where accepting fails for want of files or memory, pause and go on.
+//! 1. Wait for a connection. Where accepting fails for want of files or memory, pause and go on (`accept`).
+//! 2. Where its network has as many connections as it may have, or the listener has (`registry`), the one that has been
+//!    idle longest ends for it. Where none is idle, one beyond its network's bound is closed; one beyond the listener's
+//!    waits for a place, and so do those behind it, in the listener's queue.
 //! 3. In a task of its own, on one of the [`Workers`] where there are such, shake hands where the listener speaks TLS,
-//!    then serve the connection (`connection`), within time limits that are read off its bytes (`activity`) and its
-//!    answers (`taken`).
+//!    then serve the connection (`connection`), within time limits that are read off its bytes (`watched`, `activity`)
+//!    and its answers (`taken`), and within what HTTP/2 may send for nothing (`frames`).
 //!    What limit has ended a connection is counted.
-//! 4. After the shutdown: stop listening, let requests in flight end, and after
-//!    [`ServerLimits::drain_time`] end what is left.
+//! 4. After the shutdown, in [`Phase`]s: go on, and let answers be the last of their connections; take what the queue
+//!    holds, and stop listening; let requests end that have begun, and after [`ServerLimits::drain_time`] end what is
+//!    left.
 
+mod accept;
 mod activity;
 mod bell;
 mod connection;
+mod frames;
 mod handshake;
+mod registry;
 mod taken;
+mod watched;
 mod workers;
 
 use std::io;
@@ -23,19 +30,32 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Front, NoRequestMeter, RequestMeter, ServerLimits, Tls};
 use crate::service::ports::Limit;
+use crate::service::rates::ClientNet;
 use activity::Activity;
 use connection::Served;
+use registry::{Open, Registry, TooMany};
 pub use workers::Workers;
 
 /// The other end of a connection: in the extensions of each of its requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
+
+/// What a server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// It serves.
+    Serving,
+    /// It is to end, and still accepts: clients may not know it yet. Answers are the last of their connections.
+    LameDuck,
+    /// It accepts nothing any more, and finishes what it has.
+    Draining,
+}
 
 /// A listener and what it serves.
 pub struct Server {
@@ -80,67 +100,40 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `shutdown` is ready, and then until the requests in flight are answered, for
-    /// at most [`ServerLimits::drain_time`].
+    /// Serves until `shutdown` is ready, and for [`ServerLimits::lame_duck`] more; then until the requests are answered
+    /// that have begun, for at most [`ServerLimits::drain_time`].
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { listener, front, tls, limits, meter, workers } = self;
         let (protocol, work) = (connection::protocol(&limits), Handle::current());
-        let served = Served { front, protocol, limits: limits.clone(), work };
-        let places = Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS)));
-        let (begin_drain, drain) = watch::channel(false);
-        let mut connections = JoinSet::new();
-        let mut shutdown = std::pin::pin!(shutdown);
-        loop {
-            let accepted = async {
-                let place = match places.clone().try_acquire_owned() {
-                    Ok(place) => Some(place),
-                    Err(_) => {
-                        meter.limit(Limit::Connections);
-                        // The semaphore is never closed.
-                        places.clone().acquire_owned().await.ok()
-                    }
-                };
-                (place, accept(&listener).await)
-            };
-            tokio::select! {
-                biased;
-                () = shutdown.as_mut() => break,
-                Some(_) = connections.join_next() => {}
-                (place, (stream, peer)) = accepted => {
-                    // Small answers shouldn't wait for more to send.
-                    let _ = stream.set_nodelay(true);
-                    let (opened, served) = (Instant::now(), served.clone());
-                    let (tls, meter, mut drain) = (tls.clone(), meter.clone(), drain.clone());
-                    let (home, placed) = match &workers {
-                        Some(workers) => workers.place(),
-                        None => (served.work.clone(), None),
-                    };
-                    // The runtime that waits for it is the one that it lives on.
-                    let Ok(stream) = stream.into_std() else { continue };
-                    connections.spawn_on(async move {
-                        let Ok(stream) = TcpStream::from_std(stream) else { return };
-                        let activity = Activity::since(opened);
-                        let met = if let Some(tls) = tls {
-                            let until = opened + served.limits.head_time;
-                            match handshake::handshake(stream, peer, &tls, until, &mut drain).await {
-                                // Apart, so that plain connections don't take the room of a session.
-                                Ok(stream) => {
-                                    Box::pin(connection::serve(stream, peer, activity, served, drain))
-                                        .await
-                                }
-                                Err(met) => met,
-                            }
-                        } else {
-                            connection::serve(stream, peer, activity, served, drain).await
-                        };
-                        met.into_iter().for_each(|limit| meter.limit(limit));
-                        drop((place, placed));
-                    }, &home);
-                }
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let mut acceptor = Acceptor {
+            places: Arc::new(Semaphore::new(limits.connections.clamp(1, Semaphore::MAX_PERMITS))),
+            served: Served { front, protocol, limits: limits.clone(), work },
+            tls,
+            meter,
+            workers,
+            phases,
+            registry: Arc::default(),
+            connections: JoinSet::new(),
+            next: None,
+        };
+        let stops = async {
+            shutdown.await;
+            phase.send_replace(Phase::LameDuck);
+            let last = limits.lame_duck.min(LAST);
+            sleep(limits.lame_duck.saturating_sub(last)).await;
+            if !last.is_zero() {
+                accept::stop_syn(&listener);
+                sleep(last).await;
             }
+        };
+        tokio::select! {
+            biased;
+            () = stops => {}
+            () = acceptor.accept(&listener) => {}
         }
-        drop(listener);
-        begin_drain.send_replace(true);
+        let mut connections = acceptor.close(listener);
+        phase.send_replace(Phase::Draining);
         let ended = async { while connections.join_next().await.is_some() {} };
         if timeout(limits.drain_time, ended).await.is_err() {
             tracing::warn!(left = connections.len(), "connections ended before their requests were answered");
@@ -149,29 +142,138 @@ impl Server {
     }
 }
 
-/// The next connection. Errors of single connections are skipped; errors of the machine (no more
-/// files, no more memory) are waited out, a little longer each time.
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    let mut pause = Duration::from_millis(5);
-    loop {
-        match listener.accept().await {
-            Ok(accepted) => return accepted,
-            Err(error) if is_of_connection(&error) => {}
-            Err(error) => {
-                tracing::error!(%error, "accepting connections fails; trying again");
-                sleep(pause).await;
-                pause = (pause * 2).min(MAX_PAUSE);
+/// Takes connections, and begins to serve them.
+struct Acceptor {
+    served: Served,
+    tls: Option<Tls>,
+    meter: Arc<dyn RequestMeter>,
+    workers: Option<Arc<Workers>>,
+    phases: watch::Receiver<Phase>,
+    places: Arc<Semaphore>,
+    registry: Arc<Registry>,
+    connections: JoinSet<()>,
+    /// The one that waits for a place.
+    next: Option<Entered>,
+}
+
+/// A connection that its network may have.
+struct Entered {
+    stream: TcpStream,
+    peer: SocketAddr,
+    activity: Arc<Activity>,
+    open: Open,
+}
+
+impl Acceptor {
+    /// Takes connections, for as long as it is polled. None is lost where that ends.
+    async fn accept(&mut self, listener: &TcpListener) {
+        loop {
+            if self.next.is_none() {
+                tokio::select! {
+                    biased;
+                    Some(_) = self.connections.join_next() => continue,
+                    (stream, peer) = accept::accept(listener) => self.next = self.enter(stream, peer),
+                }
+            }
+            if self.next.is_some() {
+                let place = self.place().await;
+                if let Some(next) = self.next.take() {
+                    self.begin(next, place);
+                }
             }
         }
     }
+
+    /// Begins with all that waits for the listener, whether there is a place or not, and closes it.
+    fn close(mut self, listener: TcpListener) -> JoinSet<()> {
+        if let Some(next) = self.next.take() {
+            self.begin(next, None);
+        }
+        for (stream, peer) in accept::close(listener) {
+            if let Some(next) = self.enter(stream, peer) {
+                self.begin(next, None);
+            }
+        }
+        self.connections
+    }
+
+    /// Counts a connection for its network; `None` where that has too many.
+    fn enter(&self, stream: TcpStream, peer: SocketAddr) -> Option<Entered> {
+        let activity = Activity::since(Instant::now());
+        let most = self.served.limits.client_connections;
+        match self.registry.enter(ClientNet::of(peer.ip()), &activity, most) {
+            Ok((open, full)) => {
+                if full {
+                    self.meter.limit(Limit::ClientConnections);
+                }
+                Some(Entered { stream, peer, activity, open })
+            }
+            Err(TooMany) => {
+                tracing::debug!(%peer, "connection closed: its address has too many");
+                self.meter.limit(Limit::ClientConnections);
+                None
+            }
+        }
+    }
+
+    /// A place among all connections. Where none is free, the one that has been idle longest ends.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        self.meter.limit(Limit::Connections);
+        loop {
+            self.registry.end_longest_idle();
+            // One that was asked may have got a request, and one that is at work may be idle later.
+            if let Ok(place) = timeout(ASK_AGAIN, Arc::clone(&self.places).acquire_owned()).await {
+                // The semaphore is never closed.
+                return place.ok();
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own.
+    fn begin(&mut self, next: Entered, place: Option<OwnedSemaphorePermit>) {
+        let Entered { stream, peer, activity, open } = next;
+        // Small answers shouldn't wait for more to send.
+        let _ = stream.set_nodelay(true);
+        let (until, served) = (Instant::now() + self.served.limits.head_time, self.served.clone());
+        let (tls, meter, mut phases) = (self.tls.clone(), self.meter.clone(), self.phases.clone());
+        let (home, placed) = match &self.workers {
+            Some(workers) => workers.place(),
+            None => (served.work.clone(), None),
+        };
+        // The runtime that waits for it is the one that it lives on.
+        let Ok(stream) = stream.into_std() else { return };
+        self.connections.spawn_on(
+            async move {
+                let Ok(stream) = TcpStream::from_std(stream) else { return };
+                let met = if let Some(tls) = tls {
+                    match handshake::handshake(stream, peer, &tls, until, &activity, &mut phases).await {
+                        // Apart, so that plain connections don't take the room of a session.
+                        Ok(stream) => {
+                            Box::pin(connection::serve(stream, peer, activity, served, phases)).await
+                        }
+                        Err(met) => met,
+                    }
+                } else {
+                    connection::serve(stream, peer, activity, served, phases).await
+                };
+                met.into_iter().for_each(|limit| meter.limit(limit));
+                drop((place, placed, open));
+            },
+            &home,
+        );
+    }
 }
 
-fn is_of_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// How long a connection that rests, or has said nothing yet, is listened to once nothing more is accepted: what its
+/// client has sent, or sends at once, is answered.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long, at the end of the lame duck, no connection begins any more: those that have begun are completed.
+const LAST: Duration = Duration::from_millis(250);
+/// How long a connection that was asked to end may take for it before another one is asked.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

@@ -117,10 +117,12 @@ words! {
     pub enum Limit {
         /// Connections of a listener.
         Connections = "connections",
+        /// Connections of an address.
+        ClientConnections = "client_connections",
         /// The head of a request, in bytes. In HTTP/1.1 alone: h2 answers with 431 by itself, and tells nobody.
         HeadBytes = "head_bytes",
         /// What HTTP/2 takes of a client in frames: requests taken back, heads of over four times the limit or without
-        /// an end. It ends the connection.
+        /// an end, control frames that belong to no request. It ends the connection.
         Http2Flood = "http2_flood",
         /// The time of a TLS handshake or a request's head, or of a piece of an answer that isn't taken.
         HeadTime = "head_time",

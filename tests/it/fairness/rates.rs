@@ -124,7 +124,12 @@ async fn nobody_who_tries_things_out_is_kept_from_trying_them_often() {
         let key = if number.is_multiple_of(2) { node.api_key.as_str() } else { "sk_guess" };
         get_as(&usage, key).await
     };
-    let answers = futures_util::future::join_all((0..400).map(ask)).await;
+    // At a time as many as an address may have connections.
+    let [mut answers, more] = [
+        futures_util::future::join_all((0..200).map(ask)).await,
+        futures_util::future::join_all((200..400).map(ask)).await,
+    ];
+    answers.extend(more);
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(answer.status, if number.is_multiple_of(2) { 200 } else { 401 }, "{number}");
         assert!(!answer.headers.contains_key("ratelimit-policy"));

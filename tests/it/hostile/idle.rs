@@ -12,8 +12,9 @@ const WANTED: u64 = 10_000;
 /// What the other tests of this process may have open, and the node beside its connections.
 const OTHERS: u64 = 1_000;
 /// Seconds, longer than this test.
-const LONG: [(&str, &str); 3] = [
+const LONG: [(&str, &str); 4] = [
     ("SIGNET__SERVER__MAX_CONNECTIONS", "12000"),
+    ("SIGNET__SERVER__MAX_CONNECTIONS_PER_CLIENT", "0"),
     ("SIGNET__SERVER__HEAD_SECONDS", "60"),
     ("SIGNET__SERVER__IDLE_SECONDS", "300"),
 ];

@@ -114,7 +114,8 @@ impl Node {
     }
 
     /// `signet serve` with settings to which listeners on free ports are added; `settings` must not
-    /// name `[server]` or `[edge]`, and begins within `[cdn]`, whose `base_url` is the edge's.
+    /// name `[server]` or `[edge]`, and begins within `[cdn]`, whose `base_url` is the edge's. It accepts nothing after
+    /// a signal to end, unless the environment names `lame_duck_seconds`.
     pub fn serve(folder: &Path, settings: &str, environment: &[(&str, &str)]) -> Self {
         let mut said = String::new();
         for _ in 0..STARTS {
@@ -131,8 +132,8 @@ impl Node {
         let [api, edge, admin] = free_ports().map(|port| format!("127.0.0.1:{port}"));
         let file = folder.join("signet.toml");
         let listeners = format!(
-            "[server]\nlisten = \"{api}\"\nadmin_listen = \"{admin}\"\n[edge]\nlisten = \"{edge}\"\n\
-             [cdn]\nbase_url = \"http://{edge}\"\n{settings}"
+            "[server]\nlisten = \"{api}\"\nadmin_listen = \"{admin}\"\nlame_duck_seconds = 0\n\
+             [edge]\nlisten = \"{edge}\"\n[cdn]\nbase_url = \"http://{edge}\"\n{settings}"
         );
         fs::write(&file, listeners).unwrap();
         let mut command = Command::new(SIGNET);
@@ -155,10 +156,11 @@ impl Node {
         let mut said = String::new();
         for _ in 0..STARTS {
             let [api, admin] = free_ports().map(|port| format!("127.0.0.1:{port}"));
+            let quick = [("SIGNET__SERVER__LAME_DUCK_SECONDS", "0")];
             let listen = [("SIGNET_LISTEN", api.as_str()), ("SIGNET_ADMIN_LISTEN", admin.as_str())];
             let mut command = Command::new(SIGNET);
             command.args(["serve", "--config"]).arg(config);
-            match Self::until_ready(&mut command, &[environment, &listen].concat(), &admin) {
+            match Self::until_ready(&mut command, &[&quick, environment, &listen].concat(), &admin) {
                 Ok((child, log)) => {
                     return Self {
                         child,
