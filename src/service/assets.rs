@@ -82,7 +82,7 @@ impl Views {
     }
 
     fn target(&self, place: &Place, asset: &Asset) -> Result<Target, LinkError> {
-        self.delivery.asset_file(place, asset.visibility, asset.key.clone())
+        self.delivery.asset_file(place, asset.visibility, asset.key.clone(), None)
     }
 }
 
