@@ -95,3 +95,77 @@ impl<'a> Eligibility<'a> {
         if self.public_only && private { Err(Reason::Private) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::service::layout::{Layout, Template};
+
+    const ID: &str = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
+    const BASE: &str = "https://m.example";
+    const ALIAS: &str = "https://alias.example";
+
+    fn place(path: &str, bucket: &str) -> Place {
+        let template = |text| Template::parse(text).unwrap();
+        Layout::new(BASE, &[ALIAS.to_owned()], template(path), template(bucket)).place_of("v", "b")
+    }
+
+    fn places() -> [Place; 2] {
+        [place("{key}", "v-{key}"), place("{key}", "media")]
+    }
+
+    #[test]
+    fn what_lies_in_a_folder_of_an_asset_is_the_asset_s() {
+        let [own_bucket, shared] = places();
+        let names = |place: &Place, key: &str| Name::Key(&key.replace("{id}", ID)).asset(place).is_some();
+        for key in ["{id}/a.jpg", "{id}/x/a.jpg", "{id}/", "private/{id}/a.jpg", "{id}//"] {
+            assert!(names(&shared, key), "{key}");
+        }
+        for key in ["t/{id}/a.jpg", "t/{id}/x/a.jpg", "private/t/{id}/a.jpg", "private/{id}/a.jpg", "/{id}/a"]
+        {
+            assert!(names(&own_bucket, key), "{key}");
+        }
+        for key in [
+            "{id}",
+            "t/{id}",
+            "groupObjects/68bf/logo.png",
+            "groupObjects/x/{id}/a.jpg",
+            "med_x/a.jpg",
+            "t/med_x/a.jpg",
+            "",
+            "/",
+            "private/",
+            "private",
+            "T/x{id}/a.jpg",
+        ] {
+            assert!(!names(&shared, key) && !names(&own_bucket, key), "{key}");
+        }
+        assert!(!names(&own_bucket, "{id}/a.jpg") && !names(&shared, "t/{id}/a.jpg"));
+    }
+
+    proptest! {
+        /// Whatever URL is signed, its asset was found beforehand: by the same key that its path names.
+        #[test]
+        fn a_url_names_the_asset_of_its_key(
+            path in "(private/)?(t/)?(%6Ded_|med_|Med_)01JC8Z3V5N7Q9R1T3W5Y7A9C1E/[a%20.?#/é]{0,6}",
+            alias: bool,
+            hex: bool,
+        ) {
+            let path = if hex {
+                utf8_percent_encode(&path, NON_ALPHANUMERIC).to_string().replace("%2F", "/").replace("%25", "%")
+            } else {
+                path
+            };
+            let url = format!("{}/v/{path}", if alias { ALIAS } else { BASE });
+            for place in places() {
+                if let Ok(own) = place.own_url(&url) {
+                    prop_assert_eq!(Name::Url(&url).asset(&place), Name::Key(own.key.as_str()).asset(&place));
+                    prop_assert_eq!(place.key_of_url(&url).as_deref(), Some(own.key.as_str()));
+                }
+            }
+        }
+    }
+}
