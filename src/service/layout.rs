@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use memchr::{memchr, memchr2};
 use percent_encoding::percent_decode_str;
 
 use super::ports::ObjectLocation;
@@ -201,7 +202,9 @@ impl Place {
     pub fn asset_of(&self, key: &str) -> Option<AssetId> {
         let folder = |key: &str| {
             let key = if self.prefix.is_empty() { key.split_once('/')?.1 } else { key };
-            key.split_once('/')?.0.parse().ok()
+            // Most keys are no asset's, and this is asked of each key in a document.
+            let id = key.starts_with(AssetId::PREFIX).then(|| key.split_once('/')).flatten();
+            id?.0.parse().ok()
         };
         // A tenant may be called `private` too.
         key.strip_prefix(ObjectKey::PRIVATE_FOLDER).and_then(folder).or_else(|| folder(key))
@@ -216,8 +219,8 @@ impl Place {
 
     /// What of a URL's path follows the root, as it is written.
     fn under_root<'u>(&self, url: &'u str) -> Option<&'u str> {
-        let path = url.split(['?', '#']).next()?;
-        self.roots.iter().find_map(|root| path.strip_prefix(root.as_str()))
+        let rest = self.roots.iter().find_map(|root| url.strip_prefix(root.as_str()))?;
+        rest.get(..memchr2(b'?', b'#', rest.as_bytes()).unwrap_or(rest.len()))
     }
 
     /// Checks a URL that somebody has written: old signing parameters are dropped, the rest is
@@ -258,7 +261,10 @@ fn root(origin: &str, path: &str) -> String {
 }
 
 fn decode(path: &str) -> Result<Cow<'_, str>, ()> {
-    percent_decode_str(path).decode_utf8().map_err(drop)
+    match memchr(b'%', path.as_bytes()) {
+        Some(_) => percent_decode_str(path).decode_utf8().map_err(drop),
+        None => Ok(path.into()),
+    }
 }
 
 /// Whether a decoded path climbs out of the folder in which it begins, with `\` read as `/`.

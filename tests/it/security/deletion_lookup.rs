@@ -267,6 +267,40 @@ async fn only_the_place_where_an_asset_lies_is_linked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cookies_open_the_folder_of_an_asset_only_while_it_may_be_served() {
+    for layout in LAYOUTS {
+        let scene = Scene::new(layout);
+        let cookies = async |key: &str| {
+            let folder = key.rsplit_once('/').unwrap().0;
+            post(
+                &format!("{}/media/v1/cookies", scene.node.api),
+                ANNA.2,
+                json!({"folder": format!("{folder}/")}),
+            )
+            .await
+        };
+        let asset = scene.asset("PUBLIC").await;
+        let key = scene.key(&asset);
+        assert_eq!(cookies(&key).await.status, 200);
+        let pending = json!({"visibility": "PUBLIC"});
+        let pending = ticket(&scene.node.api, ANNA.2, "a b.jpg", 900, pending).await;
+        scene.delete(&asset).await;
+        for (key, reason) in [
+            (key.clone(), "deleted"),
+            (format!("{key}/x"), "deleted"),
+            (scene.key_of(id(&pending), "a b.jpg"), "not_ready"),
+            (scene.key_of(UNKNOWN, "a b.jpg"), "unknown"),
+        ] {
+            let refused = cookies(&key).await;
+            let problem = refused.assert_problem(422, "invalid-field");
+            assert_eq!(problem["pointer"], "/folder");
+            assert!(problem["detail"].as_str().unwrap().contains(&format!("({reason})")), "{problem}");
+            assert!(!refused.headers.contains_key("set-cookie"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_asks_the_store_once_for_all_assets_and_never_for_other_files() {
     let scene = Scene::new(LAYOUTS[0]);
     let mut assets = Vec::new();

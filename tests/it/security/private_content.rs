@@ -157,6 +157,8 @@ async fn any_other_word_for_the_public_is_refused() {
     let folder = TempDir::new().unwrap();
     let node = Node::serve(folder.path(), &two_tenants(folder.path(), "", "vectors/ecdsa", false), &[]);
     for path in ["links", "documents"] {
+        let url = format!("{}/media/v1/{path}?visibility=public", node.api);
+        assert_eq!(post(&url, ANNA.2, json!({})).await.status, 200);
         for query in ["PUBLIC", "private", "PRIVATE", "", "all", "public&visibility=public", "%70ublic%20"] {
             let url = format!("{}/media/v1/{path}?visibility={query}", node.api);
             let problem = post(&url, ANNA.2, json!({})).await.assert_problem(400, "invalid-query");
