@@ -219,11 +219,11 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         batch: BatchLinks::new(cached.clone(), lookup.clone(), delivery.clone(), Arc::clone(&clock)),
         documents: Documents::new(
             profiles(settings, layout.origins())?,
-            Some(lookup),
+            Some(lookup.clone()),
             delivery.clone(),
             Arc::clone(&meter),
         ),
-        cookies: FolderCookies::new(Arc::clone(&layout), links),
+        cookies: FolderCookies::new(Arc::clone(&layout), links, lookup),
         uploads: Uploads::new(
             Arc::clone(&assets),
             Arc::clone(&stores.objects),

@@ -176,6 +176,8 @@ pub enum Reason {
     NotReady,
     /// The asset was deleted.
     Deleted,
+    /// It is PRIVATE, and the caller asked for PUBLIC media alone.
+    Private,
     /// The object key breaks the key rules.
     InvalidKey,
     /// The URL can't be signed as it is.
@@ -188,11 +190,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unknown,
         Self::Foreign,
         Self::NotReady,
         Self::Deleted,
+        Self::Private,
         Self::InvalidKey,
         Self::InvalidUrl,
         Self::InvalidDerivatives,
@@ -206,6 +209,7 @@ impl Reason {
             Self::Foreign => "foreign",
             Self::NotReady => "not_ready",
             Self::Deleted => "deleted",
+            Self::Private => "private",
             Self::InvalidKey => "invalid_key",
             Self::InvalidUrl => "invalid_url",
             Self::InvalidDerivatives => "invalid_derivatives",

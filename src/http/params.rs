@@ -41,6 +41,17 @@ impl Params {
         Ok(self.parse(name, "must be true or false")?.unwrap_or(false))
     }
 
+    /// Takes `visibility` out, and returns whether PUBLIC media alone is to be signed.
+    pub(super) fn public_only(&mut self) -> Result<bool, Problem> {
+        match self.take("visibility")?.as_deref() {
+            None => Ok(false),
+            Some("public") => Ok(true),
+            Some(_) => {
+                Err(invalid("visibility", "must be public; leave it out to have PRIVATE media signed too"))
+            }
+        }
+    }
+
     /// Refuses what is left.
     pub(super) fn finish(self) -> Result<(), Problem> {
         match self.0.first() {

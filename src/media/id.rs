@@ -14,7 +14,8 @@ use ulid::Ulid;
 pub struct AssetId(Ulid);
 
 impl AssetId {
-    const PREFIX: &'static str = "med_";
+    /// What every id begins with.
+    pub const PREFIX: &'static str = "med_";
 
     /// A fresh id.
     #[must_use]

@@ -5,6 +5,8 @@ use std::fmt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 
+use super::Derivatives;
+
 /// The key of a file under its tenant's root, for example `groupObjects/68bf/17573/logo.png`.
 ///
 /// Rules, which keep a key where it belongs however it is read:
@@ -19,6 +21,8 @@ pub struct ObjectKey(String);
 const PRIVATE_FOLDER: &str = "private/";
 
 impl ObjectKey {
+    /// The folder in which PRIVATE files lie, with the slash at its end.
+    pub const PRIVATE_FOLDER: &'static str = PRIVATE_FOLDER;
     /// The longest key that S3 takes, in bytes.
     pub const MAX_BYTES: usize = 1_024;
 
@@ -59,6 +63,22 @@ impl ObjectKey {
     /// Where that is too long for a key.
     pub fn derivative(&self, width: u32, format: &str) -> Result<Self, InvalidKey> {
         Self::parse(format!("{}.{width}.{format}", self.0))
+    }
+
+    /// Returns whether a key is this one, or that of a derivative of this file: by its name alone, since documents
+    /// name derivatives that no metadata does.
+    #[must_use]
+    pub fn covers(&self, key: &str) -> bool {
+        let Some(rest) = key.strip_prefix(self.as_str()) else { return false };
+        if rest.is_empty() {
+            return true;
+        }
+        let Some((width, format)) = rest.strip_prefix('.').and_then(|rest| rest.split_once('.')) else {
+            return false;
+        };
+        // A width is written without zeros before it.
+        let number = width.parse().ok().filter(|number: &u32| number.to_string() == width);
+        number.is_some_and(|number| Derivatives::new(vec![number], format).is_some())
     }
 
     /// Whether the last segment ends in an extension: a `.` and something after it.
@@ -154,6 +174,35 @@ mod tests {
         assert_eq!(of(1).unwrap().as_str(), "x.320.jpg");
         assert!(of(1_016).is_ok());
         assert_eq!(of(1_017), Err(InvalidKey::TooLong { bytes: 1_025 }));
+    }
+
+    #[test]
+    fn a_key_covers_itself_and_its_derivatives() {
+        let key = ObjectKey::parse("t_1/med_x/a.jpg").unwrap();
+        assert!(key.covers(key.as_str()));
+        for tail in ["1.jpg", "320.jpg", "16384.webp", "640.avif"] {
+            assert!(key.covers(&format!("{key}.{tail}")), "{tail}");
+        }
+        assert!(key.covers(key.derivative(320, "jpg").unwrap().as_str()));
+        for other in ["t_1/med_x/a.jp", "t_1/med_x/b.jpg", "private/t_1/med_x/a.jpg", "t_1/med_x", ""] {
+            assert!(!key.covers(other), "{other}");
+        }
+        for tail in [
+            ".",
+            ".320",
+            ".320.",
+            ".0.jpg",
+            ".0320.jpg",
+            ".+32.jpg",
+            ".16385.jpg",
+            ".320.JPG",
+            ".320.a/b",
+            "x",
+            "/b",
+            ".320.jpg.320.jpg",
+        ] {
+            assert!(!key.covers(&format!("{key}{tail}")), "{tail}");
+        }
     }
 
     #[test]

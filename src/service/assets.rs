@@ -26,11 +26,12 @@ pub struct AssetView {
     pub asset: Asset,
     /// Its full key in the bucket.
     pub storage_key: String,
-    /// Its link, once READY.
+    /// Its link, once READY, for callers who may have it.
     pub link: Option<Link>,
 }
 
-/// Makes views of assets.
+/// Makes views of assets. Decides for all routes whether a view has a link: only its caller's scopes say so, not what the
+/// route is for.
 #[derive(Clone)]
 pub struct Views {
     delivery: Delivery,
@@ -53,9 +54,9 @@ impl Views {
     ///
     /// # Errors
     /// Where its link can't be made.
-    pub async fn view(&self, tenant: &Tenant, asset: Asset) -> Result<AssetView, LinkError> {
-        let place = self.place(tenant);
-        let link = if asset.is_servable() {
+    pub async fn view(&self, caller: &Caller, asset: Asset) -> Result<AssetView, LinkError> {
+        let place = self.place(&caller.tenant);
+        let link = if has_link(caller, &asset) {
             Some(self.delivery.link(self.target(&place, &asset)?).await?)
         } else {
             None
@@ -67,13 +68,13 @@ impl Views {
     ///
     /// # Errors
     /// Where a link can't be made.
-    pub async fn views(&self, tenant: &Tenant, assets: Vec<Asset>) -> Result<Vec<AssetView>, LinkError> {
-        let place = self.place(tenant);
-        let servable = assets.iter().filter(|asset| asset.is_servable());
-        let targets = servable.map(|asset| self.target(&place, asset));
+    pub async fn views(&self, caller: &Caller, assets: Vec<Asset>) -> Result<Vec<AssetView>, LinkError> {
+        let place = self.place(&caller.tenant);
+        let linked = assets.iter().filter(|asset| has_link(caller, asset));
+        let targets = linked.map(|asset| self.target(&place, asset));
         let mut links = self.delivery.links(targets.collect::<Result<_, _>>()?).await?.into_iter();
         let mut view = |asset: Asset| {
-            let made = if asset.is_servable() { links.next().transpose()? } else { None };
+            let made = if has_link(caller, &asset) { links.next().transpose()? } else { None };
             let link = made.map(|made| made.link);
             Ok(AssetView { storage_key: place.storage_key(&asset.key), link, asset })
         };
@@ -81,8 +82,13 @@ impl Views {
     }
 
     fn target(&self, place: &Place, asset: &Asset) -> Result<Target, LinkError> {
-        self.delivery.asset_file(place, asset.visibility, asset.key.clone())
+        self.delivery.asset_file(place, asset.visibility, asset.key.clone(), None)
     }
+}
+
+/// Returns whether a caller gets an asset's link with it.
+fn has_link(caller: &Caller, asset: &Asset) -> bool {
+    asset.is_servable() && caller.scopes.may_fetch(asset.visibility)
 }
 
 /// Reads and changes assets.
@@ -177,7 +183,7 @@ impl Assets {
         assets.truncate(limit);
         let last = assets.last().map(|asset| ListPosition { created_at: asset.created_at, id: asset.id });
         let next_cursor = last.filter(|_| more).map(|position| self.cursors.write(tenant, position));
-        Ok(AssetPage { items: self.views.views(&caller.tenant, assets).await?, next_cursor })
+        Ok(AssetPage { items: self.views.views(caller, assets).await?, next_cursor })
     }
 
     /// One asset.
@@ -186,7 +192,7 @@ impl Assets {
     /// Where it isn't there, or a store can't answer.
     pub async fn find(&self, caller: &Caller, id: AssetId) -> Result<AssetView, AssetError> {
         let asset = self.read(caller, id).await?;
-        Ok(self.views.view(&caller.tenant, asset).await?)
+        Ok(self.views.view(caller, asset).await?)
     }
 
     /// Changes an asset. A change of its visibility moves the object before it answers.
@@ -210,14 +216,14 @@ impl Assets {
             let metadata = metadata.map_err(|detail| InvalidField::new("/metadata", detail))?;
             if let Some(visibility) = patch.visibility.filter(|wanted| *wanted != before.visibility) {
                 match self.relocate(&caller.tenant, before, visibility, metadata).await? {
-                    Some(moved) => return Ok(self.views.view(&caller.tenant, moved).await?),
+                    Some(moved) => return Ok(self.views.view(caller, moved).await?),
                     None => continue,
                 }
             }
             let mut after = before.touched(self.clock.now());
             after.metadata = metadata;
             if self.store.update(&after).await? == Update::Done {
-                return Ok(self.views.view(&caller.tenant, after).await?);
+                return Ok(self.views.view(caller, after).await?);
             }
         }
         Err(AssetError::Contended)
@@ -281,7 +287,7 @@ impl Assets {
             }
             let restored = asset.restored(&self.periods, now);
             if self.store.update(&restored).await? == Update::Done {
-                return Ok(self.views.view(&caller.tenant, restored).await?);
+                return Ok(self.views.view(caller, restored).await?);
             }
         }
         Err(AssetError::Contended)

@@ -6,11 +6,12 @@ use super::asset_cache::{CachedAssets, Known};
 use super::asset_links::AssetFile;
 use super::auth::Caller;
 use super::delivery::{Delivery, Target};
+use super::eligibility::{Eligibility, Name};
 use super::links::{FileOutcome, Link, LinkError};
 use super::lookup::{Lookup, Servable};
 use super::ports::Clock;
 use crate::document::Reason;
-use crate::media::{AssetId, ObjectKey};
+use crate::media::{AssetId, ObjectKey, Visibility};
 
 /// Makes links in batches.
 pub struct BatchLinks {
@@ -29,6 +30,8 @@ pub struct BatchRequest {
     pub keys: Vec<String>,
     /// URLs under the tenant's root.
     pub urls: Vec<String>,
+    /// Whether PRIVATE assets, and all else under `private/`, stay unsigned.
+    pub public_only: bool,
 }
 
 /// What one link was wanted for.
@@ -64,7 +67,7 @@ impl BatchLinks {
     /// The links: first those of ids, then keys, then URLs, each in the order asked.
     ///
     /// 1. Ids whose links are ready are answered at once.
-    /// 2. The others are looked up, in one query.
+    /// 2. The others are looked up, in one query; keys and URLs of assets' files with them.
     /// 3. What is still missing is made, with what keys and URLs want; links of ids are kept.
     ///
     /// # Errors
@@ -74,38 +77,27 @@ impl BatchLinks {
         caller: &Caller,
         request: BatchRequest,
     ) -> Result<Known<Vec<BatchItem>>, LinkError> {
-        let ready = self.ready(caller, &request.ids);
-        let unready = request.ids.iter().zip(&ready).filter(|(_, link)| link.is_none());
-        let unready: Vec<&str> = unready.map(|(id, _)| id.as_str()).collect();
-        let Known { value: assets, stale } = if unready.is_empty() {
-            Known { value: Servable::new(), stale: false }
-        } else {
-            self.lookup.servable(&caller.tenant.id, unready).await?
-        };
-        let count = request.ids.len() + request.keys.len() + request.urls.len();
-        let mut batch = Batch { items: Vec::with_capacity(count), targets: Vec::new(), places: Vec::new() };
         let place = self.delivery.place(&caller.tenant);
-        for (id, link) in request.ids.into_iter().zip(ready) {
-            let target = || match assets.get(&id) {
-                Some(Ok(asset)) => {
-                    let target = self.delivery.asset_file(&place, asset.visibility, asset.key.clone());
-                    target.map_err(|_| Reason::InvalidKey)
-                }
-                Some(Err(reason)) => Err(*reason),
-                None => Err(Reason::Unknown),
-            };
+        let public_only = request.public_only;
+        let ready = self.ready(caller, &request.ids, public_only);
+        let ids = request.ids.into_iter().map(Subject::Id).zip(ready);
+        let keys = request.keys.into_iter().map(Subject::Key).map(|key| (key, None));
+        let urls = request.urls.into_iter().map(Subject::Url).map(|url| (url, None));
+        let named = |(subject, link): (Subject, Option<Link>)| {
+            let asset = if link.is_none() { subject.name().asset(&place) } else { None };
+            (subject, link, asset)
+        };
+        let named: Vec<_> = ids.chain(keys).chain(urls).map(named).collect();
+        let unready = named.iter().filter_map(|(.., asset)| *asset);
+        let Known { value: assets, stale } = self.lookup.servable(&caller.tenant.id, unready).await?;
+        let eligible = Eligibility { place: &place, assets: &assets, public_only };
+        let mut batch =
+            Batch { items: Vec::with_capacity(named.len()), targets: Vec::new(), places: Vec::new() };
+        for (subject, link, asset) in named {
             match link {
-                Some(link) => batch.items.push(BatchItem { subject: Subject::Id(id), outcome: Ok(link) }),
-                None => batch.add(target(), Subject::Id(id)),
+                Some(link) => batch.items.push(BatchItem { subject, outcome: Ok(link) }),
+                None => batch.add(self.target(&eligible, &subject, asset), subject),
             }
-        }
-        for key in request.keys {
-            let parsed = ObjectKey::parse(&key).map_err(|_| Reason::InvalidKey);
-            let file = |key| self.delivery.file(&place, key, None).map_err(|_| Reason::InvalidKey);
-            batch.add(parsed.and_then(file), Subject::Key(key));
-        }
-        for url in request.urls {
-            batch.add(place.own_url(&url).map(|own| self.delivery.url(&place, own)), Subject::Url(url));
         }
         let made = self.delivery.links(std::mem::take(&mut batch.targets)).await?;
         for (index, made) in batch.places.into_iter().zip(made) {
@@ -116,12 +108,41 @@ impl BatchLinks {
         Ok(Known { value: batch.items, stale })
     }
 
+    /// Returns what has to be made for a subject.
+    fn target(
+        &self,
+        eligible: &Eligibility<'_>,
+        subject: &Subject,
+        asset: Option<AssetId>,
+    ) -> Result<Target, Reason> {
+        let asset = eligible.check(subject.name(), asset)?;
+        let (delivery, place) = (&self.delivery, eligible.place);
+        let target = match (subject, asset) {
+            (Subject::Id(_), Some(asset)) => {
+                delivery.asset_file(place, asset.visibility, asset.key.clone(), None)
+            }
+            (Subject::Id(_), None) => return Err(Reason::Unknown),
+            (Subject::Key(key), asset) => {
+                let key = ObjectKey::parse(key).map_err(|_| Reason::InvalidKey)?;
+                match asset {
+                    Some(asset) => delivery.asset_file(place, asset.visibility, key, None),
+                    None => delivery.file(place, key, None),
+                }
+            }
+            (Subject::Url(url), _) => return place.own_url(url).map(|own| delivery.url(place, own)),
+        };
+        target.map_err(|_| Reason::InvalidKey)
+    }
+
     /// Of each id, its link where that was handed out before.
-    fn ready(&self, caller: &Caller, ids: &[String]) -> Vec<Option<Link>> {
+    fn ready(&self, caller: &Caller, ids: &[String], public_only: bool) -> Vec<Option<Link>> {
         let now = self.clock.now();
         let ready = |text: &String| {
             let asset = self.assets.good(text.parse::<AssetId>().ok()?, now.millis())?;
             if !asset.is_servable() || asset.tenant != caller.tenant.id {
+                return None;
+            }
+            if public_only && asset.visibility == Visibility::Private {
                 return None;
             }
             let file = AssetFile { asset: &asset, tenant: &caller.tenant, width: None };
@@ -134,7 +155,8 @@ impl BatchLinks {
 
     fn keep(&self, caller: &Caller, assets: &Servable, subject: &Subject, made: &FileOutcome) {
         let Subject::Id(id) = subject else { return };
-        if let (Some(Ok(asset)), Ok(made)) = (assets.get(id), made) {
+        let Ok(id) = id.parse() else { return };
+        if let (Ok(asset), Ok(made)) = (assets.get(id), made) {
             self.delivery.keep(AssetFile { asset, tenant: &caller.tenant, width: None }, made);
         }
     }
@@ -165,6 +187,14 @@ impl Batch {
 }
 
 impl Subject {
+    fn name(&self) -> Name<'_> {
+        match self {
+            Self::Id(id) => Name::Id(id),
+            Self::Key(key) => Name::Key(key),
+            Self::Url(url) => Name::Url(url),
+        }
+    }
+
     /// Why it has no link where that would be too long.
     fn too_long(&self) -> Reason {
         match self {

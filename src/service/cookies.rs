@@ -5,9 +5,11 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 
 use super::auth::Caller;
-use super::layout::Layout;
+use super::layout::{Layout, Place};
 use super::links::{LinkError, LinkService};
+use super::lookup::Lookup;
 use crate::cloudfront::Resource;
+use crate::document::Reason;
 use crate::media::{InvalidField, ObjectKey};
 
 /// The longest folder that cookies are made for, in characters: what browsers let a cookie have isn't passed.
@@ -17,6 +19,7 @@ pub const MAX_FOLDER: usize = 256;
 pub struct FolderCookies {
     layout: Arc<Layout>,
     links: LinkService,
+    lookup: Lookup,
 }
 
 /// Cookies, and where they belong.
@@ -37,17 +40,19 @@ pub struct CookieGrant {
 impl FolderCookies {
     /// Joins the parts.
     #[must_use]
-    pub fn new(layout: Arc<Layout>, links: LinkService) -> Self {
-        Self { layout, links }
+    pub fn new(layout: Arc<Layout>, links: LinkService, lookup: Lookup) -> Self {
+        Self { layout, links, lookup }
     }
 
     /// Cookies for all that lies in a folder under the caller's root, such as `groupObjects/`.
     ///
     /// # Errors
-    /// Where the folder is the root itself, reaches `private/`, or is no folder.
+    /// Where the folder is the root itself, reaches `private/`, or is no folder; or where it is that of an asset whose
+    /// file may not be served.
     pub async fn grant(&self, caller: &Caller, folder: &str) -> Result<CookieGrant, CookieError> {
         let folder = folder_key(folder)?;
         let place = self.layout.place(&caller.tenant);
+        self.check_asset(caller, &place, &folder).await?;
         let prefix = format!("{}/", place.url(&folder));
         let resource = Resource::pattern(&format!("{prefix}*"))
             .map_err(|error| InvalidField::new("/folder", error.to_string()))?;
@@ -61,6 +66,31 @@ impl FolderCookies {
             expires: grant.expires(),
             secure: scheme == "https",
         })
+    }
+}
+
+impl FolderCookies {
+    /// Checks the asset in whose folder this is, if it is in one: what no link may be made for isn't opened by cookies
+    /// either.
+    async fn check_asset(
+        &self,
+        caller: &Caller,
+        place: &Place,
+        folder: &ObjectKey,
+    ) -> Result<(), CookieError> {
+        let inside = format!("{folder}/");
+        let Some(id) = place.asset_of(&inside) else { return Ok(()) };
+        let assets = self.lookup.servable(&caller.tenant.id, [id]).await.map_err(LinkError::from)?.value;
+        let reason = match assets.get(id) {
+            Ok(asset) if asset.key.as_str().starts_with(&inside) => return Ok(()),
+            Ok(_) => Reason::Unknown,
+            Err(reason) => reason,
+        };
+        let detail = format!(
+            "is a folder of the asset {id}, whose file can't be served from there ({}): GET /media/v1/assets/{id} says why",
+            reason.as_str()
+        );
+        Err(InvalidField::new("/folder", detail).into())
     }
 }
 

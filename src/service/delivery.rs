@@ -4,10 +4,11 @@
 //!    whoever has it can read the file until it is moved under `private/`.
 //! 2. What lies under `private/`: a request that the object store has presigned, where that is set up; never a stable
 //!    URL.
-//! 3. A URL that is a stable one already stays as it is.
+//! 3. A URL of a PUBLIC asset's file that is a stable one already stays as it is.
 //! 4. Everything else, and every other URL that somebody has written: a link of CloudFront's.
 //!
-//! A key alone doesn't make a file an asset's: keys get signed links also where an asset has a stable URL.
+//! Whose file a key or a URL names is found before (`eligibility`): an asset's file is delivered as the asset is, also
+//! where it is named by its key.
 
 use std::sync::Arc;
 
@@ -53,8 +54,8 @@ pub struct Target(Way);
 #[derive(Debug, Clone)]
 enum Way {
     Signed(FileTarget),
-    /// The URL.
-    Stable(String),
+    /// The URL, and those of the derivatives by their width.
+    Stable(String, Vec<(u32, String)>),
     /// The file, and its derivatives by their width.
     Presigned(ObjectLocation, Vec<(u32, ObjectLocation)>),
 }
@@ -89,21 +90,24 @@ impl Delivery {
         self.layout.locate(path)
     }
 
-    /// A file of an asset with this visibility: its original, or a derivative.
+    /// A file of an asset with this visibility, its original or a derivative, with the derivatives of it that are wanted.
     ///
     /// # Errors
-    /// Where the URL can't be signed, for its length.
+    /// Where a URL can't be signed, for its length.
     pub fn asset_file(
         &self,
         place: &Place,
         visibility: Visibility,
         key: ObjectKey,
+        derivatives: Option<&Derivatives>,
     ) -> Result<Target, LinkError> {
         match &self.public {
             PublicDelivery::Stable(base) if visibility == Visibility::Public && !key.is_private() => {
-                Ok(Target(Way::Stable(place.url_on(base, &key))))
+                let url = |(width, key): (u32, ObjectKey)| (width, place.url_on(base, &key));
+                let smaller = derivative_keys(&key, derivatives)?.into_iter().map(url).collect();
+                Ok(Target(Way::Stable(place.url_on(base, &key), smaller)))
             }
-            _ => self.file(place, key, None),
+            _ => self.file(place, key, derivatives),
         }
     }
 
@@ -120,21 +124,17 @@ impl Delivery {
         if !key.is_private() || matches!(self.private, PrivateDelivery::CloudFront) {
             return Ok(Target(Way::Signed(FileTarget::new(place, key, derivatives)?)));
         }
-        let derivative = |(width, format): (u32, &str)| {
-            let key = key.derivative(width, format).map_err(|error| LinkError::Grant(error.to_string()))?;
-            Ok::<_, LinkError>((width, place.location(&key)))
-        };
-        let wanted =
-            derivatives.into_iter().flat_map(|set| set.widths().iter().map(|width| (*width, set.format())));
-        let derivatives = wanted.map(derivative).collect::<Result<_, _>>()?;
-        Ok(Target(Way::Presigned(place.location(&key), derivatives)))
+        let location = |(width, key): (u32, ObjectKey)| (width, place.location(&key));
+        let smaller = derivative_keys(&key, derivatives)?.into_iter().map(location).collect();
+        Ok(Target(Way::Presigned(place.location(&key), smaller)))
     }
 
-    /// A URL that somebody has written, found to be a tenant's own.
+    /// A URL that somebody has written, found to be a tenant's own and, where it is an asset's, that of a file which
+    /// may be served.
     #[must_use]
     pub fn url(&self, place: &Place, own: OwnUrl) -> Target {
         if self.is_stable(own.url.as_str()) {
-            Target(Way::Stable(own.url.as_str().to_owned()))
+            Target(Way::Stable(own.url.as_str().to_owned(), Vec::new()))
         } else {
             Target(Way::Signed(FileTarget::of_url(place, own)))
         }
@@ -195,7 +195,7 @@ impl Delivery {
     pub fn asset_link_at_once(&self, file: AssetFile<'_>) -> Option<ReadyLink> {
         let made = match self.asset_target(file).ok()?.0 {
             Way::Signed(target) => self.links.file_at_once(target)?,
-            Way::Stable(url) => stable(url, self.now()),
+            Way::Stable(url, derivatives) => stable(url, derivatives, self.now()),
             Way::Presigned(..) => return None,
         };
         self.keep(file, &made);
@@ -206,7 +206,7 @@ impl Delivery {
         let derivative =
             width.and_then(|width| asset.key.derivative(width, asset.derivatives()?.format()).ok());
         let key = derivative.unwrap_or_else(|| asset.key.clone());
-        self.asset_file(&self.place(tenant), asset.visibility, key)
+        self.asset_file(&self.place(tenant), asset.visibility, key, None)
     }
 
     /// Keeps the links of an asset's file that were made just now.
@@ -237,7 +237,7 @@ impl Delivery {
                     signed.push((index, target));
                     None
                 }
-                (Way::Stable(url), _) => Some(Ok(stable(url, now))),
+                (Way::Stable(url, derivatives), _) => Some(Ok(stable(url, derivatives, now))),
                 (Way::Presigned(file, derivatives), PrivateDelivery::Presigned(presigner)) => {
                     if index % PRESIGNED_AT_ONCE == 0 {
                         tokio::task::yield_now().await;
@@ -272,9 +272,22 @@ impl Delivery {
     }
 }
 
-fn stable(url: String, now: u64) -> FileLinks {
+/// Returns the keys of the derivatives of a file, by their width.
+fn derivative_keys(
+    key: &ObjectKey,
+    derivatives: Option<&Derivatives>,
+) -> Result<Vec<(u32, ObjectKey)>, LinkError> {
+    let Some(set) = derivatives else { return Ok(Vec::new()) };
+    let derivative = |width: &u32| match key.derivative(*width, set.format()) {
+        Ok(key) => Ok((*width, key)),
+        Err(error) => Err(LinkError::Grant(error.to_string())),
+    };
+    set.widths().iter().map(derivative).collect()
+}
+
+fn stable(url: String, derivatives: Vec<(u32, String)>, now: u64) -> FileLinks {
     let link = Link { url: url.into(), expires: None, max_age: STABLE_SECONDS };
-    FileLinks { link, derivatives: Vec::new(), cache_until: now.saturating_add(STABLE_SECONDS), signed: None }
+    FileLinks { link, derivatives, cache_until: now.saturating_add(STABLE_SECONDS), signed: None }
 }
 
 /// How long an answer with a stable URL may be cached, in seconds. The URL has no end, but the asset may become

@@ -14,6 +14,7 @@ use super::auth::Caller;
 use super::delivery::{Delivery, Target};
 use super::document_body::DocumentBody;
 use super::document_work::{DocumentWork, ScannedDocument};
+use super::eligibility::{Eligibility, Name};
 use super::fragments::{FragmentDigest, Subject};
 use super::layout::Place;
 use super::links::{LinkError, expiry_text};
@@ -21,7 +22,7 @@ use super::lookup::{Lookup, Servable};
 use super::ports::{DocumentOutcome, Limit, LinkSource, Meter};
 use super::profiles::{ProfileId, Profiles, UnknownProfile};
 use crate::document::{Answer, Kind, Reason, References, Row, Rules, ScanError, Want};
-use crate::media::{Derivatives, ObjectKey, TenantId};
+use crate::media::{AssetId, Derivatives, ObjectKey, TenantId};
 
 /// Signs documents.
 pub struct Documents {
@@ -43,6 +44,8 @@ pub struct DocumentOptions {
     pub report: bool,
     /// Whether an unsigned site is an error.
     pub strict: bool,
+    /// Whether PRIVATE assets, and all else under `private/`, stay unsigned.
+    pub public_only: bool,
 }
 
 /// A signed document.
@@ -131,7 +134,7 @@ impl Documents {
         let (document, length) = (input.clone(), input.len());
         let scan = move |cancelled: &_| ScannedDocument::scan(document, &rules, cancelled);
         let scanned = self.work.run(place.lane(), length, scan).await?;
-        let Resolved { answers, max_age, stale } = self.resolve(place, caller, scanned.wants()).await?;
+        let Resolved { answers, max_age, stale } = self.resolve(place, caller, scanned.wants(), options.public_only).await?;
         let splice = move |_: &_| {
             let scan = scanned.get();
             let signed = scan.splice(&answers);
@@ -171,15 +174,18 @@ impl Documents {
         place: &Place,
         caller: Option<&Caller>,
         wants: &[Want<'_>],
+        public_only: bool,
     ) -> Result<Resolved, LinkError> {
-        let Known { value: assets, stale } = self.assets(caller, wants).await?;
+        let named = self.named(place, caller, wants);
+        let Known { value: assets, stale } = self.assets(caller, &named).await?;
+        let eligible = Eligibility { place, assets: &assets, public_only };
         let ready = self.delivery.ready(place);
         let mut answers = Vec::with_capacity(wants.len());
         let mut missing = Missing::default();
         let mut cache_until = None;
         let mut grants = 0;
-        for (index, want) in wants.iter().enumerate() {
-            let subject = match subject(&assets, want) {
+        for (index, (want, asset)) in wants.iter().zip(named).enumerate() {
+            let subject = match subject(&eligible, want, asset) {
                 Ok(subject) => subject,
                 Err(reason) => {
                     answers.push(Err(reason));
@@ -224,19 +230,24 @@ impl Documents {
         Ok(Resolved { answers, max_age: cache_until.map(|until| until.saturating_sub(now)), stale })
     }
 
+    /// Returns the asset that each want names. Without a store there are none, and a key is a key, whatever its shape.
+    fn named(&self, place: &Place, caller: Option<&Caller>, wants: &[Want<'_>]) -> Vec<Option<AssetId>> {
+        if self.lookup.is_none() || caller.is_none() {
+            return vec![None; wants.len()];
+        }
+        wants.iter().map(|want| Name::of(want)?.asset(place)).collect()
+    }
+
+    /// Looks up the assets that a document names, in one query at most.
     async fn assets(
         &self,
         caller: Option<&Caller>,
-        wants: &[Want<'_>],
+        named: &[Option<AssetId>],
     ) -> Result<Known<Servable>, LinkError> {
         let (Some(lookup), Some(caller)) = (&self.lookup, caller) else {
-            return Ok(Known { value: Servable::new(), stale: false });
+            return Ok(Known { value: Servable::default(), stale: false });
         };
-        let ids = wants.iter().filter_map(|want| match want {
-            Want::Asset { id } => Some(id.as_ref()),
-            _ => None,
-        });
-        Ok(lookup.servable(&caller.tenant.id, ids).await?)
+        Ok(lookup.servable(&caller.tenant.id, named.iter().flatten().copied()).await?)
     }
 }
 
@@ -308,14 +319,21 @@ impl<'w> Missing<'w> {
     }
 }
 
-fn subject<'w>(assets: &'w Servable, want: &'w Want<'_>) -> Result<Subject<'w>, Reason> {
+/// Returns what links are to be found or made for, if they may be: a fragment that is ready says nothing of that.
+fn subject<'w>(
+    eligible: &Eligibility<'w>,
+    want: &'w Want<'_>,
+    asset: Option<AssetId>,
+) -> Result<Subject<'w>, Reason> {
+    let asset = match Name::of(want) {
+        Some(name) => eligible.check(name, asset)?,
+        None => None,
+    };
     match want {
-        Want::File { key, derivatives } => Ok(Subject::File(key, derivatives.as_ref())),
-        Want::Asset { id } => match assets.get(id.as_ref()) {
-            Some(Ok(asset)) => Ok(Subject::Asset(asset)),
-            Some(Err(reason)) => Err(*reason),
-            None => Err(Reason::Unknown),
-        },
+        Want::File { key, derivatives } => {
+            Ok(Subject::File(key, derivatives.as_ref(), asset.map(|asset| asset.visibility)))
+        }
+        Want::Asset { .. } => asset.map(|asset| Subject::Asset(asset)).ok_or(Reason::Unknown),
         Want::Url { url } => Ok(Subject::Url(url)),
         Want::Refused { reason } => Err(*reason),
     }
@@ -324,15 +342,19 @@ fn subject<'w>(assets: &'w Servable, want: &'w Want<'_>) -> Result<Subject<'w>, 
 fn target(delivery: &Delivery, place: &Place, subject: Subject<'_>) -> Result<Target, Reason> {
     match subject {
         Subject::Asset(asset) => {
-            let target = delivery.asset_file(place, asset.visibility, asset.key.clone());
+            let target = delivery.asset_file(place, asset.visibility, asset.key.clone(), None);
             target.map_err(|_| Reason::InvalidKey)
         }
-        Subject::File(key, derivatives) => {
+        Subject::File(key, derivatives, visibility) => {
             let key = ObjectKey::parse(key).map_err(|_| Reason::InvalidKey)?;
             let derivatives = derivatives.and_then(|set| {
                 Derivatives::new(set.widths().iter().map(|width| u32::from(*width)).collect(), set.format())
             });
-            delivery.file(place, key, derivatives.as_ref()).map_err(|_| Reason::InvalidKey)
+            let target = match visibility {
+                Some(visibility) => delivery.asset_file(place, visibility, key, derivatives.as_ref()),
+                None => delivery.file(place, key, derivatives.as_ref()),
+            };
+            target.map_err(|_| Reason::InvalidKey)
         }
         Subject::Url(url) => {
             let own = place.own_url(url)?;

@@ -16,7 +16,7 @@ use super::cache_figures::{CacheFigures, Evictions};
 use super::key_ring::RingKey;
 use super::layout::Place;
 use crate::document::{Derivatives, Links};
-use crate::media::Asset;
+use crate::media::{Asset, Visibility};
 
 /// What one entry takes beside its text, in bytes.
 const ENTRY_OVERHEAD: usize = 250;
@@ -39,9 +39,10 @@ pub struct Fragment {
 /// What links are wanted for.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
-    /// A file by its key under the root, not checked yet, with its derivatives.
-    File(&'a str, Option<&'a Derivatives>),
-    /// The file of an asset, which may be delivered in another way than a file of the same key.
+    /// A file by its key under the root, not checked yet, with its derivatives; and the visibility of the asset whose
+    /// file it is. Where the visibility makes it a stable URL, nothing is kept here.
+    File(&'a str, Option<&'a Derivatives>, Option<Visibility>),
+    /// The file of an asset.
     Asset(&'a Asset),
     /// A URL that somebody has written.
     Url(&'a str),
@@ -121,7 +122,7 @@ impl Ready<'_> {
                 hasher.write(asset.key.as_str().as_bytes());
                 hasher.write_u8(0xfd);
             }
-            Subject::File(key, derivatives) => {
+            Subject::File(key, derivatives, _) => {
                 hasher.write(key.as_bytes());
                 hasher.write_u8(0xff);
                 if let Some(derivatives) = derivatives {

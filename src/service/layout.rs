@@ -8,9 +8,11 @@
 //!
 //! Either way `private/` comes first under the root, so that one rule keeps folder grants out.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use memchr::{memchr, memchr2};
 use percent_encoding::percent_decode_str;
 
 use super::ports::ObjectLocation;
@@ -193,6 +195,34 @@ impl Place {
         !key.is_private() && id.parse::<AssetId>().is_ok()
     }
 
+    /// Returns the asset to whose files a key belongs, by the key's shape alone, and whichever tenant's the asset is:
+    /// everything in a folder that is named by its id, where [`Place::asset_key`] puts such folders. The key needn't be
+    /// checked yet.
+    #[must_use]
+    pub fn asset_of(&self, key: &str) -> Option<AssetId> {
+        let folder = |key: &str| {
+            let key = if self.prefix.is_empty() { key.split_once('/')?.1 } else { key };
+            // Most keys are no asset's, and this is asked of each key in a document.
+            let id = key.starts_with(AssetId::PREFIX).then(|| key.split_once('/')).flatten();
+            id?.0.parse().ok()
+        };
+        // A tenant may be called `private` too.
+        key.strip_prefix(ObjectKey::PRIVATE_FOLDER).and_then(folder).or_else(|| folder(key))
+    }
+
+    /// Returns the key that the path of a URL names, decoded but not checked. `None` where it isn't under the root, or
+    /// isn't UTF-8: [`Place::own_url`] says what is wrong then.
+    #[must_use]
+    pub fn key_of_url<'u>(&self, url: &'u str) -> Option<Cow<'u, str>> {
+        decode(self.under_root(url)?).ok()
+    }
+
+    /// What of a URL's path follows the root, as it is written.
+    fn under_root<'u>(&self, url: &'u str) -> Option<&'u str> {
+        let rest = self.roots.iter().find_map(|root| url.strip_prefix(root.as_str()))?;
+        rest.get(..memchr2(b'?', b'#', rest.as_bytes()).unwrap_or(rest.len()))
+    }
+
     /// Checks a URL that somebody has written: old signing parameters are dropped, the rest is
     /// kept byte for byte.
     ///
@@ -202,9 +232,7 @@ impl Place {
     /// [`Reason::InvalidUrl`] where it can't be signed.
     pub fn own_url(&self, url: &str) -> Result<OwnUrl, Reason> {
         let bare = strip_signing_parameters(url);
-        let path = bare.split(['?', '#']).next().unwrap_or_default();
-        let rest =
-            self.roots.iter().find_map(|root| path.strip_prefix(root.as_str())).ok_or(Reason::Foreign)?;
+        let rest = self.under_root(&bare).ok_or(Reason::Foreign)?;
         let decoded = decode(rest).map_err(|()| Reason::InvalidKey)?;
         if leaves_root(&decoded) {
             return Err(Reason::Foreign);
@@ -232,8 +260,11 @@ fn root(origin: &str, path: &str) -> String {
     format!("{origin}/{path}/")
 }
 
-fn decode(path: &str) -> Result<String, ()> {
-    percent_decode_str(path).decode_utf8().map(Into::into).map_err(drop)
+fn decode(path: &str) -> Result<Cow<'_, str>, ()> {
+    match memchr(b'%', path.as_bytes()) {
+        Some(_) => percent_decode_str(path).decode_utf8().map_err(drop),
+        None => Ok(path.into()),
+    }
 }
 
 /// Whether a decoded path climbs out of the folder in which it begins, with `\` read as `/`.

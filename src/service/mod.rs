@@ -8,7 +8,7 @@
 //!    of the object store's. [`delivery`]: which of them, or a stable URL.
 //! 4. [`resolve`]: `/m/{id}`. [`hot_links`]: what is asked for most, good as long as the `epochs` stand. [`batch`]: many links in one call. [`documents`] ([`document_body`]): whole
 //!    documents. [`profiles`]: by which rules. `rota`: large ones of tenants in turn. [`lines`]: a document a
-//!    line. [`asset_cache`]: what is known of assets. [`lookup`]: from ids to assets, for all of these.
+//!    line. [`asset_cache`]: what is known of assets. [`lookup`]: from ids to assets, for all of these. `eligibility`: whether what a caller names may be signed.
 //!    [`cookies`]: folders.
 //! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
 //!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
@@ -35,6 +35,7 @@ pub mod document_body;
 mod document_work;
 pub mod documents;
 pub mod edge;
+mod eligibility;
 mod epochs;
 mod file_links;
 pub mod fragments;

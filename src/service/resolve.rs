@@ -120,9 +120,8 @@ impl Resolver {
         if asset.visibility == Visibility::Private && !own {
             return Err(ResolveError::NotFound);
         }
-        if asset.visibility == Visibility::Private
-            && let Some(caller) = caller
-            && !caller.scopes.has(Scope::Sign)
+        if let Some(caller) = caller
+            && !caller.scopes.may_fetch(asset.visibility)
         {
             caller.require(Scope::Read)?;
         }

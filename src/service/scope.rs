@@ -1,5 +1,7 @@
 //! What a caller may do.
 
+use crate::media::Visibility;
+
 /// One thing that a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -57,6 +59,13 @@ impl Scopes {
     pub const fn has(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
     }
+
+    /// Returns whether a tenant's caller may have the link of an asset with this visibility: of a PUBLIC one everybody
+    /// may, of a PRIVATE one those who may read or sign.
+    #[must_use]
+    pub fn may_fetch(self, visibility: Visibility) -> bool {
+        visibility == Visibility::Public || self.has(Scope::Read) || self.has(Scope::Sign)
+    }
 }
 
 /// A caller may not do this.
@@ -70,6 +79,21 @@ pub struct InsufficientScope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_private_link_needs_the_scope_to_read_or_to_sign() {
+        for (text, private) in [
+            ("", false),
+            ("media:write", false),
+            ("media:read", true),
+            ("media:sign", true),
+            ("media:write media:sign", true),
+        ] {
+            let scopes = Scopes::of(text.split(' '));
+            assert_eq!(scopes.may_fetch(Visibility::Private), private, "{text}");
+            assert!(scopes.may_fetch(Visibility::Public), "{text}");
+        }
+    }
 
     #[test]
     fn scopes_are_whole_words_and_strange_ones_count_for_nothing() {

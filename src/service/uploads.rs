@@ -216,7 +216,7 @@ impl Uploads {
     /// Where nothing was uploaded, or something else than promised.
     pub async fn finalize(&self, caller: &Caller, id: AssetId) -> Result<AssetView, FinalizeError> {
         let asset = self.settle(&caller.tenant, id).await?;
-        Ok(self.views.view(&caller.tenant, asset).await?)
+        Ok(self.views.view(caller, asset).await?)
     }
 
     /// The asset, READY.

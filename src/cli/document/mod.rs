@@ -51,6 +51,9 @@ pub struct Args {
     /// What becomes of asset ids; there is no store here, so only `leave` can do something
     #[arg(long, value_enum, default_value = "leave")]
     references: ReferencesArg,
+    /// Sign PUBLIC media alone: what lies under private/ stays unsigned
+    #[arg(long, value_enum)]
+    visibility: Option<VisibilityArg>,
     /// Fail where anything stays unsigned
     #[arg(long)]
     strict: bool,
@@ -81,13 +84,23 @@ enum ReferencesArg {
     Leave,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum VisibilityArg {
+    Public,
+}
+
 /// Signs the document, or each line.
 ///
 /// # Errors
 /// [`CliError`] for wrong usage, input that can't be signed, and, with `--strict`, unsigned media.
 pub fn run(args: Args, out: &mut Output) -> Result<(), CliError> {
     let input = Input::open(&args.file)?;
-    let options = DocumentOptions { report: args.report, strict: args.strict, ..DocumentOptions::default() };
+    let options = DocumentOptions {
+        report: args.report,
+        strict: args.strict,
+        public_only: matches!(args.visibility, Some(VisibilityArg::Public)),
+        ..DocumentOptions::default()
+    };
     let (ndjson, max_line) = (args.ndjson, args.max_line);
     let counts = Arc::new(Counts::default());
     let (documents, place) = offline(args, Arc::clone(&counts), out)?;

@@ -42,6 +42,7 @@ named! {
     PageLength = page_length,
     PartsAfter = parts_after,
     PartsLength = parts_length,
+    PublicOnly = public_only,
     ReferencesName = references,
     StatusName = status,
     VisibilityName = visibility,
@@ -259,6 +260,11 @@ pub(in crate::http) fn width() -> Object {
 /// What becomes of references.
 pub(in crate::http) fn references() -> Object {
     words(["inline", "object", "leave"], "What becomes of a string that is a `med_` id.").build()
+}
+
+/// The one choice of what is signed.
+pub(in crate::http) fn public_only() -> Object {
+    words(["public"], "PUBLIC media alone is signed.").build()
 }
 
 /// The one format besides a redirect.

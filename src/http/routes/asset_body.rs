@@ -9,8 +9,8 @@ use crate::http::openapi::leaves;
 use crate::media::{AssetId, Checksum, Status, Visibility};
 use crate::service::AssetView;
 
-/// The JSON of an asset. `url` and `expiresAt` are there once it is READY; a stable URL has no
-/// `expiresAt`.
+/// The JSON of an asset. `url` and `expiresAt` are there once it is READY, of a PRIVATE one for callers with `media:read`
+/// or `media:sign` alone; a stable URL has no `expiresAt`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Asset)]
@@ -39,6 +39,8 @@ pub(super) struct AssetBody<'a> {
     created_at: String,
     #[schema(schema_with = leaves::time)]
     updated_at: String,
+    /// The link, once the asset is READY. Left out of a PRIVATE asset's answer where the token has neither `media:read`
+    /// nor `media:sign`: it couldn't fetch the file in another way either.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, format = "uri")]
     url: Option<&'a str>,

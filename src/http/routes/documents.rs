@@ -39,6 +39,7 @@ use crate::service::{DocumentOptions, Profiles, SignedDocument};
         ("strict" = Option<bool>, Query, description = "422 where something would stay unsigned."),
         ("profile" = Option<String>, Query, description = "What counts as media: a profile of this node. Otherwise the tenant's, otherwise the node's."),
         ("references" = inline(Option<leaves::ReferencesName>), Query, description = "What becomes of a string that is a `med_` id."),
+        ("visibility" = inline(Option<leaves::PublicOnly>), Query, description = "`public`: what is PRIVATE stays unsigned, with the reason `private`."),
     ),
     request_body(
         description = "Any JSON (also any type that ends in `+json`), or lines of it.",
@@ -119,8 +120,9 @@ fn options(query: Option<&str>, profiles: &Profiles) -> Result<DocumentOptions, 
         Some(_) => return Err(params::invalid("references", "must be inline, object or leave")),
     };
     let (report, strict) = (params.flag("report")?, params.flag("strict")?);
+    let public_only = params.public_only()?;
     params.finish()?;
-    Ok(DocumentOptions { profile, references, report, strict })
+    Ok(DocumentOptions { profile, references, report, strict, public_only })
 }
 
 /// `content_type` is the request's: a document keeps its type.
@@ -188,15 +190,24 @@ mod tests {
         let options = |query| options(Some(query), &profiles);
         let read = options("references=object&report=true&strict=false").unwrap();
         assert_eq!((read.references, read.report, read.strict), (Some(References::Object), true, false));
+        assert!(!read.public_only && options("visibility=public").unwrap().public_only);
         assert_eq!(
             (read.profile, options("profile=shop").unwrap().profile),
             (None, profiles.find("shop").ok())
         );
         let problem = options("profile=Shop").unwrap_err();
         assert_eq!(problem.detail(), "the query parameter profile must be one of shop");
-        for query in
-            ["references=all", "report=1", "strict=", "reprot=true", "report=true&report=true", "profile="]
-        {
+        for query in [
+            "references=all",
+            "report=1",
+            "strict=",
+            "reprot=true",
+            "report=true&report=true",
+            "profile=",
+            "visibility=",
+            "visibility=PUBLIC",
+            "visibility=private",
+        ] {
             assert!(options(query).is_err(), "{query}");
         }
     }

@@ -28,7 +28,11 @@ use crate::service::{BatchItem, BatchLinks, BatchRequest, Subject};
     operation_id = "signLinks",
     summary = "Links for ids, keys and URLs",
     description = "At most 1,000 items in all, answered in the order ids, keys, urls. What can't be signed is \
-        answered with a reason; it is no error.",
+        answered with a reason; it is no error. A key, or a URL on a media host, of an asset's file gets the asset's \
+        answer.",
+    params(
+        ("visibility" = inline(Option<leaves::PublicOnly>), Query, description = "`public`: what is PRIVATE stays unsigned, with the reason `private`."),
+    ),
     request_body(content = LinksBody, example = json!(examples::batch())),
     responses(
         (
@@ -49,7 +53,9 @@ pub(super) async fn sign(
     RawQuery(query): RawQuery,
     Json(body): Json<LinksBody>,
 ) -> Result<Response, Problem> {
-    Params::of(query.as_deref())?.finish()?;
+    let mut params = Params::of(query.as_deref())?;
+    let public_only = params.public_only()?;
+    params.finish()?;
     let found = body.ids.count + body.keys.count + body.urls.count;
     if found > BatchLinks::MAX {
         let detail = format!("at most {} ids, keys and urls together, this has {found}", BatchLinks::MAX);
@@ -57,7 +63,8 @@ pub(super) async fn sign(
             .with("limit", BatchLinks::MAX)
             .with("found", found));
     }
-    let request = BatchRequest { ids: body.ids.kept, keys: body.keys.kept, urls: body.urls.kept };
+    let request =
+        BatchRequest { ids: body.ids.kept, keys: body.keys.kept, urls: body.urls.kept, public_only };
     let Known { value: items, stale } = api.in_time(api.services.batch.links(&caller, request)).await?;
     let links = items.iter().filter_map(|item| item.outcome.as_ref().ok());
     let caching = Caching::of_links(links.map(|link| link.max_age));

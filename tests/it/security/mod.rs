@@ -5,6 +5,7 @@ mod buckets;
 mod connections;
 mod data_folder;
 mod deletion;
+mod deletion_lookup;
 mod derivatives;
 mod document_scan;
 mod html_injection;
