@@ -13,7 +13,7 @@ use super::rules::{
     cache_terms, check_server, layout, periods, public_delivery, quota, rules, tenants, upload_policy, window,
 };
 use super::tokens;
-use crate::config::{GrantScopeSetting, OnFailureSetting, PrivateSetting, Settings};
+use crate::config::{AssetsSetting, GrantScopeSetting, OnFailureSetting, PrivateSetting, Settings};
 use crate::http::Cors;
 use crate::http::openapi::describe;
 use crate::media::Tenant;
@@ -189,7 +189,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let views = Views::new(delivery.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
     let tenants = tokens::tenants(settings, stores.tenants, &tokens)?;
-    let known_tenants = Arc::new(CachedTenants::new(tenants, Arc::clone(&clock)));
+    let known_tenants = known_tenants(settings, tenants, &clock)?;
     let tenants = Arc::clone(&known_tenants) as Arc<dyn TenantStore>;
     let (quota, periods) = (quota(settings), periods(settings));
     let parts = LifecycleParts {
@@ -209,7 +209,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         .ok_or_else(|| StartError::setting("lifecycle.assets_per_second", "must be at least 1"))?;
     let lifecycle = Lifecycle::new(parts, per_second);
     let services = Services {
-        auth: Authenticator::new(tenants, tokens.verifier),
+        auth: Authenticator::new(Arc::clone(&known_tenants), tokens.verifier),
         resolver: Resolver::new(
             cached.clone(),
             Arc::clone(&known_tenants),
@@ -270,6 +270,23 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
 /// How long an asset is good where this process alone changes assets. It is told of each change; so this only bounds
 /// how long a defect could last.
 const SOLE_WRITER_FRESH: Duration = Duration::from_secs(3_600);
+
+/// The tenants that are known, within the limits of the settings. Those of the settings are known from the start where
+/// they are the embedded store's.
+fn known_tenants(
+    settings: &Settings,
+    store: Arc<dyn TenantStore>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<CachedTenants>, StartError> {
+    let known = CachedTenants::new(store, Arc::clone(clock));
+    if settings.store.assets == AssetsSetting::Embedded {
+        known.expect(&tenants(settings)?);
+    }
+    Ok(Arc::new(match settings.limits.max_key_lookups {
+        0 => known,
+        most => known.bounded(most as usize),
+    }))
+}
 
 /// The link service of the settings.
 fn links(

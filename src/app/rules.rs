@@ -181,8 +181,16 @@ pub(super) fn check_server(settings: &Settings) -> Result<(), StartError> {
         let detail = format!("must be 0, or at least twice documents.max_bytes, which is {largest}");
         return Err(StartError::setting("limits.max_body_bytes", detail));
     }
+    let client_bytes = settings.limits.max_client_bytes;
+    if client_bytes > 0 && client_bytes < LEAST_CLIENT_BYTES {
+        let detail = format!("must be 0, or at least {LEAST_CLIENT_BYTES} (1 MiB), not {client_bytes}");
+        return Err(StartError::setting("limits.max_client_bytes", detail));
+    }
     Ok(())
 }
+
+/// What one address may have under way and unread at least, in bytes: some files at a time.
+const LEAST_CLIENT_BYTES: usize = 1024 * 1024;
 
 /// How often, and how much at a time.
 pub(super) fn load_limits(settings: &Settings) -> LoadLimits {
@@ -194,6 +202,7 @@ pub(super) fn load_limits(settings: &Settings) -> LoadLimits {
     LoadLimits {
         tenant: rate(limits.tenant_per_second, limits.tenant_burst),
         client: rate(limits.client_per_second, limits.client_burst),
+        client_bytes: NonZeroUsize::new(limits.max_client_bytes),
         in_flight: NonZeroU32::new(limits.max_requests),
         tenant_in_flight: NonZeroU32::new(limits.max_tenant_requests),
         body_bytes: NonZeroUsize::new(limits.max_body_bytes),

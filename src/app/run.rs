@@ -17,7 +17,7 @@ use super::listen::Bound;
 use super::rules::load_limits;
 use super::tls::ServedTls;
 use super::tokens::keep_fresh;
-use crate::config::Settings;
+use crate::config::{DocsSetting, Settings};
 use crate::http::{
     AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, RequestMeter, RequestTracer, Server,
     ServerLimits, Workers, admin, api, edge,
@@ -67,14 +67,18 @@ pub async fn run(
     let tls_metrics = tls_metrics.map_err(|error| StartError::system("registering metrics", error))?;
     let tls = listeners.tls.as_ref().map(ServedTls::tls);
     let tracer = Arc::clone(&traces) as Arc<dyn RequestTracer>;
+    let client_bytes = load_limits(settings).client_bytes;
     let routers = [
         Some((listeners.api, api(api_context(settings, &node, &meter, &tracer)), tls)),
-        listeners
-            .edge
-            .map(|bound| (bound, edge(EdgeContext { edge: node.edge, meter: meter.clone(), tracer }), None)),
+        listeners.edge.map(|bound| {
+            (bound, edge(EdgeContext { edge: node.edge, client_bytes, meter: meter.clone(), tracer }), None)
+        }),
     ];
-    let admin =
-        admin(AdminContext { metrics: Arc::new(move || metrics.render()), readiness: readiness.clone() });
+    let admin = admin(AdminContext {
+        metrics: Arc::new(move || metrics.render()),
+        readiness: readiness.clone(),
+        description: (settings.server.docs == DocsSetting::Admin).then_some(node.description),
+    });
 
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
@@ -185,7 +189,7 @@ fn api_context(
             ..HttpLimits::default()
         },
         cors: node.cors.clone(),
-        description: Arc::clone(&node.description),
+        description: (settings.server.docs == DocsSetting::Api).then(|| Arc::clone(&node.description)),
         meter: Arc::clone(meter),
         tracer: Arc::clone(tracer),
     }

@@ -17,6 +17,13 @@ pub struct LimitSettings {
     pub client_per_second: u32,
     /// How many of them at once after a rest; 0 is as many as in a second. Default 2,000.
     pub client_burst: u32,
+    /// Memory for the requests of each address that are under way without good credentials and for answers that it
+    /// hasn't taken yet, in bytes; a /64 of IPv6 is one address. Each request counts for 8 KiB and the length of its
+    /// path, an answer for what is held of it. What comes beyond is refused. Default 32 MiB.
+    pub max_client_bytes: usize,
+    /// Look-ups of API keys that the node doesn't know, under way at the same time; what comes beyond is refused at
+    /// once. Known keys don't count. Default 64.
+    pub max_key_lookups: u32,
     /// Requests under way at the same time; what comes beyond is refused at once. Permalinks whose link is ready don't
     /// count, and are never refused by it. Default 10,000.
     pub max_requests: u32,
@@ -38,6 +45,8 @@ impl Default for LimitSettings {
             tenant_burst: 1_000,
             client_per_second: 200,
             client_burst: 2_000,
+            max_client_bytes: 32 * 1024 * 1024,
+            max_key_lookups: 64,
             max_requests: 10_000,
             max_tenant_requests: 64,
             max_signing_requests: 32_768,

@@ -38,7 +38,7 @@ pub use limits::LimitSettings;
 pub use mongodb::MongodbSettings;
 pub use profile::ProfileSettings;
 pub use s3::S3Settings;
-pub use server::{EdgeSettings, LogFormat, LogSettings, ServerSettings, TlsSettings};
+pub use server::{DocsSetting, EdgeSettings, LogFormat, LogSettings, ServerSettings, TlsSettings};
 pub use signing::{
     GrantScopeSetting, KeySettings, KeySource, NonceSetting, OnFailureSetting, Secret, SigningSettings,
 };

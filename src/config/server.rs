@@ -17,6 +17,8 @@ pub struct ServerSettings {
     /// all. Default none.
     #[serde(deserialize_with = "texts")]
     pub cors_origins: Vec<String>,
+    /// Where `/openapi.json` and the page to try the API, `/docs/`, are served. Default `api`.
+    pub docs: DocsSetting,
     /// How many proxies of one's own each request comes through, 0 to 8: each appends to `X-Forwarded-For`, and the
     /// client's address is the entry so far from its end. Default 0: clients connect by themselves, and the header
     /// is a stranger's word.
@@ -49,6 +51,18 @@ pub struct ServerSettings {
     pub drain_seconds: u64,
     /// TLS of the API.
     pub tls: TlsSettings,
+}
+
+/// Where the description of the API and the page that shows it are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DocsSetting {
+    /// Where the API listens, to anybody.
+    Api,
+    /// On the admin listener alone. The page shows the API there and sends it nothing.
+    Admin,
+    /// Nowhere. `signet openapi` still prints the description.
+    Off,
 }
 
 /// `[server.tls]`: HTTP/1.1 and HTTP/2 over TLS 1.2 and 1.3 where the API listens; without it plain HTTP. The
@@ -84,6 +98,7 @@ impl Default for ServerSettings {
             listen: "127.0.0.1:8080".into(),
             admin_listen: "127.0.0.1:9090".into(),
             cors_origins: Vec::new(),
+            docs: DocsSetting::Api,
             trusted_hops: 0,
             max_connections: 10_000,
             max_connections_per_client: 256,

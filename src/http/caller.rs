@@ -13,7 +13,7 @@ use hyper::http::request::Parts;
 use super::Api;
 use super::admission::Visit;
 use super::problem::Problem;
-use crate::service::{AuthError, Caller, Scope};
+use crate::service::{AuthError, Caller, Credentials, Scope};
 
 /// A caller who may do what the route is for.
 pub(super) struct May<P>(Caller, PhantomData<P>);
@@ -81,22 +81,30 @@ impl FromRequestParts<Api> for Guest {
     }
 }
 
-/// A caller counts for its tenant; whoever brings wrong credentials counts for its address.
+/// Finds out who calls. A caller counts for its tenant. Credentials that the node doesn't know count for the address
+/// before a store or an issuer is asked, and wrong ones once that is known.
 async fn authenticate(parts: &Parts, api: &Api) -> Result<Caller, Problem> {
     let visit = parts.extensions.get::<Visit>();
-    let known = match authorization(&parts.headers) {
-        Ok(authorization) => api.in_time(api.services.auth.authenticate(authorization)).await,
-        Err(problem) => Err(problem),
+    let auth = &api.services.auth;
+    let credentials = authorization(&parts.headers)
+        .and_then(|authorization| Credentials::parse(authorization).map_err(Problem::from));
+    let known = match &credentials {
+        Ok(credentials) => {
+            if !auth.answers_at_once(credentials) {
+                api.admission.stranger(visit)?;
+            }
+            api.in_time(auth.authenticate(credentials)).await
+        }
+        Err(problem) => Err(problem.clone()),
     };
     match known {
         Ok(caller) => {
             api.admission.tenant(&caller.tenant.id, visit)?;
             Ok(caller)
         }
-        Err(problem)
-            if problem.kind().status().is_client_error() && parts.headers.contains_key(AUTHORIZATION) =>
-        {
-            Err(api.admission.stranger(visit, problem))
+        Err(problem) if problem.kind().status().is_client_error() => {
+            api.admission.stranger(visit)?;
+            Err(problem)
         }
         Err(problem) => Err(problem),
     }

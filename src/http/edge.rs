@@ -8,16 +8,37 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::Response;
 use hyper::header::{ALLOW, COOKIE, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
+use super::admission::{self, UnreadBudget};
 use super::problem::Problem;
 use super::server::Peer;
 use super::{file, xml};
 use crate::cloudfront::Refusal;
+use crate::service::rates::ClientNet;
 use crate::service::{Edge, EdgeError};
+
+/// A layer around everything: what clients have under way and unread stays within a budget for each network.
+pub(super) async fn within_budget(
+    State(budget): State<Arc<UnreadBudget>>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Some(Peer(peer)) = request.extensions().get().copied() else {
+        return Ok(next.run(request).await);
+    };
+    let cost = admission::cost_of_request(request.uri().path());
+    let charge = budget.take(ClientNet::of(peer.ip()), cost).ok_or_else(admission::too_much_unread)?;
+    let answer = next.run(request).await;
+    if !charge.grow(admission::cost_of_answer(&answer)) {
+        return Err(admission::too_much_unread());
+    }
+    Ok(admission::charged(answer, Arc::new(charge)))
+}
 
 /// Everything, at every path.
 pub(super) async fn serve(State(edge): State<Arc<Edge>>, request: Request) -> Result<Response, Problem> {

@@ -1,6 +1,6 @@
 //! What a connection asks: the way in and out of every request.
 //!
-//! 1. Whoever asks too often is told so.
+//! 1. A request that doesn't name one server is refused (`host`), and so is one of an address that asks too often.
 //! 2. A permalink whose link is ready is answered at once: what browsers ask for most, and what has nothing to wait for.
 //! 3. Everything else takes one of the node's places, where one is free, and goes to the router, with its layers.
 //!
@@ -18,10 +18,12 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, Ready, ready};
 use hyper::header::{HeaderValue, ORIGIN};
+use hyper::{Uri, Version};
 use tower::{Service, ServiceExt};
 
 use super::admission::Admission;
 use super::drain;
+use super::host;
 use super::look::Look;
 use super::observe::{Observer, REQUEST_ID, RequestContext, bounded};
 use super::problem::{self, Problem};
@@ -33,6 +35,8 @@ use super::{Cors, HttpLimits, Peer};
 pub struct Front {
     router: Router,
     entrance: Option<Arc<Entrance>>,
+    /// Counts what is refused before the router, where there is no entrance.
+    observer: Option<Observer>,
 }
 
 /// What an API does before its router.
@@ -53,12 +57,17 @@ pub type Answering = Either<
 impl Front {
     /// A router alone.
     pub(super) fn new(router: Router) -> Self {
-        Self { router, entrance: None }
+        Self { router, entrance: None, observer: None }
+    }
+
+    /// The same, which counts what it refuses before the router.
+    pub(super) fn counting(self, observer: Observer) -> Self {
+        Self { observer: Some(observer), ..self }
     }
 
     /// An API's router, behind its entrance.
     pub(super) fn of_api(router: Router, entrance: Entrance) -> Self {
-        Self { router, entrance: Some(Arc::new(entrance)) }
+        Self { router, entrance: Some(Arc::new(entrance)), observer: None }
     }
 
     /// The answer to a request that came by a connection from `peer`. `complete` makes it one that the router takes.
@@ -68,25 +77,70 @@ impl Front {
         request: hyper::Request<B>,
         complete: impl FnOnce(hyper::Request<B>) -> Request,
     ) -> Answering {
-        let Some(entrance) = &self.entrance else {
-            return Either::Right(Box::pin(self.router.clone().oneshot(complete(request))));
-        };
+        self.admit(peer, request, complete, host::check)
+    }
+
+    /// The same, where it names the server as `check` wants it.
+    fn admit<B: HttpBody>(
+        &self,
+        peer: SocketAddr,
+        request: hyper::Request<B>,
+        complete: impl FnOnce(hyper::Request<B>) -> Request,
+        check: impl FnOnce(Version, &Uri, Look<'_>) -> Result<(), Problem>,
+    ) -> Answering {
         let look = Look::at(request.headers());
-        if let Err(problem) = entrance.admission.client(peer, request.headers(), look) {
-            return entrance.refuse(problem, request, complete);
+        let named = check(request.version(), request.uri(), look);
+        let Some(entrance) = &self.entrance else {
+            return match named {
+                Ok(()) => Either::Right(Box::pin(self.router.clone().oneshot(complete(request)))),
+                Err(problem) => self.refuse(peer, problem, request, complete),
+            };
+        };
+        let admission = &entrance.admission;
+        let counted = match named {
+            Ok(()) => admission.client(peer, request.headers(), look),
+            Err(problem) => Err(admission.unnamed(peer, request.headers(), problem)),
+        };
+        if let Err(problem) = counted {
+            return self.refuse(peer, problem, request, complete);
         }
         if let Some(answer) = entrance.answer(&request, look) {
             return Either::Left(ready(Ok(answer)));
         }
-        let visit = match entrance.admission.enter(peer, request.headers()) {
+        let guest = admission.guest(peer, &request);
+        let visit = match admission.enter(guest, request.headers(), look) {
             Ok(visit) => visit,
-            Err(problem) => return entrance.refuse(problem, request, complete),
+            Err(problem) => return self.refuse(peer, problem, request, complete),
         };
         let (mut request, router) = (complete(request), self.router.clone());
         request.extensions_mut().insert(visit.clone());
         Either::Right(Box::pin(
             async move { router.oneshot(request).await.map(|answer| visit.answered(answer)) },
         ))
+    }
+
+    /// Answers a request that isn't let in. Its body is read to a bound, as that of every request that is refused.
+    #[cold]
+    fn refuse<B: HttpBody>(
+        &self,
+        peer: SocketAddr,
+        problem: Problem,
+        request: hyper::Request<B>,
+        complete: impl FnOnce(hyper::Request<B>) -> Request,
+    ) -> Answering {
+        let answer = match &self.entrance {
+            Some(entrance) => entrance.refusal(peer, problem, &request),
+            None => refusal(self.observer.as_ref(), problem, &request),
+        };
+        if request.body().is_end_stream() {
+            return Either::Left(ready(Ok(answer)));
+        }
+        let most = self.entrance.as_ref().map_or(0, |entrance| entrance.limits.drain_bytes);
+        let request = complete(request);
+        Either::Right(Box::pin(async move {
+            drain::after_refusal(request, most).await;
+            Ok(answer)
+        }))
     }
 }
 
@@ -99,40 +153,30 @@ impl Entrance {
         Some(answer)
     }
 
-    /// Who isn't let in. A body is read to a bound, as that of every request that is refused.
-    fn refuse<B: HttpBody>(
-        &self,
-        problem: Problem,
-        request: hyper::Request<B>,
-        complete: impl FnOnce(hyper::Request<B>) -> Request,
-    ) -> Answering {
-        let answer = self.refusal(problem, &request);
-        if request.body().is_end_stream() {
-            return Either::Left(ready(Ok(answer)));
-        }
-        let (request, most) = (complete(request), self.limits.drain_bytes);
-        Either::Right(Box::pin(async move {
-            drain::after_refusal(request, most).await;
-            Ok(answer)
-        }))
+    fn refusal<B>(&self, peer: SocketAddr, problem: Problem, request: &hyper::Request<B>) -> Response {
+        let mut answer = refusal(Some(&self.observer), problem, request);
+        answer.headers_mut().extend(self.cors.headers(request.headers().get(ORIGIN)));
+        self.admission.refused(self.admission.guest(peer, request), answer)
     }
+}
 
-    fn refusal<B>(&self, problem: Problem, request: &hyper::Request<B>) -> Response {
-        let (meter, context) = (self.observer.meter(), RequestContext::of(request));
+/// The answer to a request that isn't let in.
+fn refusal<B>(observer: Option<&Observer>, problem: Problem, request: &hyper::Request<B>) -> Response {
+    let context = RequestContext::of(request);
+    if let Some(observer) = observer {
+        let meter = observer.meter();
         if let Some(limit) = problem.limit() {
             meter.limit(limit);
         }
         let permalink = request.uri().path().starts_with("/m/");
         let route = if permalink { Permalinks::ROUTE } else { REFUSED };
         meter.request(route, bounded(request.method()), problem.kind().status().as_u16(), 0.0);
-        let mut answer = problem::render(problem.into_response(), &context);
-        let headers = answer.headers_mut();
-        headers.extend(self.cors.headers(request.headers().get(ORIGIN)));
-        if let Ok(id) = HeaderValue::from_str(context.id()) {
-            headers.insert(REQUEST_ID, id);
-        }
-        answer
     }
+    let mut answer = problem::render(problem.into_response(), &context);
+    if let Ok(id) = HeaderValue::from_str(context.id()) {
+        answer.headers_mut().insert(REQUEST_ID, id);
+    }
+    answer
 }
 
 impl Service<Request> for Front {
@@ -146,7 +190,8 @@ impl Service<Request> for Front {
 
     fn call(&mut self, request: Request<Body>) -> Answering {
         let peer = request.extensions().get().map_or(NOWHERE, |Peer(peer)| *peer);
-        self.answer(peer, request, |request| request)
+        // A call within the process needs no name of a server.
+        self.admit(peer, request, |request| request, |_, _, _| Ok(()))
     }
 }
 

@@ -40,6 +40,8 @@ pub struct LoadLimits {
     pub tenant: Option<Rate>,
     /// How often each address may ask without credentials; a /64 of IPv6 is one address.
     pub client: Option<Rate>,
+    /// Bytes that each address may have under way and unread without credentials.
+    pub client_bytes: Option<NonZeroUsize>,
     /// Requests under way at the same time. Permalinks that are ready don't count.
     pub in_flight: Option<NonZeroU32>,
     /// Requests of each tenant under way at the same time.

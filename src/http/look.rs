@@ -14,6 +14,10 @@ pub(super) struct Look<'r> {
     pub(super) origin: bool,
     /// `Accept` may name JSON: it has a `j`, which what browsers take for pictures mostly hasn't.
     pub(super) may_name_json: bool,
+    /// The last `Host`.
+    pub(super) host: Option<&'r HeaderValue>,
+    /// How many of them there are.
+    pub(super) hosts: usize,
     request_id: Option<&'r HeaderValue>,
     /// More than one id is none.
     request_ids: usize,
@@ -25,6 +29,10 @@ impl<'r> Look<'r> {
         let mut look = Self::default();
         for (name, value) in headers {
             match name.as_str() {
+                "host" => {
+                    look.host = Some(value);
+                    look.hosts += 1;
+                }
                 "authorization" => look.authorization = true,
                 "origin" => look.origin = true,
                 "accept" => look.may_name_json |= has_j(value),

@@ -3,13 +3,13 @@
 //! | router | routes | file |
 //! |---|---|---|
 //! | [`api`] | `/m/{id}`, `/media/v1/…` | `routes/` |
-//! | [`api`], its description | GET `/openapi.json`, `/docs`, `/docs/{*file}` | `openapi/` |
+//! | [`api`] or [`admin`], the API's description | GET `/openapi.json`, `/docs`, `/docs/{*file}` | `openapi/` |
 //! | [`api`], embedded object store | PUT, GET, HEAD, OPTIONS `/objects/{*path}` | `objects` (`file`, `range`, `xml`) |
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
-//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (`admission`: who asks too often,
-//! by `client_address`; permalinks that are ready) → `observe` (request id, span, meter; `trace`: the caller's trace) →
+//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (`host`: does it
+//! name one server; `admission`: who asks too often, by `client_address`; permalinks that are ready) → `observe` (request id, span, meter; `trace`: the caller's trace) →
 //! `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`, `media_type`. Its
 //! way out: `answer` or [`problem`], whose body `observe` adds; `spanned` keeps it within the request's span.
 //!
@@ -32,6 +32,7 @@ mod extract;
 mod file;
 mod front;
 mod health;
+mod host;
 mod limits;
 mod look;
 mod media_type;
@@ -50,6 +51,7 @@ mod trace;
 mod xml;
 
 use std::any::Any;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use axum::Router;
@@ -74,9 +76,10 @@ pub use trace::{NoRequestTracer, RequestTracer};
 
 use crate::service::ports::{Clock, ObjectGate};
 use crate::service::{Edge, Services};
-use admission::Admission;
+use admission::{Admission, Settling, UnreadBudget};
 use front::Entrance;
 use observe::Observer;
+use openapi::Readers;
 use problem::{Kind, Problem};
 use routes::Permalinks;
 
@@ -93,8 +96,8 @@ pub struct ApiContext {
     pub limits: HttpLimits,
     /// Pages of which origins may call.
     pub cors: Cors,
-    /// The description of the API, from [`openapi::describe`].
-    pub description: Arc<Value>,
+    /// The description of the API, from [`openapi::describe`], where it is served here.
+    pub description: Option<Arc<Value>>,
     /// Counts requests.
     pub meter: Arc<dyn RequestMeter>,
     /// Follows requests.
@@ -106,6 +109,8 @@ pub struct ApiContext {
 pub struct EdgeContext {
     /// Verifies links and opens files.
     pub edge: Arc<Edge>,
+    /// Bytes that each address may have under way and unread. `None` is no bound.
+    pub client_bytes: Option<NonZeroUsize>,
     /// Counts requests.
     pub meter: Arc<dyn RequestMeter>,
     /// Follows requests.
@@ -119,6 +124,8 @@ pub struct AdminContext {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Whether this node wants requests.
     pub readiness: Readiness,
+    /// The description of the API, where it is served here.
+    pub description: Option<Arc<Value>>,
 }
 
 /// The state of the API's routes.
@@ -159,36 +166,51 @@ pub fn api(context: ApiContext) -> Front {
         router = router.layer(cors);
     }
     // These say by themselves which pages may read them.
-    let mut open = openapi::router(&context.description);
+    let mut open = Router::new();
+    if let Some(description) = &context.description {
+        open = open.merge(openapi::router(description, Readers::Anybody));
+    }
     if let Some(gate) = context.objects {
         let gate = objects::Gate { gate, clock: context.clock, limits: limits.clone() };
         let route = put(objects::put).get(objects::get).options(objects::preflight);
         open = open.merge(Router::new().route("/objects/{*path}", route).with_state(gate));
     }
-    let open = guarded(open.method_not_allowed_fallback(not_this_method), read_bytes);
+    let first = middleware::from_fn_with_state(Arc::clone(&admission), admission::count_first);
+    let open = guarded(open.method_not_allowed_fallback(not_this_method).layer(first), read_bytes);
+    let settling = Settling { admission: Arc::clone(&admission), cors: context.cors.clone() };
+    let router = router.merge(open).layer(middleware::from_fn_with_state(settling, admission::settle));
     let observer = Observer::new(context.meter, context.tracer, UNMATCHED);
-    let router = observed(router.merge(open), observer.clone());
+    let router = observed(router, observer.clone());
     Front::of_api(router, Entrance { permalinks, observer, admission, cors: context.cors, limits })
 }
 
 /// The edge.
 pub fn edge(context: EdgeContext) -> Front {
     let router = Router::new().fallback(edge::serve).with_state(context.edge);
+    let mut router = guarded(router, EDGE_DRAIN_BYTES);
+    if let Some(most) = context.client_bytes {
+        let budget = Arc::new(UnreadBudget::new(most));
+        router = router.layer(middleware::from_fn_with_state(budget, edge::within_budget));
+    }
     let observer = Observer::new(context.meter, context.tracer, "edge");
-    Front::new(observed(guarded(router, EDGE_DRAIN_BYTES), observer))
+    Front::new(observed(router, observer.clone())).counting(observer)
 }
 
 /// The admin routes.
 pub fn admin(context: AdminContext) -> Front {
+    let described = context.description.as_ref();
+    let described =
+        described.map_or_else(Router::new, |description| openapi::router(description, Readers::Operators));
     let router = Router::new()
         .route("/metrics", get(admin::metrics))
         .route("/healthz", get(admin::healthz))
         .route("/readyz", get(admin::readyz))
         .with_state(context)
+        .merge(described)
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method);
     let observer = Observer::unfollowed(UNMATCHED);
-    Front::new(observed(guarded(router, EDGE_DRAIN_BYTES), observer))
+    Front::new(observed(guarded(router, EDGE_DRAIN_BYTES), observer.clone())).counting(observer)
 }
 
 /// With panics caught, and bodies read to a bound that were refused.
@@ -326,7 +348,7 @@ mod tests {
     async fn the_admin_routes_say_whether_this_node_is_ready() {
         let readiness = Readiness::new();
         let metrics = Arc::new(|| "up 1\n".to_owned());
-        let router = admin(AdminContext { metrics, readiness: readiness.clone() });
+        let router = admin(AdminContext { metrics, readiness: readiness.clone(), description: None });
         let status = async |path: &str| {
             let request = Request::builder().uri(path).body(Body::empty()).unwrap();
             router.clone().oneshot(request).await.unwrap().status().as_u16()

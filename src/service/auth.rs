@@ -8,8 +8,9 @@ use std::sync::Arc;
 use tracing::Span;
 use tracing::field::display;
 
-use super::ports::{ApiKey, StoreError, TenantStore, TokenError, TokenVerifier};
+use super::ports::{ApiKey, StoreError, TokenError, TokenVerifier};
 use super::scope::{InsufficientScope, Scope, Scopes};
+use super::tenant_cache::{CachedTenants, LookUpError, TooManyLookUps};
 use crate::media::Tenant;
 
 /// The longest `Authorization` value that is looked at, in bytes.
@@ -34,32 +35,65 @@ impl Caller {
     }
 }
 
+/// Credentials that nobody has looked at yet.
+pub enum Credentials {
+    /// A token.
+    Token(String),
+    /// Anything else is an API key.
+    ApiKey(ApiKey),
+}
+
+impl Credentials {
+    /// Reads the value of an `Authorization` header.
+    ///
+    /// # Errors
+    /// [`AuthError::Missing`] where there is none, [`AuthError::Invalid`] where it is too long.
+    pub fn parse(authorization: Option<&str>) -> Result<Self, AuthError> {
+        let credentials = authorization.map(str::trim).filter(|value| !value.is_empty());
+        let credentials = credentials.ok_or(AuthError::Missing)?;
+        if credentials.len() > MAX_CREDENTIALS {
+            return Err(AuthError::Invalid);
+        }
+        Ok(match bearer(credentials) {
+            Some(token) => Self::Token(token.to_owned()),
+            None => Self::ApiKey(ApiKey::new(credentials)),
+        })
+    }
+}
+
 /// Turns credentials into a [`Caller`].
 pub struct Authenticator {
-    tenants: Arc<dyn TenantStore>,
+    tenants: Arc<CachedTenants>,
     tokens: Option<Arc<dyn TokenVerifier>>,
 }
 
 impl Authenticator {
     /// Checks API keys against `tenants` and, where there is an issuer, tokens too.
     #[must_use]
-    pub fn new(tenants: Arc<dyn TenantStore>, tokens: Option<Arc<dyn TokenVerifier>>) -> Self {
+    pub fn new(tenants: Arc<CachedTenants>, tokens: Option<Arc<dyn TokenVerifier>>) -> Self {
         Self { tenants, tokens }
     }
 
-    /// Checks the value of an `Authorization` header.
+    /// Whether credentials can be looked at without asking anybody for the sake of a stranger: a store for an API key that
+    /// isn't known, or an issuer for the key of a token.
+    #[must_use]
+    pub fn answers_at_once(&self, credentials: &Credentials) -> bool {
+        match credentials {
+            Credentials::Token(token) => {
+                self.tokens.as_ref().is_none_or(|tokens| tokens.answers_at_once(token))
+            }
+            Credentials::ApiKey(key) => self.tenants.knows(key),
+        }
+    }
+
+    /// Checks credentials.
     ///
     /// # Errors
-    /// Why it isn't accepted; [`AuthError::Store`] where nobody could say.
-    pub async fn authenticate(&self, authorization: Option<&str>) -> Result<Caller, AuthError> {
-        let credentials = authorization.map(str::trim).filter(|value| !value.is_empty());
-        let credentials = credentials.ok_or(AuthError::Missing)?;
-        if credentials.len() > MAX_CREDENTIALS {
-            return Err(AuthError::Invalid);
-        }
-        let (tenant, scopes) = match bearer(credentials) {
-            Some(token) => self.by_token(token).await?,
-            None => (self.tenants.find_by_api_key(&ApiKey::new(credentials)).await?, Scopes::ALL),
+    /// Why they aren't accepted; [`AuthError::Busy`] and [`AuthError::Store`] where nobody could say.
+    pub async fn authenticate(&self, credentials: &Credentials) -> Result<Caller, AuthError> {
+        let (tenant, scopes) = match credentials {
+            Credentials::Token(token) => self.by_token(token).await?,
+            Credentials::ApiKey(key) => (self.tenants.find_key(key).await?, Scopes::ALL),
         };
         let tenant = tenant.ok_or(AuthError::Invalid)?;
         if tenant.frozen {
@@ -67,13 +101,13 @@ impl Authenticator {
         }
         // The span of the request has a place for it.
         Span::current().record("tenant", display(&tenant.id));
-        Ok(Caller { tenant: Arc::new(tenant), scopes })
+        Ok(Caller { tenant, scopes })
     }
 
-    async fn by_token(&self, token: &str) -> Result<(Option<Tenant>, Scopes), AuthError> {
+    async fn by_token(&self, token: &str) -> Result<(Option<Arc<Tenant>>, Scopes), AuthError> {
         let verifier = self.tokens.as_ref().ok_or(AuthError::Invalid)?;
         let claims = verifier.verify(token).await.map_err(AuthError::Token)?;
-        Ok((self.tenants.find(&claims.tenant).await?, claims.scopes))
+        Ok((self.tenants.shared(&claims.tenant).await?, claims.scopes))
     }
 }
 
@@ -97,7 +131,19 @@ pub enum AuthError {
     /// The tenant is frozen.
     #[error("the tenant is frozen")]
     Frozen,
+    /// Too many unknown API keys are being looked up.
+    #[error(transparent)]
+    Busy(TooManyLookUps),
     /// The tenants can't be looked up.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<LookUpError> for AuthError {
+    fn from(error: LookUpError) -> Self {
+        match error {
+            LookUpError::TooMany(error) => Self::Busy(error),
+            LookUpError::Store(error) => Self::Store(error),
+        }
+    }
 }

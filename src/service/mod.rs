@@ -1,7 +1,7 @@
 //! The use cases, and the ports that they need.
 //!
 //! 1. [`auth`]: who calls. [`scope`]: what they may do. [`tenant_cache`]: who is known, also while the store
-//!    is down. [`token_tenants`]: whoever a token names.
+//!    is down (`tenant_lookups`: one look-up for all who need the same). [`token_tenants`]: whoever a token names.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
 //!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links
@@ -63,11 +63,12 @@ pub mod shares;
 pub mod signature_budget;
 pub mod signing_pool;
 pub mod tenant_cache;
+mod tenant_lookups;
 pub mod token_tenants;
 pub mod uploads;
 
 pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Expected, Views};
-pub use auth::{AuthError, Authenticator, Caller};
+pub use auth::{AuthError, Authenticator, Caller, Credentials};
 pub use batch::{BatchItem, BatchLinks, BatchRequest, Subject};
 pub use cookies::{CookieError, CookieGrant, FolderCookies};
 pub use delivery::{Delivery, PrivateDelivery, PublicDelivery};

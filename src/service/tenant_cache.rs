@@ -9,6 +9,10 @@
 //!    frozen. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer.
 //! 3. What wasn't found is remembered for [`ABSENT_MILLIS`], and is no answer where the store is down.
 //!
+//! The store is asked once for all who need the same at the same time. API keys that nobody is known to have could be
+//! any number: their look-ups under way are bounded ([`CachedTenants::bounded`]), and what isn't let in is refused at
+//! once. So known tenants go on whatever strangers send.
+//!
 //! API keys lead to the tenant's id, and that to the tenant: what is learned by one way holds for the other.
 
 use std::sync::Arc;
@@ -18,8 +22,11 @@ use async_trait::async_trait;
 use moka::sync::Cache;
 use quick_cache::sync::Cache as QuickCache;
 
+use tokio::sync::Semaphore;
+
 use super::epochs::{Epoch, Epochs};
 use super::ports::{ApiKey, Change, Clock, StoreError, TenantStore};
+use super::tenant_lookups::{Begun, Landed, Lookups};
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
 
 /// A store of tenants, and what it has said.
@@ -32,6 +39,12 @@ pub struct CachedTenants {
     epochs: Epochs,
     api_keys: Cache<ApiKeyDigest, Known<TenantId>>,
     absent: Cache<Asked, u64>,
+    /// What the store is being asked.
+    lookups: Lookups<Asked>,
+    /// Those of unknown API keys that there may be more of; `None` for any number.
+    unknown: Option<Arc<Semaphore>>,
+    /// How many changes were heard of.
+    heard: AtomicU64,
     /// Tenants that were changed, and when that was heard of, in milliseconds.
     changed: Cache<TenantId, u64>,
     /// Until when the store is taken to be down, in milliseconds.
@@ -71,6 +84,46 @@ enum Question<'a> {
     ApiKey(&'a ApiKey),
 }
 
+/// The same, for a look-up that outlives its first caller.
+enum OwnedQuestion {
+    Id(TenantId),
+    ApiKey(ApiKey),
+}
+
+impl Question<'_> {
+    fn to_owned(self) -> OwnedQuestion {
+        match self {
+            Self::Id(id) => OwnedQuestion::Id(id.clone()),
+            Self::ApiKey(key) => OwnedQuestion::ApiKey(key.clone()),
+        }
+    }
+}
+
+/// The store isn't asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many unknown API keys are being looked up")]
+pub struct TooManyLookUps;
+
+/// Why nobody can say which tenant it is.
+#[derive(Debug, thiserror::Error)]
+pub enum LookUpError {
+    /// The store isn't asked.
+    #[error(transparent)]
+    TooMany(#[from] TooManyLookUps),
+    /// The store can't answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<LookUpError> for StoreError {
+    fn from(error: LookUpError) -> Self {
+        match error {
+            LookUpError::TooMany(error) => Self::unavailable(error),
+            LookUpError::Store(error) => error,
+        }
+    }
+}
+
 impl CachedTenants {
     /// Keeps what a store says.
     #[must_use]
@@ -82,11 +135,46 @@ impl CachedTenants {
             epochs: Epochs::default(),
             api_keys: Cache::new(MAX_ENTRIES),
             absent: Cache::new(MAX_ENTRIES),
+            lookups: Lookups::default(),
+            unknown: None,
+            heard: AtomicU64::new(0),
             changed: Cache::new(MAX_ENTRIES),
             down_until: AtomicU64::new(0),
             fresh_millis: AtomicU64::new(FRESH_MILLIS),
             doubted_at: AtomicU64::new(0),
         }
+    }
+
+    /// The same, with so many look-ups of unknown API keys under way at the same time.
+    #[must_use]
+    pub fn bounded(self, most: usize) -> Self {
+        Self { unknown: Some(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)))), ..self }
+    }
+
+    /// Takes note of tenants' API keys without asking the store: they are known from then on, and looked up when they are
+    /// first used.
+    pub fn expect<'t>(&self, tenants: impl IntoIterator<Item = &'t Tenant>) {
+        for tenant in tenants {
+            if let Some(digest) = tenant.api_key {
+                self.api_keys.insert(digest, Known { value: tenant.id.clone(), asked_at: 0 });
+            }
+        }
+    }
+
+    /// Whether an API key is one that a tenant is known to have, or one that the store has just said nobody has. It may
+    /// have to be asked again all the same; but that happens seldom, however often the key comes.
+    #[must_use]
+    pub fn knows(&self, key: &ApiKey) -> bool {
+        self.api_keys.contains_key(key.digest())
+            || self.is_absent(&Asked::ApiKey(*key.digest()), self.clock.now().millis())
+    }
+
+    /// The tenant that has an API key, as [`TenantStore::find_by_api_key`].
+    ///
+    /// # Errors
+    /// Where the store can't answer, or isn't asked as it has enough to do, and nothing is known.
+    pub async fn find_key(&self, key: &ApiKey) -> Result<Option<Arc<Tenant>>, LookUpError> {
+        self.look_up(Question::ApiKey(key)).await
     }
 
     /// Takes note of what was changed in the store, or that this isn't heard of any more.
@@ -98,11 +186,13 @@ impl CachedTenants {
                 self.tenants.remove(id);
                 self.epochs.move_on(id);
                 self.absent.invalidate_all();
+                self.heard.fetch_add(1, Ordering::Relaxed);
             }
             Change::Lost => self.fresh_millis.store(UNHEARD_MILLIS, Ordering::Relaxed),
             Change::Connected => {
                 self.doubted_at.store(self.clock.now().millis(), Ordering::Relaxed);
                 self.absent.invalidate_all();
+                self.heard.fetch_add(1, Ordering::Relaxed);
                 self.fresh_millis.store(FRESH_MILLIS, Ordering::Relaxed);
             }
             Change::Resumed => self.fresh_millis.store(FRESH_MILLIS, Ordering::Relaxed),
@@ -134,7 +224,7 @@ impl CachedTenants {
     /// # Errors
     /// Where the store can't answer, and nothing is known.
     pub async fn shared(&self, id: &TenantId) -> Result<Option<Arc<Tenant>>, StoreError> {
-        self.look_up(Question::Id(id)).await
+        Ok(self.look_up(Question::Id(id)).await?)
     }
 
     fn is_fresh(&self, asked_at: u64, now: u64) -> bool {
@@ -143,7 +233,11 @@ impl CachedTenants {
             && (doubted_at == 0 || asked_at > doubted_at)
     }
 
-    async fn look_up(&self, question: Question<'_>) -> Result<Option<Arc<Tenant>>, StoreError> {
+    fn is_absent(&self, asked: &Asked, now: u64) -> bool {
+        self.absent.get(asked).is_some_and(|at| now.abs_diff(at) < ABSENT_MILLIS)
+    }
+
+    async fn look_up(&self, question: Question<'_>) -> Result<Option<Arc<Tenant>>, LookUpError> {
         let asked = match question {
             Question::Id(id) => Asked::Id(id.clone()),
             Question::ApiKey(key) => Asked::ApiKey(*key.digest()),
@@ -153,7 +247,7 @@ impl CachedTenants {
         if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known.asked_at, now)) {
             return Ok(Some(Arc::clone(&known.value)));
         }
-        if known.is_none() && self.absent.get(&asked).is_some_and(|at| now.abs_diff(at) < ABSENT_MILLIS) {
+        if known.is_none() && self.is_absent(&asked, now) {
             return Ok(None);
         }
         let stale = || {
@@ -165,24 +259,43 @@ impl CachedTenants {
         {
             return Ok(Some(tenant));
         }
-        let answer = match question {
-            Question::Id(id) => self.store.find(id).await,
-            Question::ApiKey(key) => self.store.find_by_api_key(key).await,
-        };
-        match answer {
+        let begun = Begun { at: now, changes: self.heard.load(Ordering::Relaxed) };
+        let ticket = self.lookups.join(asked.clone(), begun, || self.ask(question))?;
+        let Landed { found, asked_at } = ticket.landed().await;
+        match found {
             Ok(tenant) => {
                 self.down_until.store(0, Ordering::Relaxed);
-                let tenant = tenant.map(Arc::new);
-                self.learn(asked, tenant.as_ref(), now);
+                self.learn(asked, tenant.as_ref(), asked_at);
                 Ok(tenant)
             }
             Err(error @ StoreError::Unavailable(_)) => {
                 let until = self.clock.now().millis().saturating_add(DOWN_MILLIS);
                 self.down_until.store(until, Ordering::Relaxed);
-                stale().map(Some).ok_or(error)
+                stale().map(Some).ok_or(error.into())
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Asks the store, unless it is asked for too many unknown API keys.
+    fn ask(
+        &self,
+        question: Question<'_>,
+    ) -> Result<impl Future<Output = Result<Option<Tenant>, StoreError>> + Send + use<>, TooManyLookUps> {
+        let unknown = match question {
+            Question::ApiKey(key) if !self.api_keys.contains_key(key.digest()) => self.unknown.as_ref(),
+            _ => None,
+        };
+        let permit = unknown.map(|unknown| Arc::clone(unknown).try_acquire_owned()).transpose();
+        let permit = permit.map_err(|_| TooManyLookUps)?;
+        let (store, question) = (Arc::clone(&self.store), question.to_owned());
+        Ok(async move {
+            let _permit = permit;
+            match question {
+                OwnedQuestion::Id(id) => store.find(&id).await,
+                OwnedQuestion::ApiKey(key) => store.find_by_api_key(&key).await,
+            }
+        })
     }
 
     /// What is known of it, however old. It is as old as the older of what leads to it: a key that was taken
@@ -215,8 +328,10 @@ impl CachedTenants {
         if self.changed.get(&tenant.id).is_some_and(|heard_at| asked_at <= heard_at) {
             return;
         }
-        // A slow answer doesn't take the place of a later one.
-        let newer = self.tenants.get(&tenant.id).is_some_and(|known| known.asked_at > asked_at);
+        // A slow answer doesn't take the place of a later one, nor of itself: several have waited for it.
+        let newer = self.tenants.get(&tenant.id).is_some_and(|known| {
+            known.asked_at > asked_at || known.asked_at == asked_at && Arc::ptr_eq(&known.value, tenant)
+        });
         if !newer {
             self.tenants.insert(tenant.id.clone(), Known { value: Arc::clone(tenant), asked_at });
             self.epochs.move_on(&tenant.id);

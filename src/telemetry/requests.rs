@@ -38,7 +38,7 @@ const OTHERS: [(&str, &str, &[u16]); 9] = [
     ("/docs", "GET", &[]),
     ("/docs/{*file}", "GET", &[304, 404]),
     ("unmatched", "GET", &[404]),
-    ("refused", "GET", &[429]),
+    ("refused", "GET", &[400, 429]),
     (OTHER, "GET", &[404]),
 ];
 

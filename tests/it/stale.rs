@@ -48,7 +48,7 @@ impl Scene {
             clock: Arc::new(SystemClock),
             limits: HttpLimits::default(),
             cors: signet::http::Cors::default(),
-            description: Arc::default(),
+            description: None,
             meter: Arc::new(NoRequestMeter),
             tracer: Arc::new(NoRequestTracer),
         });

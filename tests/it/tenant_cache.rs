@@ -9,7 +9,7 @@ use signet::service::ports::{
     ApiKey, Claims, StoreError, TenantStore, TokenError, TokenVerifier, api_key_digest,
 };
 use signet::service::tenant_cache::CachedTenants;
-use signet::service::{AuthError, Authenticator, Scopes};
+use signet::service::{AuthError, Authenticator, Credentials, Scopes};
 
 use crate::support::tokens::{Hand, NOW};
 
@@ -100,7 +100,8 @@ impl House {
     }
 
     async fn ask(&self, credentials: &str) -> Outcome {
-        match self.auth.authenticate(Some(credentials)).await {
+        let credentials = Credentials::parse(Some(credentials)).unwrap();
+        match self.auth.authenticate(&credentials).await {
             Ok(_) => Outcome::Good,
             Err(AuthError::Invalid) => Outcome::Unknown,
             Err(AuthError::Frozen) => Outcome::Frozen,

@@ -1,16 +1,19 @@
 //! A request that was let in, until its answer has gone.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use hyper::body::{Body as _, Frame, SizeHint};
+use hyper::header::CONTENT_TYPE;
 use hyper::http::Extensions;
 
 use super::places::{Place, TenantPlace};
 use super::policy::Headers;
+use super::unread::{self, Charge};
 use crate::http::problem::{Kind, Problem};
 use crate::media::TenantId;
 use crate::service::ports::Limit;
@@ -22,9 +25,26 @@ use crate::service::shares::Share;
 pub(in crate::http) struct Visit(Arc<Inner>);
 
 struct Inner {
-    net: ClientNet,
+    guest: Guest,
     _place: Place,
     tenant: OnceLock<Tenant>,
+    /// It has counted, for its tenant or for its network.
+    counted: AtomicBool,
+    /// What it has of its network's budget while it isn't a tenant's.
+    charge: Mutex<Option<Arc<Charge>>>,
+    /// Its network has nothing left for its answer.
+    over_budget: AtomicBool,
+}
+
+/// Where a request comes from, and what it costs while no tenant is known.
+#[derive(Clone, Copy)]
+pub(in crate::http) struct Guest {
+    /// The network that it comes from.
+    pub(in crate::http) net: ClientNet,
+    /// In bytes.
+    pub(in crate::http) cost: u64,
+    /// It came by HTTP/2, where a client may leave many answers unread.
+    pub(in crate::http) multiplexed: bool,
 }
 
 /// What is known once the tenant is.
@@ -39,18 +59,57 @@ struct Tenant {
 pub(in crate::http) struct Room(Option<Visit>);
 
 impl Visit {
-    /// From a network, in a place.
-    pub(super) fn new(net: ClientNet, place: Place) -> Self {
-        Self(Arc::new(Inner { net, _place: place, tenant: OnceLock::new() }))
+    /// A request in a place.
+    pub(super) fn new(guest: Guest, place: Place) -> Self {
+        Self(Arc::new(Inner {
+            guest,
+            _place: place,
+            tenant: OnceLock::new(),
+            counted: AtomicBool::new(false),
+            charge: Mutex::default(),
+            over_budget: AtomicBool::new(false),
+        }))
     }
 
-    /// The network that it comes from.
-    pub(super) fn net(&self) -> ClientNet {
-        self.0.net
+    /// Where it comes from.
+    pub(super) fn guest(&self) -> Guest {
+        self.0.guest
     }
 
-    /// It is a tenant's, which is told so.
+    /// Notes that it counts; `false` where it has counted already.
+    pub(super) fn counts(&self) -> bool {
+        !self.0.counted.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it has counted.
+    pub(super) fn has_counted(&self) -> bool {
+        self.0.counted.load(Ordering::Relaxed)
+    }
+
+    /// Keeps what it has of its network's budget.
+    pub(super) fn keep(&self, charge: Option<Charge>) {
+        *self.charge() = charge.map(Arc::new);
+    }
+
+    /// Gives back what it has of its network's budget, which has nothing left for its answer.
+    pub(super) fn exceeds(&self) {
+        self.keep(None);
+        self.0.over_budget.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes as much more of its network's budget as an answer needs; `false` where there is too little left. A
+    /// request without a charge is a tenant's, or of a network without a bound.
+    pub(super) fn affords(&self, answer: &Response) -> bool {
+        self.charge().as_ref().is_none_or(|charge| charge.grow(unread::cost_of_answer(answer)))
+    }
+
+    fn charge(&self) -> MutexGuard<'_, Option<Arc<Charge>>> {
+        self.0.charge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It is a tenant's, which is told so. It costs its network nothing.
     pub(super) fn is_tenants(&self, place: TenantPlace, body: Share<TenantId>, headers: Headers) {
+        self.keep(None);
         // One that is asked for twice has its place already.
         let _ = self.0.tenant.set(Tenant { _place: place, body: Mutex::new(body), headers });
     }
@@ -63,8 +122,33 @@ impl Visit {
                 answer.headers_mut().entry(name).or_insert_with(|| value.clone());
             }
         }
+        if self.0.tenant.get().is_none() {
+            answer = self.guests(answer);
+        }
         let short = answer.body().size_hint().upper().is_some_and(|most| most <= SHORT);
         if short { answer } else { answer.map(|body| Body::new(Visited { body, _visit: self })) }
+    }
+
+    /// The answer to a request that is no tenant's. It keeps what the request has of its network's budget.
+    fn guests(&self, answer: Response) -> Response {
+        match self.charge().take() {
+            Some(charge) => unread::charged(answer, charge),
+            None if self.0.over_budget.load(Ordering::Relaxed) => self.0.guest.over_budget(answer),
+            None => answer,
+        }
+    }
+}
+
+impl Guest {
+    /// A refusal where its network has nothing left of its budget: over HTTP/2 it has no body, or refusals could lie
+    /// unread there instead of answers.
+    pub(super) fn over_budget(self, answer: Response) -> Response {
+        if !self.multiplexed {
+            return answer;
+        }
+        let mut answer = answer.map(|_| Body::empty());
+        answer.headers_mut().remove(CONTENT_TYPE);
+        answer
     }
 }
 

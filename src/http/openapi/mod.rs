@@ -5,7 +5,7 @@
 //! 2. [`leaves`]: schemas of single values. `filename`: one of them. [`refusals`]: what each operation may
 //!    be refused for. [`examples`].
 //! 3. [`describe`]: the document, with the rules of a node's settings (`finish`).
-//! 4. `serve`: GET `/openapi.json`. `page`: GET `/docs`, to try it.
+//! 4. `serve`: GET `/openapi.json`. `page`: GET `/docs`, to try it. `static_file`: what both are made of.
 
 pub(in crate::http) mod examples;
 mod filename;
@@ -14,6 +14,7 @@ pub(in crate::http) mod leaves;
 mod page;
 pub(in crate::http) mod refusals;
 mod serve;
+mod static_file;
 
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
@@ -21,7 +22,7 @@ use utoipa::openapi::OpenApi;
 use super::routes;
 use crate::media::UploadPolicy;
 
-pub(super) use serve::router;
+pub(super) use serve::{Readers, router};
 
 /// What of a node's settings the description says.
 #[derive(Debug, Clone)]

@@ -3,52 +3,51 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use hyper::StatusCode;
 use hyper::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderValue,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, HeaderMap, HeaderValue,
 };
 use serde_json::Value;
 
 use super::page;
-use crate::http::conditions;
+use super::static_file::{Form, StaticFile};
+use crate::http::problem::Problem;
+
+/// Who may read the description where it is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::http) enum Readers {
+    /// Anybody, from any page; the page sends what is tried to the API, which listens there too.
+    Anybody,
+    /// Those who reach the admin listener, where there is no API to send anything to.
+    Operators,
+}
 
 /// The routes of the description.
-pub(in crate::http) fn router(document: &Value) -> Router {
-    let bytes = Bytes::from(document.to_string());
-    let tag = conditions::content_tag(&bytes);
-    let document =
-        Router::new().route("/openapi.json", get(show)).with_state(Arc::new(Description { bytes, tag }));
-    document.merge(page::router())
+pub(in crate::http) fn router(document: &Value, readers: Readers) -> Router {
+    let json = HeaderValue::from_static("application/json");
+    let file = StaticFile::new(json, Form::Plain, Bytes::from(document.to_string()));
+    let description = Arc::new(Description { file, readers });
+    let document = Router::new().route("/openapi.json", get(show)).with_state(description);
+    document.merge(page::router(readers))
 }
 
 struct Description {
-    bytes: Bytes,
-    tag: String,
+    file: StaticFile,
+    readers: Readers,
 }
 
-/// The document. Anybody may read it, from any page.
-async fn show(State(description): State<Arc<Description>>, headers: HeaderMap) -> Response {
-    let known = conditions::none_match_names(&headers, &description.tag);
-    let body = if known { Body::empty() } else { Body::from(description.bytes.clone()) };
-    let mut response = Response::new(body);
+/// The document.
+async fn show(State(description): State<Arc<Description>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let mut response = description.file.answer(&headers).await?;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, x-request-id"));
+    if description.readers == Readers::Anybody {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag, x-request-id"));
+    }
     // Kept, but asked for each time: a new version of the node may describe itself otherwise.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
-    if let Ok(tag) = HeaderValue::from_str(&description.tag) {
-        headers.insert(ETAG, tag);
-    }
-    if known {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-    } else {
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(CONTENT_TYPE, json);
-    }
-    response
+    Ok(response)
 }

@@ -7,7 +7,7 @@ use super::{Kind, Problem};
 use crate::document::ScanError;
 use crate::media::{InvalidField, Rejection, StatusConflict};
 use crate::service::cursor::WrongCursor;
-use crate::service::ports::{StoreError, TokenError};
+use crate::service::ports::{Limit, StoreError, TokenError};
 use crate::service::{
     AssetError, AuthError, CookieError, DocumentError, FinalizeError, InsufficientScope, LinkError,
     PartsError, ResolveError, UploadError,
@@ -42,6 +42,11 @@ impl From<AuthError> for Problem {
                     .caused_by(source.as_ref())
             }
             AuthError::Token(error) => Self::new(Kind::CredentialsInvalid, error.to_string()),
+            AuthError::Busy(_) => Self::new(
+                Kind::Overloaded,
+                "too many unknown API keys are being looked up; known ones go on; try again",
+            )
+            .at(Limit::KeyLookups),
             AuthError::Frozen => Self::frozen(),
             AuthError::Store(error) => error.into(),
         }

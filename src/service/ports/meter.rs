@@ -148,6 +148,10 @@ words! {
         TenantConcurrency = "tenant_concurrency",
         /// An anonymous client's requests in a time.
         ClientRate = "client_rate",
+        /// The bytes that an anonymous client has under way and hasn't taken yet.
+        ClientBytes = "client_bytes",
+        /// The look-ups of unknown API keys that a node has under way.
+        KeyLookups = "key_lookups",
         /// The requests that a node works on at a time.
         Concurrency = "concurrency",
         /// The requests that wait for the signing threads.

@@ -5,12 +5,14 @@
 //! 3. Never more than once in [`RemoteKeys::COOLDOWN`], and never twice at the same time: who needs the outcome
 //!    of a fetch that is under way waits for it. Tokens of known keys wait for nothing.
 //! 4. Where it fails, the keys that were there stay.
+//! 5. At most [`RemoteKeys::MOST_WAITING`] tokens wait for a fetch. More are refused at once, to be tried again: anybody
+//!    can make up tokens of keys that nobody has, and each that waits holds a place.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tracing::Instrument;
 
 use super::fetch::{FetchError, KeyFetch};
@@ -25,17 +27,23 @@ pub struct RemoteKeys {
     keys: ArcSwapOption<KeySet>,
     /// When it was last tried, in milliseconds; locked while it is.
     tried_at: Mutex<Option<u64>>,
+    /// Room for tokens that wait for a fetch.
+    waiting: Semaphore,
 }
 
 impl RemoteKeys {
     /// How long nothing is fetched after a fetch, whatever came of it.
     pub const COOLDOWN: Duration = Duration::from_secs(30);
 
+    /// How many tokens wait for a fetch at the same time.
+    pub const MOST_WAITING: usize = 64;
+
     /// Keys that have yet to be fetched.
     #[must_use]
     pub fn new(fetch: impl KeyFetch, clock: Arc<dyn Clock>, meter: Arc<dyn Meter>) -> Arc<Self> {
         let (keys, tried_at) = (ArcSwapOption::empty(), Mutex::new(None));
-        Arc::new(Self { fetch: Box::new(fetch), clock, meter, keys, tried_at })
+        let waiting = Semaphore::new(Self::MOST_WAITING);
+        Arc::new(Self { fetch: Box::new(fetch), clock, meter, keys, tried_at, waiting })
     }
 
     /// Fetches the keys, unless that was tried a moment ago.
@@ -73,13 +81,19 @@ impl RemoteKeys {
         self.keys.load().is_some()
     }
 
+    /// Whether there is a key for a token that names one, or none.
+    pub(super) fn has(&self, kid: Option<&str>) -> bool {
+        self.keys.load().as_ref().is_some_and(|keys| kid.is_none_or(|kid| keys.knows(kid)))
+    }
+
     /// The keys for a token that names one of them, or none.
     pub(super) async fn for_token(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<KeySet>, TokenError> {
-        let is_known = |keys: &KeySet| kid.is_none_or(|kid| keys.knows(kid));
-        if let Some(keys) = self.keys.load_full().filter(|keys| is_known(keys)) {
-            return Ok(keys);
+        if !self.has(kid) {
+            let waits = self.waiting.try_acquire();
+            let _waits =
+                waits.map_err(|_| TokenError::Unavailable("too many tokens wait for them".into()))?;
+            self.fetch_for_token().await;
         }
-        self.fetch_for_token().await;
         self.keys.load_full().ok_or_else(|| TokenError::Unavailable("they haven't come yet".into()))
     }
 
