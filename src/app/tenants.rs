@@ -30,10 +30,11 @@ struct Named {
 /// # Errors
 /// The tenant that can't be, or the two that can't be together, and what to do about it.
 pub fn listed(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
+    let layout = layout(settings)?;
     check_nameable(settings)?;
     let tenants = named(settings)?;
     check_names(&tenants)?;
-    check_apart(&layout(settings)?, &tenants)?;
+    check_apart(&layout, &tenants)?;
     Ok(tenants.into_iter().map(|named| named.tenant).collect())
 }
 

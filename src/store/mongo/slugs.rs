@@ -36,7 +36,8 @@ pub async fn see_to(cluster: &Cluster) {
         if of_key().next().is_none() {
             create(cluster, &groups, FINDING, false).await?;
         }
-        Ok(Some((refused.to_string(), shared)))
+        // Not all of the error, which has the server's answer byte by byte.
+        Ok(Some((refused.kind.to_string(), shared)))
     });
     match tried.await {
         Ok(None) => {}

@@ -34,7 +34,7 @@ fn key_pair() -> String {
 }
 
 fn tenant(id: &str, key: &str, api_key: &str) -> String {
-    format!("[[tenants]]\nid = \"{id}\"\nkey = \"{key}\"\napi_key = \"sk_0123456789_{api_key}\"\n")
+    format!("[[tenants]]\nid = \"{id}\"\nkey = \"{key}\"\napi_key = \"sk_0123456789abcdef_{api_key}\"\n")
 }
 
 /// That `signet serve` and `signet check` refuse settings alike, in one line that says all of this.
@@ -207,7 +207,7 @@ async fn a_slug_that_two_groups_have_is_nobody_s() {
             post(&links, key, &body).await.assert_problem(500, "internal");
         }
     }
-    let said = backed.warnings();
+    let said = backed.node.log();
     assert!(said.contains("more than one group has the key"), "{said}");
     assert!(said.contains("t_anna") && said.contains("t_eve") && !said.contains(eve), "{said}");
     assert_eq!(post(&links, BEN.2, &body).await.status, 200, "others go on");

@@ -195,7 +195,7 @@ impl Stand {
     /// Puts a tenant in whose assets lie in the tenants' database.
     pub async fn put_tenant(&self, tenant: &TenantId) {
         // A slug of its own: no two groups have one.
-        let key = tenant.as_str().to_ascii_lowercase().replace('_', "-");
+        let key = Ulid::generate().to_string().to_lowercase();
         self.put_group(doc! { "_id": tenant.as_str(), "key": key, "tier": "free", "dbKey": &self.tenants })
             .await;
     }
