@@ -10,7 +10,7 @@ use super::StartError;
 use super::objects::s3;
 use super::profiles::profiles;
 use super::rules::{
-    cache_terms, check_server, layout, periods, public_delivery, quota, rules, tenants, upload_policy, window,
+    cache_terms, check_server, layout, periods, public_delivery, quota, rules, upload_policy, window,
 };
 use super::tokens;
 use crate::config::{AssetsSetting, GrantScopeSetting, OnFailureSetting, PrivateSetting, Settings};
@@ -148,23 +148,6 @@ fn unregistered(error: prometheus::Error) -> StartError {
     StartError::system("registering metrics", error)
 }
 
-/// Puts the tenants of the settings into the embedded store.
-///
-/// # Errors
-/// Where a tenant can't be, or has the API key of another one.
-pub async fn put_tenants(settings: &Settings, embedded: &Embedded) -> Result<(), StartError> {
-    for tenant in tenants(settings)? {
-        let put = embedded.put_tenant(&tenant).await;
-        let put =
-            put.map_err(|error| StartError::system(format!("putting the tenant {} in", tenant.id), error))?;
-        if !put {
-            let detail = format!("the tenant {} has the API key of another tenant", tenant.id);
-            return Err(StartError::setting("tenants", detail));
-        }
-    }
-    Ok(())
-}
-
 /// Joins settings, keys and stores.
 ///
 /// # Errors
@@ -188,7 +171,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
     let delivery = delivery(settings, Arc::clone(&layout), links.clone(), &stores.objects)?;
     let views = Views::new(delivery.clone());
     let tokens = tokens::verifier(settings, &clock, &meter)?;
-    let tenants = tokens::tenants(settings, stores.tenants, &tokens)?;
+    let tenants = tokens::tenants(settings, stores.tenants)?;
     let known_tenants = known_tenants(settings, tenants, &clock)?;
     let tenants = Arc::clone(&known_tenants) as Arc<dyn TenantStore>;
     let (quota, periods) = (quota(settings), periods(settings));

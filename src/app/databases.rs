@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StartError;
-use super::build::{Stores, embedded, metrics, put_tenants};
+use super::build::{Stores, embedded, metrics};
 use super::changes::UNHEARD;
 use super::objects::s3;
+use super::tenants;
 use crate::config::{AssetsSetting, MongodbSettings, Settings};
 use crate::service::ports::{Clock, ObjectStore, StoreMeter, SystemClock};
 use crate::store::mongo::{ConnectError, Mongo, MongoOptions};
@@ -29,9 +30,11 @@ pub struct Databases {
 /// # Errors
 /// What keeps them from being used.
 pub async fn open(settings: &Settings, upload_url: &str) -> Result<Databases, StartError> {
+    // Before the store is opened: also where another process has it, the settings are looked at.
+    tenants::listed(settings)?;
     if settings.store.assets == AssetsSetting::Embedded {
         let (store, stores) = embedded(settings, upload_url).await?;
-        put_tenants(settings, &store).await?;
+        tenants::put(settings, &store).await?;
         return Ok(Databases { stores, mongo: None });
     }
     if !settings.tenants.is_empty() {

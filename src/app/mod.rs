@@ -2,7 +2,7 @@
 //!
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`rules`]: settings → the rules of services. [`profiles`]: what counts as media in documents. [`tokens`]: who
-//!    may sign bearer tokens, and whom they may name.
+//!    may sign bearer tokens, and whom they may name. [`tenants`]: who is listed, each with a place of its own.
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB. [`objects`]: S3.
 //!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
@@ -32,6 +32,7 @@ pub mod provision;
 pub mod rules;
 pub mod run;
 pub mod serve;
+pub mod tenants;
 pub mod tls;
 pub mod tokens;
 pub mod traces;

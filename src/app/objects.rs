@@ -7,7 +7,7 @@ use super::StartError;
 use super::rules::check_origin;
 use crate::config::{ObjectsSetting, S3Settings, Settings};
 use crate::store::aws::Patience;
-use crate::store::s3::{S3, S3Options};
+use crate::store::s3::{ConnectError, S3, S3Options};
 use crate::telemetry::traces::Current;
 
 /// How long is waited at most before the second try of a call.
@@ -15,7 +15,11 @@ const BACKOFF: Duration = Duration::from_millis(200);
 /// How long S3 lets a presigned request live at most, in seconds.
 const LONGEST_TICKET: u64 = 604_800;
 
-/// S3 by the settings; `None` where files lie in the embedded store. Asks for nothing yet.
+/// The setting that says whose the buckets are.
+const OWNER: &str = "store.s3.expected_owner";
+
+/// S3 by the settings; `None` where files lie in the embedded store. Asks S3 for nothing yet; STS may be asked whose
+/// the credentials are.
 ///
 /// # Errors
 /// The setting that can't be.
@@ -30,7 +34,10 @@ pub async fn s3(settings: &Settings) -> Result<Option<S3>, StartError> {
     }
     let options = options(&settings.store.s3)?;
     let connected = S3::connect(options).await;
-    connected.map(Some).map_err(|error| StartError::setting("store.s3.region", error))
+    connected.map(Some).map_err(|error| match error {
+        ConnectError::NoRegion => StartError::setting("store.s3.region", error),
+        ConnectError::NoOwner(_) => StartError::setting(OWNER, error),
+    })
 }
 
 fn options(settings: &S3Settings) -> Result<S3Options, StartError> {
@@ -65,6 +72,12 @@ fn options(settings: &S3Settings) -> Result<S3Options, StartError> {
             backoff: BACKOFF,
         },
         copy_part_bytes: None,
+        owner: settings
+            .expected_owner
+            .as_ref()
+            .map(|owner| owner.parse())
+            .transpose()
+            .map_err(|error| StartError::setting(OWNER, error))?,
         trace: Arc::new(Current),
     })
 }

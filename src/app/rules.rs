@@ -5,20 +5,18 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use super::StartError;
-use super::profiles::check_known;
 use crate::cloudfront::Window;
 use crate::config::{ObjectsSetting, PublicSetting, Settings};
 use crate::http::LoadLimits;
 use crate::http::openapi::ApiRules;
 use crate::media::{
     ContentType, MAX_FILE_BYTES, MAX_PART_BYTES, MIN_PART_BYTES, PartsPolicy, Periods, Quota, SizeLimits,
-    Tenant, UploadPolicy,
+    UploadPolicy,
 };
 use crate::service::Profiles;
 use crate::service::asset_cache::CacheTerms;
 use crate::service::delivery::PublicDelivery;
 use crate::service::layout::{Layout, Template};
-use crate::service::ports::api_key_digest;
 use crate::service::rates::Rate;
 
 pub(super) fn cache_terms(settings: &Settings, fresh: Duration) -> CacheTerms {
@@ -207,34 +205,6 @@ pub(super) fn load_limits(settings: &Settings) -> LoadLimits {
         tenant_in_flight: NonZeroU32::new(limits.max_tenant_requests),
         body_bytes: NonZeroUsize::new(limits.max_body_bytes),
     }
-}
-
-/// The tenants of the settings.
-pub(super) fn tenants(settings: &Settings) -> Result<Vec<Tenant>, StartError> {
-    let tenant = |(index, tenant): (usize, &crate::config::TenantSettings)| {
-        let name = |field: &str| format!("tenants[{index}].{field}");
-        let slug = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        if tenant.key.is_empty() || tenant.key.len() > 64 || !tenant.key.bytes().all(slug) {
-            return Err(StartError::setting(name("key"), "must be 1 to 64 of a-z 0-9 -"));
-        }
-        let api_key = tenant.api_key.as_ref().map(|key| key.expose());
-        if api_key.is_some_and(|key| key.len() < 16) {
-            return Err(StartError::setting(name("api_key"), "must have at least 16 characters"));
-        }
-        if let Some(profile) = &tenant.profile {
-            check_known(settings, profile).map_err(|detail| StartError::setting(name("profile"), detail))?;
-        }
-        Ok(Tenant {
-            id: tenant.id.parse().map_err(|error| StartError::setting(name("id"), error))?,
-            key: tenant.key.clone(),
-            db_key: tenant.db_key.clone(),
-            frozen: tenant.frozen,
-            profile: tenant.profile.clone(),
-            quota: Quota { count: tenant.quota_count, bytes: tenant.quota_bytes },
-            api_key: api_key.map(api_key_digest),
-        })
-    };
-    settings.tenants.iter().enumerate().map(tenant).collect()
 }
 
 /// How much a tenant may store that has no quota of its own.

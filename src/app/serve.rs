@@ -32,9 +32,9 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
         None => None,
     };
     let upload_url = upload_url(&settings, &api.address.to_string())?;
-    let databases = databases::open(&settings, &upload_url).await?;
     let reloader = Reloader::new(file, environment, &settings)?;
     let ring = reloader.loader().ring(&settings.signing).await?;
+    let databases = databases::open(&settings, &upload_url).await?;
     let node = node(&settings, Arc::clone(&ring), databases.stores)?;
     tracing::info!(
         api = %api.url(),

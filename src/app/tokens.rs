@@ -1,7 +1,7 @@
 //! Who may sign bearer tokens, by the settings.
 //!
 //! 1. [`verifier`]: from settings to what checks tokens.
-//! 2. [`tenants`]: whom they may name.
+//! 2. [`tenants`]: whom they may name; [`check_nameable`]: whether each of those has a place of its own.
 //! 3. [`keep_fresh`]: fetches the issuer's keys while a node serves.
 
 use std::sync::Arc;
@@ -71,24 +71,50 @@ pub async fn keep_fresh(keys: Arc<RemoteKeys>, every: Duration) {
 pub fn tenants(
     settings: &Settings,
     listed: Arc<dyn TenantStore>,
-    tokens: &Tokens,
 ) -> Result<Arc<dyn TenantStore>, StartError> {
+    check_nameable(settings)?;
     if settings.auth.tenants == TenantsSetting::Listed {
         return Ok(listed);
     }
-    let refused = |detail| Err(StartError::setting("auth.tenants", detail));
-    if tokens.verifier.is_none() {
-        return refused("\"any\" needs an issuer: set auth.jwks_url, auth.jwks_file or auth.hs256_secret");
+    Ok(Arc::new(TokenTenants::new(listed)))
+}
+
+/// Checks that the tenants that tokens may name have places of their own, whichever they name.
+///
+/// # Errors
+/// The setting that can't be.
+pub fn check_nameable(settings: &Settings) -> Result<(), StartError> {
+    let auth = &settings.auth;
+    if auth.tenants == TenantsSetting::Listed {
+        return Ok(());
+    }
+    let refused = |detail: String| Err(StartError::setting("auth.tenants", detail));
+    if auth.jwks_url.is_none() && auth.jwks_file.is_none() && auth.hs256_secret.is_none() {
+        let detail = "\"any\" needs an issuer: set auth.jwks_url, auth.jwks_file or auth.hs256_secret";
+        return refused(detail.to_owned());
     }
     if settings.store.assets == AssetsSetting::Mongodb {
-        return refused(
-            "must be \"listed\" where store.assets is \"mongodb\": groups say which database is whose",
-        );
+        let detail =
+            "must be \"listed\" where store.assets is \"mongodb\": groups say which database is whose";
+        return refused(detail.to_owned());
     }
-    if !Template::parse(&settings.cdn.bucket).is_ok_and(|bucket| bucket.is_shared()) {
-        return refused("\"any\" needs one bucket for all tenants: set cdn.bucket (MEDIA_S3_BUCKET)");
+    let template = |name: &str, text: &str| {
+        Template::parse(text).map_err(|error| StartError::setting(format!("cdn.{name}"), error))
+    };
+    let (path, bucket) = (template("path", &settings.cdn.path)?, template("bucket", &settings.cdn.bucket)?);
+    if !bucket.is_shared() {
+        let detail = "\"any\" needs one bucket for all tenants: set cdn.bucket (MEDIA_S3_BUCKET)";
+        return refused(detail.to_owned());
     }
-    Ok(Arc::new(TokenTenants::new(listed)))
+    // What stands in the path is the prefix in that bucket too.
+    if !path.names_tenant() {
+        let given = &settings.cdn.path;
+        return refused(format!(
+            "\"any\" needs {{tenant}} in cdn.path, which is {given:?}: a token may name any id, and one that is another \
+             tenant's slug would open that tenant's files; set cdn.path = \"{{tenant}}\" (MEDIA_S3_BUCKET does)"
+        ));
+    }
+    Ok(())
 }
 
 fn public_keys(

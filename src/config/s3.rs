@@ -27,6 +27,10 @@ pub struct S3Settings {
     pub operation_seconds: u64,
     /// How often a call is tried: 1 to 10. Default 3. All calls share a budget of second tries.
     pub attempts: u32,
+    /// The id of the AWS account that the buckets are of, 12 digits: S3 refuses each request for a bucket of another
+    /// one. Default: the account of the credentials, which STS is asked for at start, where S3 is AWS's; with a service
+    /// other than AWS's none is expected.
+    pub expected_owner: Option<String>,
     /// The origins whose pages send uploads: `signet tenant provision` lets them. Default none.
     pub upload_origins: Vec<String>,
 }
@@ -42,6 +46,7 @@ impl Default for S3Settings {
             attempt_seconds: 10,
             operation_seconds: 30,
             attempts: 3,
+            expected_owner: None,
             upload_origins: Vec::new(),
         }
     }

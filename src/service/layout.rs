@@ -129,6 +129,15 @@ impl Place {
         &self.bucket
     }
 
+    /// What is this place's alone: its root, and its bucket with the prefix in it. Two places whose files could be
+    /// taken for each other's have one of them in common, since both end where a segment does.
+    #[must_use]
+    pub fn claims(&self) -> [String; 2] {
+        // Names of buckets are names of hosts, for which upper and lower case are the same.
+        let objects = format!("{}/{}", self.bucket.to_ascii_lowercase(), self.prefix);
+        [self.root().to_owned(), objects]
+    }
+
     /// The tenant's turn among those that have signatures made.
     #[must_use]
     pub fn lane(&self) -> Lane {
@@ -323,6 +332,12 @@ impl Template {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.placeholder.is_none()
+    }
+
+    /// Whether the tenant's id stands in it, which no two tenants share.
+    #[must_use]
+    pub fn names_tenant(&self) -> bool {
+        self.placeholder == Some(Placeholder::Tenant)
     }
 
     /// The text for a tenant.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -191,6 +192,10 @@ fn a_data_folder_that_can_not_be_used_is_named() {
     assert_refused(&["dev", "--data", &path("garbage"), "--listen", "127.0.0.1:0"], 1, "signet.redb");
     fs::create_dir_all(path("public/keys")).unwrap();
     fs::copy(file("vectors/rsa-public"), path("public/keys/private.pem")).unwrap();
+    // Closed, or the log would say that it was open.
+    for (name, mode) in [("public", 0o700), ("public/keys", 0o700), ("public/keys/private.pem", 0o600)] {
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
     assert_refused(&["dev", "--data", &path("public"), "--listen", "127.0.0.1:0"], 1, "public key");
 }
 

@@ -118,3 +118,60 @@ fn a_node_may_do_what_the_docs_say_and_no_more() {
         !node.is_empty() && node.iter().all(|action| !action.contains("Bucket") || action == "s3:ListBucket")
     );
 }
+
+/// No policy lets a node, or whoever provisions, use buckets of other accounts.
+#[test]
+fn policies_are_bound_to_the_account() {
+    let template = std::fs::read_to_string(deploy("cloudformation.yaml")).unwrap();
+    let statements: Vec<&str> = template.split("- Sid: ").skip(1).collect();
+    let of_s3: Vec<&&str> = statements.iter().filter(|statement| statement.contains(" s3:")).collect();
+    assert_eq!(of_s3.len(), 4, "files, whether they are there, buckets, new buckets");
+    for statement in of_s3 {
+        let operator =
+            if statement.contains("s3:CreateBucket") { "StringEqualsIfExists" } else { "StringEquals" };
+        let condition =
+            format!("Condition: {{{operator}: {{\"aws:ResourceAccount\": !Ref AWS::AccountId}}}}");
+        assert!(statement.contains(&condition), "{statement}");
+    }
+    let docs = std::fs::read_to_string(deploy("../docs/operations.md")).unwrap();
+    let mut printed = 0;
+    for block in docs.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+        let policy: serde_json::Value = serde_json::from_str(block).unwrap();
+        for statement in policy["Statement"].as_array().into_iter().flatten() {
+            let account = &statement["Condition"]["StringEquals"]["aws:ResourceAccount"];
+            assert!(account.is_string(), "{statement}");
+            printed += 1;
+        }
+    }
+    assert!(printed >= 2, "{printed}");
+}
+
+/// Whoever uploads doesn't say how long others keep a file, and a signed link never goes over the network in clear.
+#[test]
+fn the_distribution_decides_about_caches_and_asks_for_https() {
+    let template = std::fs::read_to_string(deploy("cloudformation.yaml")).unwrap();
+    assert!(!template.contains("Override: false"));
+    assert_eq!(template.matches("Header: Cache-Control").count(), 2);
+    let behaviours: Vec<&str> = template.split("TargetOriginId: media").skip(1).collect();
+    assert_eq!(behaviours.len(), 3);
+    for behaviour in behaviours {
+        let is_signed = behaviour.split("FunctionAssociations").next().unwrap().contains("TrustedKeyGroups");
+        let expected = if is_signed { "https-only" } else { "redirect-to-https" };
+        let (_, policy) = behaviour.split_once("ViewerProtocolPolicy: ").unwrap();
+        assert_eq!(policy.lines().next(), Some(expected), "{behaviour}");
+    }
+}
+
+/// A tag may lead to another image tomorrow; a digest is what was looked at.
+#[test]
+fn base_images_are_named_by_their_digests() {
+    let dockerfile = std::fs::read_to_string(deploy("Dockerfile")).unwrap();
+    let images: Vec<&str> =
+        dockerfile.lines().filter_map(|line| line.strip_prefix("FROM ")?.split(' ').next()).collect();
+    assert_eq!(images.len(), 2);
+    for image in images {
+        let (tag, digest) = image.split_once("@sha256:").unwrap_or_else(|| panic!("{image} has no digest"));
+        assert!(tag.contains(':'), "{image}: the tag says to people what it is");
+        assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{image}");
+    }
+}

@@ -53,9 +53,9 @@ async fn what_can_not_be_a_tenant_is_an_error_that_names_it() {
 async fn a_name_that_two_groups_have_is_nobody_s() {
     let stand = Stand::shared().await;
     let id = ObjectId::new();
-    let ids: [Bson; 2] = [bson!(id), bson!(id.to_hex())];
-    for id in ids {
-        stand.put_group(doc! { "_id": id, "key": "anna", "tier": "free", "apiKey": "sk_same" }).await;
+    let ids: [(Bson, &str); 2] = [(bson!(id), "anna"), (bson!(id.to_hex()), "ben")];
+    for (id, key) in ids {
+        stand.put_group(doc! { "_id": id, "key": key, "tier": "free", "apiKey": "sk_same" }).await;
     }
     for answer in [
         stand.mongo.find(&id.to_hex().parse().unwrap()).await,

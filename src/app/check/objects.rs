@@ -17,13 +17,17 @@ pub(super) async fn report(
         return Err(StartError::system("asking S3", why));
     }
     let region = store.region();
+    let owner = match store.owner() {
+        Some(owner) => format!("buckets of account {owner} alone"),
+        None => "whose buckets are isn't checked: store.s3.expected_owner says it".to_owned(),
+    };
     let Some(bucket) = one_bucket else {
         let template = &settings.cdn.bucket;
         return Ok(Some(format!(
-            "objects     ok  S3, region {region}, credentials found; a bucket a tenant, {template}: \
+            "objects     ok  S3, region {region}, credentials found; {owner}; a bucket a tenant, {template}: \
              `signet tenant provision KEY` looks at one"
         )));
     };
     store.check_bucket(bucket).await.map_err(|error| StartError::system("checking the bucket", error))?;
-    Ok(Some(format!("objects     ok  S3, region {region}, the bucket {bucket}")))
+    Ok(Some(format!("objects     ok  S3, region {region}, the bucket {bucket}; {owner}")))
 }

@@ -1,14 +1,15 @@
-//! Files that hold secrets.
+//! Files of the data folder: for their owner alone, whether they hold secrets or not.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::store::embedded::private::{make_file, make_folder};
+
 /// Writes a file whole or not at all, readable by its owner alone; makes its folder.
-pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_private(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
     let mut draft = path.as_os_str().to_owned();
     draft.push(".new");
@@ -17,8 +18,8 @@ pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    file.write_all(text.as_bytes())?;
+    let mut file = make_file(Path::new(&draft))?;
+    file.write_all(content.as_ref())?;
     file.sync_all()?;
     fs::rename(&draft, path)
 }

@@ -52,7 +52,7 @@ impl Identity {
             .map_err(|error| StartError::setting(private_key.display().to_string(), error))?;
         let public_pem = key.public_key().to_pem();
         if fs::read_to_string(&public_key).ok().as_ref() != Some(&public_pem) {
-            fs::write(&public_key, &public_pem).map_err(|error| file_error(&public_key, error))?;
+            write_private(&public_key, &public_pem).map_err(|error| file_error(&public_key, error))?;
         }
         let api_key = kept(&data.join("api-key"), || Ok(format!("sk_dev_{}", random_text(32))))?;
         let issuer = Issuer::open_or_create(data)

@@ -20,11 +20,11 @@ mod session;
 
 use std::path::Path;
 
-use super::build::{embedded, node, put_tenants};
+use super::build::{embedded, node};
 use super::keys::KeyLoader;
 use super::listen::{Bound, bind};
 use super::run::{Listeners, run};
-use super::{StartError, traces};
+use super::{StartError, tenants, traces};
 use crate::config::{Environment, LimitSettings, LogFormat, ObjectsSetting, parse};
 
 use identity::Identity;
@@ -75,7 +75,7 @@ pub async fn dev(
     Session::forget(data)?;
     let identity = Identity::open_or_create(data)?;
     identity.configure(&mut settings);
-    put_tenants(&settings, &store).await?;
+    tenants::put(&settings, &store).await?;
     let objects = std::sync::Arc::clone(&stores.objects);
     let ring = KeyLoader::default().ring(&settings.signing).await?;
     let node = node(&settings, ring, stores)?;

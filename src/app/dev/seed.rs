@@ -1,12 +1,12 @@
 //! A few pictures and a document that uses them, put in through the front door.
 
-use std::fs;
 use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Map, Value, json};
 
+use super::file::write_private;
 use super::identity::Identity;
 use crate::app::StartError;
 use crate::app::build::Node;
@@ -65,11 +65,9 @@ pub async fn seed(
         return Ok(());
     }
     let pictures = data.join("pictures");
-    fs::create_dir_all(&pictures)
-        .map_err(|error| StartError::system("making the folder of pictures", error))?;
     for picture in [HARBOUR, STAGE, MUG] {
         let path = pictures.join(picture.name);
-        fs::write(&path, picture.bytes)
+        write_private(&path, picture.bytes)
             .map_err(|error| StartError::system(format!("writing {}", path.display()), error))?;
     }
     let seeding =
@@ -85,7 +83,7 @@ pub async fn seed(
     let document = document(hero, portrait);
     let text = serde_json::to_string_pretty(&document)
         .map_err(|error| StartError::system("writing the document", error))?;
-    fs::write(&content, text + "\n")
+    write_private(&content, text + "\n")
         .map_err(|error| StartError::system(format!("writing {}", content.display()), error))
 }
 

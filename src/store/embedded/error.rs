@@ -33,6 +33,31 @@ pub enum OpenError {
         /// What the system says.
         source: io::Error,
     },
+    /// It is somebody else's.
+    #[error(
+        "the data folder {} belongs to user {owner}, and this process is user {user}: whoever owns it can read the \
+         secrets in it; run Signet as that user, give it the folder (chown), or name a folder inside of it that \
+         isn't there yet: Signet makes that for itself alone",
+        dir.display()
+    )]
+    Owner {
+        /// The folder.
+        dir: PathBuf,
+        /// The id of the user that owns it.
+        owner: u32,
+        /// The id of the user of this process.
+        user: u32,
+    },
+    /// A symbolic link stands where a folder or file of the store's should be.
+    #[error(
+        "{} is a symbolic link, and what it leads to isn't protected by the data folder: put the folder or file \
+         itself there, or mount the other disk at this place",
+        path.display()
+    )]
+    Link {
+        /// Where.
+        path: PathBuf,
+    },
     /// The database in it can't be understood.
     #[error(
         "the database {} can't be read: {source}; restore it from a backup, or move it away to begin anew",
@@ -49,6 +74,12 @@ pub enum OpenError {
 impl OpenError {
     pub(super) fn folder(dir: &Path, source: io::Error) -> Self {
         Self::Folder { dir: dir.to_owned(), source }
+    }
+
+    /// A file in it that can't be opened.
+    pub(super) fn file(dir: &Path, file: &Path, source: io::Error) -> Self {
+        // What opening without following links says of one.
+        if file.is_symlink() { Self::Link { path: file.to_owned() } } else { Self::folder(dir, source) }
     }
 
     pub(super) fn corrupt(file: &Path, source: impl Into<redb::Error>) -> Self {

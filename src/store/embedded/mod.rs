@@ -5,6 +5,8 @@
 //! DIR/objects/       the bytes
 //! ```
 //!
+//! Folders are 0700 and files 0600, whatever the umask: see [`private`].
+//!
 //! 1. [`Embedded`]: opens the folder; tenants are put in here, secrets come from here.
 //! 2. `assets`, `tenants`: the ports [`AssetStore`](crate::service::ports::AssetStore) and
 //!    [`TenantStore`](crate::service::ports::TenantStore). `leases`: the port
@@ -20,19 +22,20 @@ mod dues;
 mod error;
 mod files;
 mod leases;
+pub mod private;
 mod secret;
 mod tables;
 mod tenants;
 mod usage;
 mod writer;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, ReadTransaction, ReadableDatabase};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase};
 
 use crate::service::ports::StoreError;
 use writer::Writer;
@@ -43,6 +46,10 @@ pub use secret::Secret;
 
 /// The most that the database keeps in memory, in bytes.
 const CACHE_BYTES: usize = 128 * 1024 * 1024;
+/// The database's file in a data folder.
+const DATABASE: &str = "signet.redb";
+/// The folder of the objects there.
+const OBJECTS: &str = "objects";
 
 /// Assets, tenants and secrets in one database file. Cheap to clone.
 #[derive(Clone)]
@@ -61,10 +68,15 @@ impl Embedded {
     /// # Errors
     /// What is wrong with the folder, and what to do about it.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let objects_dir = dir.join("objects");
+        let objects_dir = dir.join(OBJECTS);
         make_folder(dir)?;
+        if let Err(wrong) = private::check_owner(dir) {
+            // Whoever looks at a folder that is served, as another user, is told that it is in use.
+            return Err(if is_in_use(dir) { OpenError::InUse { dir: dir.to_owned() } } else { wrong });
+        }
         let database = open_database(dir)?;
         make_folder(&objects_dir)?;
+        private::tighten(dir)?;
         File::open(dir)
             .and_then(|folder| folder.sync_all())
             .map_err(|source| OpenError::folder(dir, source))?;
@@ -104,10 +116,12 @@ impl Embedded {
 
 /// Opens the database and sees to it that its tables are there.
 fn open_database(dir: &Path) -> Result<Database, OpenError> {
-    let file = dir.join("signet.redb");
+    let file = dir.join(DATABASE);
     let open = || {
+        let opened =
+            private::open_or_make_file(&file).map_err(|source| OpenError::file(dir, &file, source))?;
         let mut builder = Database::builder();
-        let database = builder.set_cache_size(CACHE_BYTES).create(&file);
+        let database = builder.set_cache_size(CACHE_BYTES).create_file(opened);
         let database = database.map_err(|error| OpenError::database(dir, &file, error))?;
         tables::create(&database).map_err(|error| OpenError::corrupt(&file, error))?;
         Ok(database)
@@ -119,8 +133,14 @@ fn open_database(dir: &Path) -> Result<Database, OpenError> {
     })
 }
 
+/// Whether a process has the database of a folder open.
+fn is_in_use(dir: &Path) -> bool {
+    let opened = Database::builder().open_read_only(dir.join(DATABASE));
+    matches!(opened, Err(DatabaseError::DatabaseAlreadyOpen))
+}
+
 fn make_folder(dir: &Path) -> Result<(), OpenError> {
-    match fs::create_dir_all(dir) {
+    match private::make_folder(dir) {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotADirectory) => {
             Err(OpenError::NotAFolder { path: dir.to_owned() })

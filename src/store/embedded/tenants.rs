@@ -24,6 +24,19 @@ impl TenantStore for Embedded {
 }
 
 impl Embedded {
+    /// All tenants that were ever put in, in the order of their ids.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn tenants(&self) -> Result<Vec<Tenant>, StoreError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(TENANTS)?;
+            let rows = table.iter()?;
+            rows.map(|row| tables::decode(row?.1.value())).collect()
+        })
+        .await
+    }
+
     /// Puts a tenant in, or replaces the one with its id; the API key that it had is good no more.
     /// `false` where its API key is another tenant's: nothing is changed.
     ///

@@ -46,7 +46,7 @@ impl Issuer {
         let jwks_path = dir.join("jwks.json");
         let (key_id, jwks) = public_half(pair.public_key().as_ref());
         if fs::read_to_string(&jwks_path).ok().as_ref() != Some(&jwks) {
-            replace(&jwks_path, jwks.as_bytes(), 0o644)
+            replace(&jwks_path, jwks.as_bytes())
                 .map_err(|source| IssuerError::File { path: jwks_path.clone(), source })?;
         }
         Ok(Self { key: EncodingKey::from_ec_der(&pkcs8), key_id, jwks_path })
@@ -81,8 +81,7 @@ fn create(path: &Path) -> Result<Zeroizing<Vec<u8>>, IssuerError> {
         .map_err(|_| IssuerError::Generate)?;
     let pkcs8 = Zeroizing::new(pkcs8.as_ref().to_vec());
     let text = Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", pkcs8.to_vec())));
-    replace(path, text.as_bytes(), 0o600)
-        .map_err(|source| IssuerError::File { path: path.to_owned(), source })?;
+    replace(path, text.as_bytes()).map_err(|source| IssuerError::File { path: path.to_owned(), source })?;
     Ok(pkcs8)
 }
 
@@ -103,14 +102,14 @@ fn public_half(point: &[u8]) -> (String, String) {
     (key_id, format!("{}\n", json!({ "keys": [key] })))
 }
 
-/// Writes a file at one stroke: a crash leaves the old one, or none.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+/// Writes a file at one stroke, for its owner alone: a crash leaves the old one, or none.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("draft");
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&draft)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&draft, path)

@@ -54,9 +54,14 @@ pub fn ids(tenant: &TenantId) -> Vec<Bson> {
     ids
 }
 
+/// The id of a group, for operators.
+pub fn shown_id(group: &Document) -> String {
+    group.get("_id").map_or_else(|| "without _id".to_owned(), ToString::to_string)
+}
+
 /// The tenant that a group is.
 pub fn tenant(group: &Document) -> Result<Tenant, BadGroup> {
-    let shown = group.get("_id").map_or_else(|| "without _id".to_owned(), ToString::to_string);
+    let shown = shown_id(group);
     let bad = |member, problem: &str| BadGroup { group: shown.clone(), member, problem: problem.to_owned() };
     let id = match group.get("_id") {
         Some(Bson::ObjectId(id)) => id.to_hex().parse(),

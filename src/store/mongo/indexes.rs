@@ -1,9 +1,10 @@
 //! Which indexes there are, and what each is for. They are made at start where they are missing; where one of
-//! their names has other members, Signet doesn't start.
+//! their names has other members, Signet doesn't start. `signet_key` alone is only tried for: see `slugs`.
 //!
 //! | database | collection | index | members | serves |
 //! |---|---|---|---|---|
 //! | control plane | `groups` | `signet_api_key`, or another one of the same member | `apiKey` | credentials |
+//! | | | `signet_key`, or another unique one of the same member | `key`, where it is a text | no two tenants with one root |
 //! | | `media_ids` | `_id_` | `_id` | `/m/`, whether ids are known |
 //! | | | `signet_due` | `dueAt`, `_id`, where there is a `dueAt` | the worker |
 //! | | `media_leases` | `_id_` | `_id` | leases |
@@ -129,7 +130,10 @@ async fn see_to(cluster: &Cluster, database: &Database, wanted: &[Wanted]) -> Re
     Ok(())
 }
 
-async fn existing(collection: &Collection<Document>, max_time: Duration) -> Result<Vec<IndexModel>, Error> {
+pub(super) async fn existing(
+    collection: &Collection<Document>,
+    max_time: Duration,
+) -> Result<Vec<IndexModel>, Error> {
     match collection.list_indexes().max_time(max_time).await {
         Ok(cursor) => cursor.try_collect().await,
         Err(error) => match &*error.kind {

@@ -9,7 +9,7 @@
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
 //!    `secret`: what all nodes share.
 //! 5. `feed`: the port [`ChangeFeed`](crate::service::ports::ChangeFeed), what other nodes change.
-//! 6. `indexes`: which there are, and what each is for.
+//! 6. `indexes`: which there are, and what each is for. `slugs`: the one that is only tried for.
 //! 7. `error`: how the driver's errors become a store's.
 //!
 //! The control plane has what belongs to no tenant's database; all else is in the database that the tenant's
@@ -31,6 +31,7 @@ mod observe;
 mod options;
 mod record;
 mod secret;
+mod slugs;
 mod tenants;
 mod transaction;
 mod turns;
@@ -77,6 +78,7 @@ impl Mongo {
         let mongo = Self::unconnected(uri, options, clock, meter, commands).await?;
         mongo.0.cluster.ping().await.map_err(ConnectError::Unreachable)?;
         indexes::see_to_control(&mongo.0.cluster).await?;
+        slugs::see_to(&mongo.0.cluster).await;
         for name in [group::GENERAL_SHARED, group::PRO_PLUS] {
             mongo.0.databases.see_to_indexes(&mongo.0.cluster, name).await?;
         }

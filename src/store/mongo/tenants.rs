@@ -1,4 +1,9 @@
 //! The store of tenants.
+//!
+//! A group is a tenant only where no other group has one of its names: `_id`, `apiKey`, or `key`, which names its root and
+//! its bucket. Two groups with one `key` would read and sign each other's files, so neither is served. Both are looked
+//! at whenever the store is asked for a tenant, which [`CachedTenants`](crate::service::tenant_cache::CachedTenants)
+//! does once a minute for each; a unique index (`indexes`) keeps such groups from being made, where there can be one.
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -10,6 +15,9 @@ use crate::service::ports::{ApiKey, StoreError, TenantStore};
 
 /// The collection of the control plane that has the tenants.
 pub const GROUPS: &str = "groups";
+
+/// How many groups an error names.
+const NAMED: i64 = 3;
 
 /// More than one group answers to one name: whose it is can't be said, so it is nobody's.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +50,21 @@ impl Mongo {
         let members = doc! {
             "key": 1, "tier": 1, "dbKey": 1, "apiKey": 1, "frozen": 1, "mediaProfile": 1, "mediaQuota": 1,
         };
-        let groups: Vec<Document> = cluster
+        let (groups, same_key): (Vec<Document>, Vec<Document>) = cluster
             .control(|database| async move {
                 let groups = database.collection::<Document>(GROUPS);
-                let found = groups.find(filter).projection(members).limit(2).max_time(cluster.max_time());
-                found.await?.try_collect().await
+                let find = |filter, members, limit| {
+                    groups.find(filter).projection(members).limit(limit).max_time(cluster.max_time())
+                };
+                let found: Vec<Document> = find(filter, members, 2).await?.try_collect().await?;
+                let same_key = match found.as_slice() {
+                    [group] if group.contains_key("key") => {
+                        let filter = doc! { "key": group.get("key") };
+                        find(filter, doc! { "_id": 1 }, NAMED).await?.try_collect().await?
+                    }
+                    _ => Vec::new(),
+                };
+                Ok((found, same_key))
             })
             .await?;
         let group = match groups.as_slice() {
@@ -54,6 +72,13 @@ impl Mongo {
             [group] => group,
             _ => return Err(StoreError::corrupt(Ambiguous(shown()))),
         };
+        if same_key.len() > 1 {
+            let ids: Vec<String> = same_key.iter().map(group::shown_id).collect();
+            let key = group.get("key").map(ToString::to_string).unwrap_or_default();
+            let said =
+                format!("the key {key}: {}; none of them is served until each has its own", ids.join(", "));
+            return Err(StoreError::corrupt(Ambiguous(said)));
+        }
         let tenant = group::tenant(group)?;
         self.0.databases.learn(&tenant);
         Ok(Some(tenant))

@@ -11,6 +11,7 @@ use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumVa
 
 use super::super::aws::reason::without_credentials;
 use super::super::aws::{self, Patience};
+use super::owner::{self, AccountId, Expected, ExpectedInQuery};
 use super::trace::Traced;
 use crate::service::ports::CurrentTrace;
 
@@ -36,6 +37,9 @@ pub struct S3Options {
     /// Files of more bytes are copied in parts of so many, at least 5 MiB; S3 itself asks for that above
     /// 5 GiB. `None`: 128 MiB, what is copied within one attempt's time.
     pub copy_part_bytes: Option<u64>,
+    /// The account that all buckets must be of. `None`: that of the credentials, where S3 is AWS's; else it isn't
+    /// known.
+    pub owner: Option<AccountId>,
     /// Which trace a request belongs to.
     pub trace: Arc<dyn CurrentTrace>,
 }
@@ -45,31 +49,41 @@ pub struct S3Options {
 pub struct S3 {
     /// What asks.
     pub(super) client: Client,
+    /// What makes buckets: a bucket that is made is the caller's own, so nothing is said of its owner.
+    pub(super) maker: Client,
     /// What signs for others. It never asks.
     pub(super) signer: Client,
+    /// The same for links, which are followed without headers.
+    pub(super) link_signer: Client,
     pub(super) patience: Patience,
     pub(super) copy_part_bytes: u64,
+    owner: Option<AccountId>,
     config: SdkConfig,
 }
 
 impl S3 {
-    /// Makes a client. Asks for nothing yet: what is missing shows at the first call.
+    /// Makes a client. Asks S3 for nothing yet: what is missing shows at the first call. STS is asked whose the
+    /// credentials are, where the options name no owner of the buckets and S3 is AWS's.
     ///
     /// # Errors
-    /// Where no region is known.
-    pub async fn connect(options: S3Options) -> Result<Self, ConnectError> {
+    /// Where no region is known, or the owner isn't.
+    pub async fn connect(mut options: S3Options) -> Result<Self, ConnectError> {
         let config = aws::loader(&options.patience, options.region.as_deref()).load().await;
+        check_region(&config)?;
+        if options.owner.is_none() {
+            let found = owner::find(&config, options.endpoint.as_deref(), &options.patience).await;
+            options.owner = found.map_err(ConnectError::NoOwner)?;
+        }
         Self::of(config, options)
     }
 
-    /// Makes a client with credentials that are found already.
+    /// Makes a client with credentials that are found already. Asks for nothing: where the options name no owner of
+    /// the buckets, none is expected.
     ///
     /// # Errors
     /// Where no region is known.
     pub fn of(config: SdkConfig, options: S3Options) -> Result<Self, ConnectError> {
-        if config.region().is_none_or(|region| region.as_ref().is_empty()) {
-            return Err(ConnectError::NoRegion);
-        }
+        check_region(&config)?;
         let tries = RetryPartition::custom("objects").token_bucket(TokenBucket::builder().build()).build();
         let settings = |endpoint: Option<&String>| {
             let mut settings = Builder::from(&config)
@@ -84,11 +98,20 @@ impl S3 {
             }
             settings
         };
-        let asking = settings(options.endpoint.as_ref()).interceptor(Traced(options.trace));
+        let maker = settings(options.endpoint.as_ref()).interceptor(Traced(options.trace));
         let signing = settings(options.public_endpoint.as_ref().or(options.endpoint.as_ref()));
+        let (mut asking, mut signer, mut link_signer) = (maker.clone(), signing.clone(), signing);
+        if let Some(owner) = &options.owner {
+            asking = asking.interceptor(Expected(owner.clone()));
+            signer = signer.interceptor(Expected(owner.clone()));
+            link_signer = link_signer.interceptor(ExpectedInQuery(owner.clone()));
+        }
         Ok(Self {
             client: Client::from_conf(asking.build()),
-            signer: Client::from_conf(signing.build()),
+            maker: Client::from_conf(maker.build()),
+            signer: Client::from_conf(signer.build()),
+            link_signer: Client::from_conf(link_signer.build()),
+            owner: options.owner,
             patience: options.patience,
             copy_part_bytes: options.copy_part_bytes.unwrap_or(COPY_PART_BYTES),
             config,
@@ -110,6 +133,12 @@ impl S3 {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
+    /// The account that all buckets must be of; `None` where it isn't known, and nobody checks it.
+    #[must_use]
+    pub fn owner(&self) -> Option<&AccountId> {
+        self.owner.as_ref()
+    }
+
     /// Why there are no credentials, where there are none.
     pub async fn without_credentials(&self) -> Option<String> {
         without_credentials(&self.config).await
@@ -125,10 +154,21 @@ impl S3 {
     }
 }
 
+fn check_region(config: &SdkConfig) -> Result<(), ConnectError> {
+    let none = config.region().is_none_or(|region| region.as_ref().is_empty());
+    if none { Err(ConnectError::NoRegion) } else { Ok(()) }
+}
+
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// No region is known.
     #[error("no AWS region is set; set it here, or AWS_REGION")]
     NoRegion,
+    /// It isn't known whose the buckets are to be.
+    #[error(
+        "is needed, as STS doesn't say whose the credentials are ({0}): the id of the account that the buckets are of, \
+         such as \"111122223333\". Without it Signet could send files to a bucket that a stranger has made"
+    )]
+    NoOwner(String),
 }

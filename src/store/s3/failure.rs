@@ -55,6 +55,11 @@ where
             // HEAD has no body that would say more.
             reason = "access denied (status 403); without s3:ListBucket what isn't there looks so too".into();
         }
+        if let Some(owner) = store.owner().filter(|_| status == Some(403)) {
+            reason.push_str(&format!(
+                "; a bucket of another account than {owner} (store.s3.expected_owner) too"
+            ));
+        }
         S3Error { doing, place: place.to_string(), reason, status, source: error.into() }
     }
 }

@@ -4,12 +4,13 @@
 //! 2. `presign`: requests for others to send. Nothing is asked of S3 for them.
 //! 3. `read`: what is stored, whole or in part. `copy`: from place to place. `parts`: files that come in parts.
 //! 4. [`provision`]: makes a bucket ready to be a tenant's.
-//! 5. `trace`: which trace a request belongs to.
+//! 5. `trace`: which trace a request belongs to. `owner`: whose the buckets must be.
 //! 6. [`failure`]: what has failed, in one line.
 
 mod client;
 mod copy;
 pub mod failure;
+mod owner;
 mod parts;
 mod presign;
 pub mod provision;
@@ -26,6 +27,7 @@ use crate::service::ports::{
 };
 
 pub use client::{ConnectError, S3, S3Options};
+pub use owner::{AccountId, InvalidAccountId};
 
 #[async_trait]
 impl ObjectStore for S3 {

@@ -12,6 +12,13 @@ use super::failure::failed;
 use crate::media::Timestamp;
 use crate::service::ports::{ObjectLocation, PartTerms, PartsId, Presigned, StoreError, UploadTerms};
 
+/// How long caches keep a file that was uploaded by a ticket, unless the distribution says otherwise.
+const CACHE_CONTROL: &str = "max-age=86400";
+/// How a browser shows it.
+const CONTENT_DISPOSITION: &str = "inline";
+/// That it is stored as it was sent.
+const CONTENT_ENCODING: &str = "identity";
+
 /// What every client sends by itself.
 const DERIVED: [&str; 2] = ["content-length", "host"];
 
@@ -30,6 +37,11 @@ pub async fn put(
         .key(&location.key)
         .content_type(terms.content_type.as_str())
         .content_length(i64::try_from(terms.size_bytes).map_err(StoreError::unavailable)?)
+        // S3 keeps these with a file and answers with them, and takes them unsigned: whoever uploads would choose how
+        // others' caches and browsers treat it. What isn't sent can't be bound, so each has a value.
+        .cache_control(CACHE_CONTROL)
+        .content_disposition(CONTENT_DISPOSITION)
+        .content_encoding(CONTENT_ENCODING)
         .set_checksum_sha256(terms.checksum.as_ref().map(|checksum| checksum.to_base64()))
         .if_none_match("*");
     let signed = request.presigned(times(now, expires_in_seconds)?).await;
@@ -64,7 +76,13 @@ pub async fn get(
     now: Timestamp,
     expires_in_seconds: u64,
 ) -> Result<Presigned, StoreError> {
-    let request = store.signer.get_object().bucket(&location.bucket).key(&location.key);
+    // Only PRIVATE files are read so: no shared cache keeps one, whatever the file was stored with.
+    let request = store
+        .link_signer
+        .get_object()
+        .bucket(&location.bucket)
+        .key(&location.key)
+        .response_cache_control(format!("private, max-age={expires_in_seconds}"));
     let signed = request.presigned(times(now, expires_in_seconds)?).await;
     presigned("GET", location, store, signed)
 }

@@ -194,10 +194,10 @@ impl Stand {
 
     /// Puts a tenant in whose assets lie in the tenants' database.
     pub async fn put_tenant(&self, tenant: &TenantId) {
-        self.put_group(
-            doc! { "_id": tenant.as_str(), "key": "demo", "tier": "free", "dbKey": &self.tenants },
-        )
-        .await;
+        // A slug of its own: no two groups have one.
+        let key = Ulid::generate().to_string().to_lowercase();
+        self.put_group(doc! { "_id": tenant.as_str(), "key": key, "tier": "free", "dbKey": &self.tenants })
+            .await;
     }
 
     /// Puts a group in.

@@ -141,6 +141,7 @@ pub async fn store_at(address: &str, change: impl FnOnce(&mut S3Options)) -> S3 
         path_style: true,
         patience,
         copy_part_bytes: Some(5 * 1024 * 1024),
+        owner: None,
         trace: Arc::new(Current),
     };
     change(&mut options);

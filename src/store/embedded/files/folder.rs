@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, SHA256};
 use ulid::Ulid;
 
+use super::super::private::{make_file, make_folder};
 use crate::service::ports::ObjectLocation;
 
 /// The folder of all objects.
@@ -32,7 +33,7 @@ impl Folder {
     /// Opens the folder, makes what is missing of it, and removes the drafts of a former process.
     pub fn open(root: &Path) -> io::Result<Self> {
         let drafts = root.join("drafts");
-        fs::create_dir_all(&drafts)?;
+        make_folder(&drafts)?;
         for draft in fs::read_dir(&drafts)? {
             let draft = draft?;
             if draft.file_type()?.is_dir() {
@@ -42,9 +43,9 @@ impl Folder {
             }
         }
         let parts = root.join("parts");
-        fs::create_dir_all(&parts)?;
+        make_folder(&parts)?;
         for fan in 0..=u8::MAX {
-            fs::create_dir_all(root.join(format!("{fan:02x}")))?;
+            make_folder(&root.join(format!("{fan:02x}")))?;
         }
         sync(root)?;
         Ok(Self { root: root.to_owned(), drafts, parts })
@@ -64,14 +65,14 @@ impl Folder {
     /// A fresh file that nobody sees yet.
     pub fn draft(&self) -> io::Result<(Draft, File)> {
         let path = self.drafts.join(Ulid::generate().to_string());
-        let file = File::create_new(&path)?;
+        let file = make_file(&path)?;
         Ok((Draft { path }, file))
     }
 
     /// A fresh folder that nobody sees yet.
     pub fn draft_folder(&self) -> io::Result<DraftFolder> {
         let path = self.drafts.join(Ulid::generate().to_string());
-        fs::create_dir(&path)?;
+        make_folder(&path)?;
         Ok(DraftFolder { path })
     }
 

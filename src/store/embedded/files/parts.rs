@@ -19,6 +19,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use super::super::private::make_file;
 use super::folder::Folder;
 use super::record::{self, Record};
 use crate::media::{MAX_PARTS, MIN_PART_BYTES};
@@ -49,7 +50,7 @@ pub fn begin(folder: &Folder, location: &ObjectLocation, content_type: &str) -> 
         content_type: content_type.to_owned(),
     };
     let draft = folder.draft_folder()?;
-    let mut file = File::create_new(draft.path().join(TERMS))?;
+    let mut file = make_file(&draft.path().join(TERMS))?;
     file.write_all(&serde_json::to_vec(&terms)?)?;
     file.sync_all()?;
     draft.move_to(&folder.parts.join(&id))?;

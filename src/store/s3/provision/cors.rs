@@ -7,7 +7,15 @@ use serde_json::{Value, json};
 const ID: &str = "signet-uploads";
 const METHODS: [&str; 3] = ["PUT", "GET", "HEAD"];
 /// What a ticket asks for.
-const HEADERS: [&str; 3] = ["content-type", "if-none-match", "x-amz-checksum-sha256"];
+const HEADERS: [&str; 7] = [
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-type",
+    "if-none-match",
+    "x-amz-checksum-sha256",
+    "x-amz-expected-bucket-owner",
+];
 /// What completing an upload in parts needs.
 const EXPOSED: [&str; 1] = ["etag"];
 /// How long a browser may remember the answer, in seconds.
@@ -81,7 +89,8 @@ mod tests {
             concat!(
                 r#"{"ID":"signet-uploads","AllowedOrigins":["https://app.example.com","https://*.example.com"],"#,
                 r#""AllowedMethods":["PUT","GET","HEAD"],"#,
-                r#""AllowedHeaders":["content-type","if-none-match","x-amz-checksum-sha256"],"#,
+                r#""AllowedHeaders":["cache-control","content-disposition","content-encoding","content-type","#,
+                r#""if-none-match","x-amz-checksum-sha256","x-amz-expected-bucket-owner"],"#,
                 r#""ExposeHeaders":["etag"],"MaxAgeSeconds":3600}"#
             )
         );

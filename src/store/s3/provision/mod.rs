@@ -1,6 +1,6 @@
 //! Makes a bucket ready to be a tenant's, or all tenants'. Each step looks first: what is so already stays.
 //!
-//! 1. The bucket itself, in the client's region.
+//! 1. The bucket itself, in the client's region. One of another account is refused, and nothing else is done then.
 //! 2. All public access to it is blocked.
 //! 3. What is stored is encrypted, by S3's own keys unless others are set.
 //! 4. `policy`: the distribution may read it, by origin access control; nobody else is named.
@@ -71,12 +71,23 @@ impl fmt::Display for State {
 /// Looks at each step and, where `apply` is set, does what isn't so yet.
 pub async fn provision(store: &S3, terms: &BucketTerms, apply: bool) -> Vec<Step> {
     let bucket = Bucket { store, terms, apply };
-    let (made, is_there) = bucket.make().await;
+    let (made, standing) = bucket.make().await;
     let mut steps = vec![made];
     for part in [Part::PublicAccess, Part::Encryption, Part::Policy, Part::Cors] {
-        steps.push(bucket.step(part, is_there).await);
+        steps.push(bucket.step(part, standing).await);
     }
     steps
+}
+
+/// How the bucket stands, once it was asked for and perhaps made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is there, and of the account that it should be of, where that is known.
+    Ours,
+    /// It would be made.
+    ToBeMade,
+    /// It is somebody else's, or can't be asked for: nothing is put into it.
+    Refused,
 }
 
 /// What a bucket has, besides itself.

@@ -7,7 +7,7 @@ use aws_sdk_s3::types::{
 };
 
 use super::super::failure::{S3Error, status};
-use super::{Bucket, Part, State, Step, cors, policy};
+use super::{Bucket, Part, Standing, State, Step, cors, policy};
 
 /// The one region that S3 doesn't want to be told.
 const FIRST_REGION: &str = "us-east-1";
@@ -22,20 +22,22 @@ enum Wanted {
 }
 
 impl Bucket<'_> {
-    /// The bucket itself, and whether it is there then.
-    pub(super) async fn make(&self) -> (Step, bool) {
+    /// The bucket itself, and how it stands then.
+    pub(super) async fn make(&self) -> (Step, Standing) {
         let name = "bucket";
         let at = |state| {
-            let detail = format!("{} in {}", self.name(), self.store.region());
-            (Step { name, state, detail }, state != State::Would)
+            let of = self.store.owner().map(|owner| format!(", of account {owner}")).unwrap_or_default();
+            let detail = format!("{} in {}{of}", self.name(), self.store.region());
+            let standing = if state == State::Would { Standing::ToBeMade } else { Standing::Ours };
+            (Step { name, state, detail }, standing)
         };
         let found = self.store.client.head_bucket().bucket(self.name()).send().await;
         match found {
             Ok(_) => return at(State::Already),
             Err(error) if status(&error) == Some(404) => {}
             Err(error) => {
-                let error = self.done::<(), _>(Err(error), "asking for the bucket");
-                return (failed(name, error.err()), false);
+                let error = self.done::<(), _>(Err(error), "asking for the bucket").err();
+                return (self.refused(name, error), Standing::Refused);
             }
         }
         if !self.apply {
@@ -46,26 +48,45 @@ impl Bucket<'_> {
             let place = BucketLocationConstraint::from(region);
             CreateBucketConfiguration::builder().location_constraint(place).build()
         });
-        let call = self.store.client.create_bucket().bucket(self.name());
+        let call = self.store.maker.create_bucket().bucket(self.name());
         let made = call.set_create_bucket_configuration(place).send().await;
         match self.done(made, "making the bucket") {
             Ok(()) => at(State::Done),
-            Err(error) => (failed(name, Some(error)), false),
+            Err(error) => (self.refused(name, Some(error)), Standing::Refused),
         }
     }
 
+    /// A bucket that can't be used, and what to do where it is somebody else's.
+    fn refused(&self, name: &'static str, error: Option<S3Error>) -> Step {
+        let theirs = error.as_ref().is_some_and(|error| matches!(error.status(), Some(403 | 409)));
+        let mut step = failed(name, error);
+        if let Some(owner) = self.store.owner().filter(|_| theirs) {
+            step.detail = format!(
+                "{} can't be used ({}): it is of another account than {owner}, or these credentials may not look at it. \
+                 Names of buckets are worldwide, and whoever made this one could read what is uploaded to it: choose \
+                 another key or cdn.bucket, or set store.s3.expected_owner where it is an account of yours",
+                self.name(),
+                step.detail
+            );
+        }
+        step
+    }
+
     /// Looks at a part, and puts it in where it should be done.
-    pub(super) async fn step(&self, part: Part, is_there: bool) -> Step {
+    pub(super) async fn step(&self, part: Part, standing: Standing) -> Step {
         let name = part.name();
-        let wanted = if is_there { self.look(part).await } else { self.wanted(part, None) };
+        let wanted = match standing {
+            Standing::Ours => self.look(part).await,
+            Standing::ToBeMade => self.wanted(part, None),
+            Standing::Refused => {
+                let detail = "not looked at: the bucket can't be used".to_owned();
+                return Step { name, state: State::Failed, detail };
+            }
+        };
         let state = match wanted {
             Err(error) => return failed(name, Some(error)),
             Ok(Wanted::Nothing) => State::Already,
             Ok(_) if !self.apply => State::Would,
-            Ok(_) if !is_there => {
-                let detail = "there is no bucket to do it to".to_owned();
-                return Step { name, state: State::Failed, detail };
-            }
             Ok(wanted) => match self.put(wanted).await {
                 Ok(()) => State::Done,
                 Err(error) => return failed(name, Some(error)),
