@@ -11,7 +11,7 @@
 //!    line. [`asset_cache`]: what is known of assets. [`lookup`]: from ids to assets, for all of these.
 //!    [`cookies`]: folders.
 //! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
-//!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
+//!    uploaded. `asset_files`, `relocation`, `trash`: its objects, and how they move. [`lifecycle`]: what becomes of
 //!    it when nobody looks. [`cursor`]: pages of assets.
 //! 6. [`edge`]: what CloudFront does with a link. [`rates`]: how often somebody may ask. [`shares`]: how
 //!    much one may take of what there is for all.
@@ -62,6 +62,7 @@ pub mod signature_budget;
 pub mod signing_pool;
 pub mod tenant_cache;
 pub mod token_tenants;
+mod trash;
 pub mod uploads;
 
 pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Expected, Views};

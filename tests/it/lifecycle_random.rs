@@ -43,6 +43,8 @@ const SEEDS: u64 = 16;
 const ACTORS: usize = 6;
 const DEEDS: usize = 20;
 const DAY: u64 = 86_400;
+/// Longer than all that happens: records are to be looked at in the end.
+const RECORD_SECONDS: u64 = 10_000 * DAY;
 const LENGTH: usize = 40;
 
 /// Lets a process make so many calls to its stores; then it is dead.
@@ -149,6 +151,13 @@ impl ObjectStore for Frail {
     }
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError> {
         self.fuse.call(self.world.files.delete(location)).await
+    }
+    async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        self.world.touched.lock().unwrap().insert(location.clone());
+        self.fuse.call(self.world.files.put_tombstone(location)).await
+    }
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError> {
+        self.fuse.call(self.world.files.list(bucket, prefix)).await
     }
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         self.world.touched.lock().unwrap().insert(to.clone());
@@ -272,8 +281,13 @@ impl World {
         let links = links::windowed(Arc::new(ring.unwrap()), clock.clone(), 300);
         let template = || Template::parse("vivreal-{key}").unwrap();
         let layout = Arc::new(Layout::new("https://media.example", &[], template(), template()));
-        let periods =
-            Periods { ticket_seconds: 900, grace_seconds: 60, late_seconds: DAY, retention_seconds: 5 * DAY };
+        let periods = Periods {
+            ticket_seconds: 900,
+            grace_seconds: 60,
+            late_seconds: DAY,
+            retention_seconds: 5 * DAY,
+            record_seconds: RECORD_SECONDS,
+        };
         Arc::new(Self {
             _folder: folder,
             store,

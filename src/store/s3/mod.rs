@@ -65,6 +65,14 @@ impl ObjectStore for S3 {
         call.send().await.map(drop).map_err(failed("removing", location, self))
     }
 
+    async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        read::put_tombstone(self, location).await
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError> {
+        read::list(self, bucket, prefix).await.map(Some)
+    }
+
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         copy::copy(self, from, to).await
     }
