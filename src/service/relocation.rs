@@ -25,7 +25,7 @@ use crate::media::{
 /// How long a move may take, in seconds: the copy of the largest file takes minutes within S3.
 const HOLD_SECONDS: u64 = 3_600;
 /// How long a call waits for another one to release an asset.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(20);
+const RELEASE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks.
 const RELEASE_LOOK: Duration = Duration::from_millis(50);
 
