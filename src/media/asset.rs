@@ -224,6 +224,17 @@ impl Asset {
         self
     }
 
+    /// The asset, whose hold is good for longer.
+    #[must_use]
+    pub fn renewed(mut self, until: Timestamp) -> Self {
+        if let Some(hold) = &mut self.hold {
+            hold.until = until;
+            self.due_at = Some(until);
+        }
+        self.revision += 1;
+        self
+    }
+
     /// The asset, which nobody holds any more.
     #[must_use]
     pub fn released(mut self, periods: &Periods, now: Timestamp) -> Self {

@@ -95,7 +95,20 @@ impl AssetFiles {
         stream::iter(removals).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    /// The same of the file alone.
+    /// Removes an asset's objects from a key for good, with all versions that a bucket has kept of them.
+    ///
+    /// # Errors
+    /// Where the store can't answer.
+    pub async fn erase(&self, place: &Place, asset: &Asset, from: &ObjectKey) -> Result<(), StoreError> {
+        self.vacate(place, asset, from, Vacancy::Empty).await?;
+        let folder = Folder::of(place, from);
+        match folder.is_own(asset) {
+            true => self.objects.delete_versions(&folder.bucket, &folder.prefix).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Removes an asset's file from a key, and nothing else, and leaves something in its place or not.
     ///
     /// # Errors
     /// Where the store can't answer.

@@ -8,10 +8,11 @@
 //! so that the ticket can't fill it again. A move that has begun goes on when its caller gives up waiting.
 //! [`trash`](super::trash) moves the objects of deleted assets by the same means.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::asset_files::{AssetFiles, Vacancy};
 use super::assets::AssetError;
@@ -22,8 +23,11 @@ use crate::media::{
     Asset, AssetId, Hold, Metadata, ObjectKey, Periods, Placement, TenantId, Timestamp, Visibility,
 };
 
-/// How long a move may take, in seconds: the copy of the largest file takes minutes within S3.
-const HOLD_SECONDS: u64 = 3_600;
+/// How long a hold is good, in seconds: so long after a crash another call can't move the asset. A move that takes
+/// longer, as the copy of a very large file may, renews its hold.
+const HOLD_SECONDS: u64 = 300;
+/// How often a move renews its hold.
+const RENEWAL: Duration = Duration::from_secs(60);
 /// How long a call waits for another one to release an asset.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks.
@@ -65,7 +69,7 @@ impl Relocation {
             moved.moved = true;
             Ok(moved)
         };
-        self.relocate(place, held, &to.key, point).await
+        self.renewing(&held, self.relocate(place, &held, &to.key, point)).await
     }
 
     /// Moves the file of a PENDING asset, which its caller holds and has looked at, to where PUBLIC files lie; the
@@ -86,29 +90,61 @@ impl Relocation {
             ready.moved = true;
             Ok(ready)
         };
-        self.relocate(place, held, &key, point).await
+        self.renewing(&held, self.relocate(place, &held, &key, point)).await
     }
 
     async fn relocate(
         &self,
         place: &Place,
-        held: Asset,
+        held: &Asset,
         to: &ObjectKey,
         point: impl Fn(Asset, Timestamp) -> Result<Asset, AssetError>,
     ) -> Result<Asset, AssetError> {
-        let moved = match self.files.copy(place, &held, &held.key, to).await {
-            Ok(true) => self.change(&held, point).await?,
+        let moved = match self.files.copy(place, held, &held.key, to).await {
+            Ok(true) => self.change(held, point).await?,
             Ok(false) => Err(StoreError::corrupt("the asset's object is gone").into()),
             Err(error) => Err(error.into()),
         };
         if let Err(error) = moved {
             // What was copied goes again; where that fails too, the worker does it.
-            self.files.vacate(place, &held, to, self.vacancy_at(&held, to)).await?;
-            self.release(&held).await?;
+            match self.files.vacate(place, held, to, self.vacancy_at(held, to)).await {
+                Ok(()) => self.release(held).await?,
+                Err(_) => self.end_hold(held).await?,
+            };
             return Err(error);
         }
-        self.files.vacate(place, &held, &held.key, self.vacancy(&held)).await?;
-        self.release(&held).await
+        if let Err(error) = self.files.vacate(place, held, &held.key, self.vacancy(held)).await {
+            self.end_hold(held).await?;
+            return Err(error.into());
+        }
+        self.release(held).await
+    }
+
+    /// Lets a hold run out, so that the worker ends at its next pass what was begun under it.
+    pub(super) async fn end_hold(&self, held: &Asset) -> Result<Asset, AssetError> {
+        self.change(held, |asset, now| Ok(asset.renewed(now))).await?
+    }
+
+    /// Does work on an asset's objects that its caller holds, and renews the hold for as long as that takes. The work ends
+    /// with the hold where that can't be renewed.
+    pub(super) async fn renewing<T>(
+        &self,
+        held: &Asset,
+        work: impl Future<Output = Result<T, AssetError>>,
+    ) -> Result<T, AssetError> {
+        let mut work = pin!(work);
+        let mut until = held.hold.as_ref().map(|hold| hold.until);
+        loop {
+            if let Ok(done) = timeout(RENEWAL, &mut work).await {
+                return done;
+            }
+            let hold = self.hold().until;
+            match self.change(held, |asset, _| Ok(asset.renewed(hold))).await {
+                Ok(_) => until = Some(hold),
+                Err(AssetError::Store(_)) if until.is_some_and(|until| self.clock.now() < until) => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Removes what lies where the asset's objects don't belong.
@@ -129,7 +165,7 @@ impl Relocation {
     pub(super) async fn remove(&self, place: &Place, asset: &Asset) -> Result<(), StoreError> {
         self.files.abort_parts(place, asset).await?;
         for key in [asset.key.in_public(), asset.key.in_private(), asset.key.in_trash()] {
-            self.files.vacate(place, asset, &key, Vacancy::Empty).await?;
+            self.files.erase(place, asset, &key).await?;
         }
         Ok(())
     }
@@ -162,7 +198,8 @@ impl Relocation {
     ) -> Result<Result<Asset, AssetError>, AssetError> {
         for _ in 0..ATTEMPTS {
             let asset = self.store.find(&held.tenant, held.id).await?.ok_or(AssetError::NotFound)?;
-            if asset.hold != held.hold {
+            let by = |asset: &Asset| asset.hold.as_ref().map(|hold| hold.by.clone());
+            if by(&asset) != by(held) {
                 return Err(AssetError::Contended);
             }
             let changed = match change(asset, self.clock.now()) {

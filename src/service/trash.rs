@@ -15,6 +15,10 @@ use crate::media::{Asset, Status};
 impl Relocation {
     /// Moves the objects of a deleted asset, which its caller holds, to the trash; the asset, released.
     pub(super) async fn discard(&self, place: &Place, held: &Asset) -> Result<Asset, AssetError> {
+        self.renewing(held, self.discard_held(place, held)).await
+    }
+
+    async fn discard_held(&self, place: &Place, held: &Asset) -> Result<Asset, AssetError> {
         if let Err(error) = self.move_to_trash(place, held).await {
             self.release(held).await?;
             return Err(error.into());
@@ -35,6 +39,10 @@ impl Relocation {
 
     /// Moves the objects of a deleted asset, which its caller holds, back to its key; the asset, restored and released.
     pub(super) async fn bring_back(&self, place: &Place, held: &Asset) -> Result<Asset, AssetError> {
+        self.renewing(held, self.bring_back_held(place, held)).await
+    }
+
+    async fn bring_back_held(&self, place: &Place, held: &Asset) -> Result<Asset, AssetError> {
         let gone = || AssetError::from(StoreError::corrupt("the asset's object is gone"));
         let back = self.move_back(place, held).await.map_err(AssetError::from);
         if let Err(error) = back.and_then(|back| back.then_some(()).ok_or_else(gone)) {
@@ -42,7 +50,10 @@ impl Relocation {
             return Err(error);
         }
         self.change(held, |asset, now| Ok(asset.restored(&self.periods, now))).await??;
-        self.files.vacate(place, held, &held.key.in_trash(), Vacancy::Empty).await?;
+        if let Err(error) = self.files.vacate(place, held, &held.key.in_trash(), Vacancy::Empty).await {
+            self.end_hold(held).await?;
+            return Err(error.into());
+        }
         self.change(held, |asset, now| Ok(asset.released_and_due(&self.periods, now))).await?
     }
 

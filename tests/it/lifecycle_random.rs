@@ -162,6 +162,9 @@ impl ObjectStore for Frail {
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError> {
         self.fuse.call(self.world.files.list(bucket, prefix)).await
     }
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
+        self.fuse.call(self.world.files.delete_versions(bucket, prefix)).await
+    }
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         self.world.touched.lock().unwrap().insert(to.clone());
         self.fuse.call(self.world.files.copy(from, to)).await

@@ -56,6 +56,10 @@ impl ObjectStore for Metered<dyn ObjectStore> {
         self.timed(ObjectOperation::List, self.store.list(bucket, prefix)).await
     }
 
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
+        self.timed(ObjectOperation::DeleteVersions, self.store.delete_versions(bucket, prefix)).await
+    }
+
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         self.timed(ObjectOperation::Copy, self.store.copy(from, to)).await
     }

@@ -70,6 +70,10 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// store can't list: then nothing is there that wasn't put in through this port.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError>;
 
+    /// Removes all versions of whatever is or was stored in a bucket under a prefix, where the bucket keeps versions. In
+    /// any other it does nothing: what is there is to be removed one by one.
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError>;
+
     /// Copies a file within the store, over whatever is at `to`. `false` where nothing is at `from`.
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError>;
 

@@ -86,6 +86,8 @@ words! {
         PutTombstone = "put_tombstone",
         /// The keys under a prefix.
         List = "list",
+        /// The removal of all versions under a prefix.
+        DeleteVersions = "delete_versions",
         /// A file's copy.
         Copy = "copy",
         /// An upload in parts.

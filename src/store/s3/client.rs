@@ -12,6 +12,7 @@ use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumVa
 use super::super::aws::reason::without_credentials;
 use super::super::aws::{self, Patience};
 use super::trace::Traced;
+use super::versions::KnownBuckets;
 use crate::service::ports::CurrentTrace;
 
 /// The largest part of a copy that is made in parts, unless there would be more than 10,000 of them.
@@ -49,6 +50,8 @@ pub struct S3 {
     pub(super) signer: Client,
     pub(super) patience: Patience,
     pub(super) copy_part_bytes: u64,
+    /// Which buckets keep versions.
+    pub(super) versioned: Arc<KnownBuckets>,
     config: SdkConfig,
 }
 
@@ -91,6 +94,7 @@ impl S3 {
             signer: Client::from_conf(signing.build()),
             patience: options.patience,
             copy_part_bytes: options.copy_part_bytes.unwrap_or(COPY_PART_BYTES),
+            versioned: Arc::default(),
             config,
         })
     }

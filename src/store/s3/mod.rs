@@ -3,6 +3,7 @@
 //! 1. [`S3`]: the port [`ObjectStore`]. `client`: how it is connected.
 //! 2. `presign`: requests for others to send. Nothing is asked of S3 for them.
 //! 3. `read`: what is stored, whole or in part. `copy`: from place to place. `parts`: files that come in parts.
+//!    `versions`: buckets that keep what is removed.
 //! 4. [`provision`]: makes a bucket ready to be a tenant's.
 //! 5. `trace`: which trace a request belongs to.
 //! 6. [`failure`]: what has failed, in one line.
@@ -15,6 +16,7 @@ mod presign;
 pub mod provision;
 mod read;
 mod trace;
+mod versions;
 
 use async_trait::async_trait;
 
@@ -71,6 +73,10 @@ impl ObjectStore for S3 {
 
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError> {
         read::list(self, bucket, prefix).await.map(Some)
+    }
+
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
+        versions::remove(self, bucket, prefix).await
     }
 
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {

@@ -1,5 +1,6 @@
 //! What is deleted, or isn't a file yet, is out of reach: no link, old or new, leads to it.
 
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -8,7 +9,8 @@ use crate::support::http::{get, get_as, patch, post, raw_request, send};
 use crate::support::multipart::{InParts, SMALL_PARTS, three_parts};
 use crate::support::program::signet;
 use crate::support::proxy::Wire;
-use crate::support::settings::ANNA;
+use crate::support::s3::{client, server};
+use crate::support::settings::{ANNA, two_tenants};
 use crate::support::upload::{finalize, picture, put, ready, ticket};
 use crate::support::{Node, fresh_dev};
 
@@ -280,4 +282,59 @@ async fn deletions_and_moves_at_once_leave_nothing_in_reach() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_keeps_versions_gives_a_file_back_and_keeps_none_of_a_purged_one() {
+    let folder = TempDir::new().unwrap();
+    let bucket = format!("versions-{}", ulid::Ulid::generate().to_string().to_lowercase());
+    server().make_bucket(&bucket).await;
+    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let enable = client().await.put_bucket_versioning().bucket(&bucket).versioning_configuration(versioning);
+    enable.send().await.unwrap();
+    let versions = async || {
+        let listed = client().await.list_object_versions().bucket(&bucket).send().await.unwrap();
+        listed.versions().len() + listed.delete_markers().len()
+    };
+    let layout = format!("path = \"{{tenant}}\"\nbucket = \"{bucket}\"");
+    let settings = two_tenants(folder.path(), &layout, "vectors/rsa", false);
+    let environment = server().environment(&server().address);
+    let mut environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let start = |environment: &[(&str, &str)]| Node::serve(folder.path(), &settings, environment);
+    let bytes = picture(5_000, 7);
+    let more = json!({"visibility": "PUBLIC"});
+    let node = start(&environment);
+    let asset = ready(&node.api, ANNA.2, "a.jpg", &bytes, more.clone()).await;
+    let url = |node: &Node, asset: &Value| format!("{}/media/v1/assets/{}", node.api, id(asset));
+    let link = asset["url"].as_str().unwrap().to_owned();
+    for _ in 0..2 {
+        assert_eq!(delete(&url(&node, &asset), ANNA.2).await, 204);
+        assert_eq!(get(&link, &[]).await.status, 404);
+        assert_eq!(post(&format!("{}/restore", url(&node, &asset)), ANNA.2, "").await.status, 200);
+        assert_eq!(get(&link, &[]).await.body, bytes);
+    }
+    assert_eq!(delete(&url(&node, &asset), ANNA.2).await, 204);
+    assert!(versions().await > 1);
+    drop(node);
+    environment.extend([
+        ("SIGNET__UPLOADS__RETENTION_DAYS", "0"),
+        ("SIGNET__UPLOADS__GRACE_SECONDS", "0"),
+        ("SIGNET__UPLOADS__TICKET_SECONDS", "1"),
+        ("SIGNET__UPLOADS__LATE_SECONDS", "0"),
+        ("SIGNET__LIFECYCLE__INTERVAL_SECONDS", "1"),
+    ]);
+    // Its ticket was for 900 seconds: this one's is soon over.
+    let node = start(&environment);
+    let short = ticket(&node.api, ANNA.2, "b.jpg", 5_000, more).await;
+    assert_eq!(put(&short, bytes.clone()).await.status, 200);
+    until(async || get_as(&url(&node, &short), ANNA.2).await.json()["status"] == "READY").await;
+    assert_eq!(delete(&url(&node, &short), ANNA.2).await, 204);
+    let of_short = async || {
+        let listed = client().await.list_object_versions().bucket(&bucket).send().await.unwrap();
+        let keys = listed.versions().iter().map(|version| version.key());
+        let markers = listed.delete_markers().iter().map(|marker| marker.key());
+        keys.chain(markers).flatten().filter(|key| key.contains(&id(&short))).count()
+    };
+    until(async || of_short().await == 0).await;
+    assert!(versions().await > 1, "those of the other asset stay");
 }

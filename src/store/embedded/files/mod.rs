@@ -135,6 +135,10 @@ impl ObjectStore for Files {
         Ok(None)
     }
 
+    async fn delete_versions(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         let (source, place) = (self.folder.place(from), self.folder.place(to));
         let (folder, to) = (Arc::clone(&self.folder), to.clone());
