@@ -6,7 +6,8 @@ import cf from 'cloudfront';
 // 1. The first segment of the path is `{prefix}{tenant}`, or `{tenant}` where all tenants share a bucket.
 // 2. What follows must be the key of a file: no segment is empty, `.` or `..`, there is no backslash and no
 //    control character, plain or percent-encoded, and no slash is percent-encoded. It is decoded once, as S3
-//    does: `%252e` is a `%2e` in a name and climbs nowhere.
+//    does: `%252e` is a `%2e` in a name and climbs nowhere. Nothing under `trash/` is handed out: deleted files lie
+//    there.
 // 3. Where PUBLIC assets have stable URLs, a path must be what the patterns of the behaviours took it for.
 // 4. The tenant's bucket becomes the origin, and the first segment goes. As the cache would then take the same
 //    path of two tenants for one, the bucket stands in a header that belongs to the cache key.
@@ -70,7 +71,9 @@ function keyOf(rest) {
     try {
         var key = decodeURIComponent(rest.replace(/%(?![0-9A-Fa-f]{2})/g, '%25'));
         var bytes = encodeURIComponent(key).replace(/%../g, 'x').length;
-        return bytes > MAX_KEY_BYTES || FORBIDDEN.test(key) || key.split('/').some(isDots) ? '' : key;
+        var segments = key.split('/');
+        var refused = FORBIDDEN.test(key) || segments.some(isDots) || segments[0] === 'trash';
+        return bytes > MAX_KEY_BYTES || refused ? '' : key;
     } catch (notUtf8) {
         return '';
     }

@@ -220,5 +220,6 @@ pub(super) fn periods(settings: &Settings) -> Periods {
         grace_seconds: uploads.grace_seconds,
         late_seconds: uploads.late_seconds,
         retention_seconds: u64::from(uploads.retention_days) * 86_400,
+        record_seconds: u64::from(uploads.record_days) * 86_400,
     }
 }

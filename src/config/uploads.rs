@@ -38,6 +38,9 @@ pub struct UploadSettings {
     pub late_seconds: u64,
     /// How long a deleted asset can be restored, in days. Then its objects go for good. Default 30.
     pub retention_days: u32,
+    /// How long the record of an upload that became no file (REJECTED, EXPIRED) is kept after nothing of it can
+    /// arrive any more, in days. Then it is as if it had never been. Default 30.
+    pub record_days: u32,
     /// How many files a tenant may have, READY and PENDING together. Default any number.
     pub quota_count: Option<u64>,
     /// How many bytes a tenant may have, READY and PENDING together. Default any number.
@@ -72,6 +75,7 @@ impl Default for UploadSettings {
             grace_seconds: 900,
             late_seconds: 86_400,
             retention_days: 30,
+            record_days: 30,
             quota_count: None,
             quota_bytes: None,
         }

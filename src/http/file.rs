@@ -1,16 +1,22 @@
 //! A file as an answer, for the listeners that hand out bytes: GET and HEAD, with conditions and ranges
 //! (RFC 9110): 200, 206, 304, 416.
+//!
+//! What is handed out was uploaded by others, so an answer is kept from doing anything in a browser: its type is what it
+//! says and not what it looks like, a page of it runs no script and loads nothing, and what isn't a picture, a sound or a
+//! film is saved instead of shown.
 
 use std::future::Future;
 
 use axum::body::Body;
 use axum::response::Response;
 use hyper::header::{
-    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE,
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, IF_RANGE,
+    RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use super::range;
 use crate::service::ports::{ByteRange, ObjectBody};
@@ -47,6 +53,10 @@ fn answer(parts: &Parts, object: ObjectBody, asked: Option<ByteRange>) -> Respon
     let unchanged = joined(&parts.headers, &IF_NONE_MATCH, ",");
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
+    harmless(headers);
+    if let Ok(disposition) = HeaderValue::from_str(&disposition(parts.uri.path(), &stored.content_type)) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
     let octets = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(&stored.content_type).unwrap_or(octets));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
@@ -83,6 +93,56 @@ fn answer(parts: &Parts, object: ObjectBody, asked: Option<ByteRange>) -> Respon
     }
     response
 }
+
+/// Keeps an answer from doing anything in a browser. For errors of these listeners too.
+pub(super) fn harmless(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+}
+
+/// Whether a file is shown or saved, and under which name (RFC 6266): the last segment of its path.
+fn disposition(path: &str, content_type: &str) -> String {
+    let kind = if is_passive(content_type) { "inline" } else { "attachment" };
+    let name = percent_decode_str(path.rsplit('/').next().unwrap_or_default()).decode_utf8_lossy();
+    if name.is_empty() {
+        return kind.to_owned();
+    }
+    // What a quoted string can't hold everywhere, for clients that know no other form.
+    let plain = |character: char| character.is_ascii_graphic() && !matches!(character, '"' | '\\' | '%');
+    let simple: String = name
+        .chars()
+        .map(|character| if plain(character) || character == ' ' { character } else { '_' })
+        .collect();
+    if simple == name {
+        return format!("{kind}; filename=\"{simple}\"");
+    }
+    format!("{kind}; filename=\"{simple}\"; filename*=UTF-8''{}", utf8_percent_encode(&name, ATTRIBUTE))
+}
+
+/// Whether a browser shows files of a type without running anything that is in them.
+fn is_passive(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match essence.split_once('/') {
+        Some(("image", kind)) => !kind.contains("svg") && !kind.contains("xml"),
+        Some(("audio" | "video", _)) => true,
+        _ => false,
+    }
+}
+
+/// All but the `attr-char` of RFC 8187.
+const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
 
 #[cfg(test)]
 mod tests {
@@ -122,6 +182,26 @@ mod tests {
             let shown = response.headers().get(CONTENT_RANGE).map(|value| value.to_str().unwrap());
             assert_eq!(shown, content_range);
             assert_eq!(response.headers()[ETAG], "\"e\"");
+        }
+    }
+
+    #[test]
+    fn only_passive_types_are_shown_and_names_are_quoted() {
+        for (path, content_type, expected) in [
+            ("/x/a.jpg", "image/jpeg", "inline; filename=\"a.jpg\""),
+            ("/x/a%20b.pdf", "application/pdf", "attachment; filename=\"a b.pdf\""),
+            ("/x/a.svg", "image/svg+xml", "attachment; filename=\"a.svg\""),
+            ("/x/a.html", "Text/HTML; charset=utf-8", "attachment; filename=\"a.html\""),
+            ("/x/a", "application/octet-stream", "attachment; filename=\"a\""),
+            ("/x/", "video/mp4", "inline"),
+            (
+                "/x/%C3%A9%22%0D%0Ax%5C.mp4",
+                "video/mp4",
+                "inline; filename=\"____x_.mp4\"; filename*=UTF-8''%C3%A9%22%0D%0Ax%5C.mp4",
+            ),
+            ("/x/100%.mp3", "audio/mpeg", "inline; filename=\"100_.mp3\"; filename*=UTF-8''100%25.mp3"),
+        ] {
+            assert_eq!(disposition(path, content_type), expected, "{path}");
         }
     }
 

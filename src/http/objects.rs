@@ -2,7 +2,7 @@
 //! its presigned URLs.
 //!
 //! It answers as S3 does: 200 with an ETag; XML errors, 403 where the signature doesn't hold, 412
-//! where something is stored already, 404 where nothing is stored or where the upload that a part is for
+//! where something is stored already, 409 while another upload of the same object is under way, 404 where nothing is stored or where the upload that a part is for
 //! isn't there any more, 400 where the body isn't what was signed. Browsers upload and read
 //! from anywhere, so CORS is open: the signature is the permission. HEAD takes a GET's signature.
 
@@ -47,6 +47,7 @@ pub(super) async fn put(State(gate): State<Gate>, request: Request) -> Response 
     open(match gate.gate.put(signed, bytes, gate.clock.now()).await {
         Ok(stored) => {
             let mut response = Response::new(Body::empty());
+            file::harmless(response.headers_mut());
             if let Ok(etag) = HeaderValue::from_str(&stored.etag) {
                 response.headers_mut().insert(ETAG, etag);
             }
@@ -98,6 +99,11 @@ fn refused(error: PutError) -> Response {
         PutError::Exists => {
             let words = "At least one of the pre-conditions you specified did not hold";
             refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", words)
+        }
+        PutError::Busy => {
+            let words =
+                "Another upload of this object is under way. Wait until it has ended, then try again.";
+            refusal(StatusCode::CONFLICT, "ConditionalRequestConflict", words)
         }
         PutError::NoUpload => {
             let words = "The upload isn't there any more: it was completed or given up.";
@@ -154,6 +160,7 @@ mod tests {
         for (error, status) in [
             (PutError::Denied("no"), 403),
             (PutError::Exists, 412),
+            (PutError::Busy, 409),
             (PutError::NoUpload, 404),
             (PutError::BadBody("no"), 400),
             (PutError::Cut(std::io::ErrorKind::TimedOut.into()), 408),

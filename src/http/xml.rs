@@ -5,6 +5,8 @@ use axum::response::Response;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 
+use super::file;
+
 /// An error with a code for programs and a message for people.
 pub(super) fn error(status: StatusCode, content_type: &'static str, code: &str, message: &str) -> Response {
     let body = format!(
@@ -15,6 +17,7 @@ pub(super) fn error(status: StatusCode, content_type: &'static str, code: &str, 
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    file::harmless(response.headers_mut());
     response
 }
 

@@ -55,9 +55,15 @@ pub struct Asset {
     /// Purging has begun: its objects may be gone, and it can't be restored.
     #[serde(default)]
     pub purging: bool,
-    /// It was moved: what its ticket lets arrive as long as it is good lies in another place.
+    /// It was moved: the place that it has left may hold a tombstone, for as long as its ticket lets a file arrive.
     #[serde(default)]
     pub moved: bool,
+    /// Where its objects lie.
+    #[serde(default)]
+    pub placement: Placement,
+    /// Derivatives that its metadata named once and doesn't any more: `320.jpg`. Their objects go where the file goes.
+    #[serde(default)]
+    pub former_derivatives: Vec<String>,
     /// Who is moving or removing its objects. Nobody else begins to, until the hold is over.
     #[serde(default)]
     pub hold: Option<Hold>,
@@ -100,6 +106,8 @@ impl Asset {
             rejection: None,
             purging: false,
             moved: false,
+            placement: Placement::Key,
+            former_derivatives: Vec::new(),
             hold: None,
             due_at: None,
             revision: 1,
@@ -144,7 +152,7 @@ impl Asset {
     pub fn ready(mut self, dimensions: Option<(u32, u32)>, now: Timestamp) -> Result<Self, StatusConflict> {
         self.leave_pending(Status::Ready, now)?;
         (self.width_px, self.height_px) = dimensions.unzip();
-        self.due_at = None;
+        self.due_at = self.hold.as_ref().map(|hold| hold.until);
         Ok(self)
     }
 
@@ -172,26 +180,59 @@ impl Asset {
         Ok(self.due_again(periods, now))
     }
 
-    /// The asset, marked as deleted.
+    /// The asset, marked as deleted. Its objects have to be moved out of reach.
     #[must_use]
     pub fn deleted(mut self, periods: &Periods, now: Timestamp) -> Self {
         self.deleted_at = Some(now);
+        self.placement = Placement::Moving;
         self.touched(now).due(periods, now)
     }
 
-    /// The asset without the mark of its deletion.
+    /// The deleted asset, whose objects are out of reach and which is no longer held.
+    #[must_use]
+    pub fn discarded(mut self, periods: &Periods, now: Timestamp) -> Self {
+        self.placement = Placement::Trash;
+        self.released(periods, now)
+    }
+
+    /// The asset without the mark of its deletion. Its objects are back at its key.
     #[must_use]
     pub fn restored(mut self, periods: &Periods, now: Timestamp) -> Self {
         self.deleted_at = None;
+        self.placement = Placement::Key;
+        self.touched(now).due_again(periods, now)
+    }
+
+    /// The restored asset, which is no longer held. The worker looks at it once more.
+    #[must_use]
+    pub fn released_and_due(mut self, periods: &Periods, now: Timestamp) -> Self {
+        self.hold = None;
         self.touched(now).due_again(periods, now)
     }
 
     /// The asset, held by somebody who moves its objects. The worker looks at it when the hold is over.
     #[must_use]
-    pub fn held(mut self, hold: Hold, now: Timestamp) -> Self {
+    pub fn held(self, hold: Hold, now: Timestamp) -> Self {
+        self.claimed(hold).touched(now)
+    }
+
+    /// The same as part of another change, which counts the revision.
+    #[must_use]
+    pub fn claimed(mut self, hold: Hold) -> Self {
         self.due_at = Some(hold.until);
         self.hold = Some(hold);
-        self.touched(now)
+        self
+    }
+
+    /// The asset, whose hold is good for longer.
+    #[must_use]
+    pub fn renewed(mut self, until: Timestamp) -> Self {
+        if let Some(hold) = &mut self.hold {
+            hold.until = until;
+            self.due_at = Some(until);
+        }
+        self.revision += 1;
+        self
     }
 
     /// The asset, which nobody holds any more.
@@ -236,7 +277,13 @@ impl Asset {
     /// The same, and once more where all looks are over: nobody looked while it was in another state.
     fn due_again(self, periods: &Periods, now: Timestamp) -> Self {
         let mut asset = self.due(periods, now);
-        if asset.due_at.is_none() && (asset.moved || asset.status != Status::Ready) {
+        let looked_at = match asset.status {
+            Status::Pending => false,
+            Status::Ready => asset.moved,
+            Status::Rejected | Status::Expired => true,
+        };
+        let over = !periods.may_arrive(&asset, now);
+        if looked_at && over && asset.hold.is_none() && asset.deleted_at.is_none() {
             asset.due_at = Some(now.plus_seconds(periods.grace_seconds));
         }
         asset
@@ -256,10 +303,47 @@ impl Asset {
         self
     }
 
+    /// Width and height of a picture, where both are known.
+    #[must_use]
+    pub fn dimensions(&self) -> Option<(u32, u32)> {
+        self.width_px.zip(self.height_px)
+    }
+
     /// Whether links may be made for it.
     #[must_use]
     pub fn is_servable(&self) -> bool {
         self.status == Status::Ready && self.deleted_at.is_none()
+    }
+
+    /// Whether it is deleted and its objects are still on their way out of reach.
+    #[must_use]
+    pub fn is_deleting(&self) -> bool {
+        self.deleted_at.is_some() && self.placement == Placement::Moving
+    }
+
+    /// Whether its file lies apart from where it will be served, until it has been looked at.
+    #[must_use]
+    pub fn is_staged(&self) -> bool {
+        self.visibility == Visibility::Public && self.key.is_private()
+    }
+
+    /// The asset with other metadata, one revision on. Derivatives that are named no longer are remembered.
+    ///
+    /// # Errors
+    /// Where more derivatives were named over time than are remembered.
+    pub fn described(mut self, metadata: Metadata, now: Timestamp) -> Result<Self, TooManyDerivatives> {
+        let names = |set: Option<Derivatives>| set.map(|set| set.names()).unwrap_or_default();
+        let named = names(self.derivatives());
+        self.metadata = metadata;
+        let still = names(self.derivatives());
+        self.former_derivatives.extend(named);
+        self.former_derivatives.retain(|name| !still.contains(name));
+        self.former_derivatives.sort_unstable();
+        self.former_derivatives.dedup();
+        if self.former_derivatives.len() > MAX_FORMER_DERIVATIVES {
+            return Err(TooManyDerivatives);
+        }
+        Ok(self.touched(now))
     }
 
     /// Its derivatives, as its metadata names them.
@@ -277,6 +361,30 @@ impl Asset {
         self.revision += 1;
         Ok(())
     }
+}
+
+/// Most derivatives that are remembered of an asset whose metadata names them no longer.
+const MAX_FORMER_DERIVATIVES: usize = 256;
+
+/// An asset's metadata has named more derivatives over time than are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "has named more than {MAX_FORMER_DERIVATIVES} other derivatives over time, whose files are still kept; upload the \
+     file once more as another asset"
+)]
+pub struct TooManyDerivatives;
+
+/// Where an asset's objects lie.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Placement {
+    /// At the asset's key.
+    #[default]
+    Key,
+    /// On their way from the key to the trash, or back.
+    Moving,
+    /// In the trash.
+    Trash,
 }
 
 /// Where an asset is on its way.

@@ -55,6 +55,12 @@ impl Derivatives {
         &self.format
     }
 
+    /// What is added to the file's key for each of them: `320.jpg`.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.widths.iter().map(|width| format!("{width}.{}", self.format)).collect()
+    }
+
     /// The smallest derivative that is at least this wide. `None` where the original must do.
     #[must_use]
     pub fn at_least(&self, width: u32) -> Option<u32> {

@@ -28,7 +28,9 @@ mod timestamp;
 mod upload;
 mod usage;
 
-pub use asset::{Asset, Rejection, Status, StatusConflict, Stored, Visibility};
+pub use asset::{
+    Asset, Placement, Rejection, Status, StatusConflict, Stored, TooManyDerivatives, Visibility,
+};
 pub use checksum::Checksum;
 pub use content_type::ContentType;
 pub use derivatives::Derivatives;

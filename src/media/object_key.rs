@@ -12,13 +12,17 @@ use super::Derivatives;
 /// Rules, which keep a key where it belongs however it is read:
 /// 1. 1 to 1,024 bytes of UTF-8, as S3 has it;
 /// 2. no segment between slashes is empty, `.` or `..`;
-/// 3. no control character and no backslash.
+/// 3. no control character and no backslash;
+/// 4. the first segment isn't `trash`: deleted files lie there, and nothing that a caller names leads to them.
+///    Only [`ObjectKey::in_trash`] makes such a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectKey(String);
 
 /// The folder that no folder grant, cookie or stable URL reaches.
 const PRIVATE_FOLDER: &str = "private/";
+/// The folder of deleted files, which no caller can name.
+const TRASH_FOLDER: &str = "trash/";
 
 impl ObjectKey {
     /// The folder in which PRIVATE files lie, with the slash at its end.
@@ -46,6 +50,29 @@ impl ObjectKey {
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.0.starts_with(PRIVATE_FOLDER)
+    }
+
+    /// The key of the same file where it is PUBLIC: without the folder `private/` or `trash/`.
+    #[must_use]
+    pub fn in_public(&self) -> Self {
+        Self(self.base().to_owned())
+    }
+
+    /// The key of the same file where it is PRIVATE.
+    #[must_use]
+    pub fn in_private(&self) -> Self {
+        Self(format!("{PRIVATE_FOLDER}{}", self.base()))
+    }
+
+    /// The key of the same file where it is deleted.
+    #[must_use]
+    pub fn in_trash(&self) -> Self {
+        Self(format!("{TRASH_FOLDER}{}", self.base()))
+    }
+
+    fn base(&self) -> &str {
+        let text = self.0.as_str();
+        text.strip_prefix(PRIVATE_FOLDER).or_else(|| text.strip_prefix(TRASH_FOLDER)).unwrap_or(text)
     }
 
     /// The key as it stands in a URL's path: each segment percent-encoded, all but
@@ -122,6 +149,9 @@ fn check(text: &str) -> Result<(), InvalidKey> {
     if text.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
         return Err(InvalidKey::Segment);
     }
+    if text.split('/').next() == Some(TRASH_FOLDER.trim_end_matches('/')) {
+        return Err(InvalidKey::Trash);
+    }
     Ok(())
 }
 
@@ -143,6 +173,9 @@ pub enum InvalidKey {
     /// An empty segment, `.` or `..`.
     #[error("an object key can't hold an empty segment, `.` or `..` between slashes")]
     Segment,
+    /// It lies where deleted files do.
+    #[error("an object key can't begin with the folder `trash/`, where deleted files lie; rename the folder")]
+    Trash,
 }
 
 #[cfg(test)]
@@ -161,11 +194,26 @@ mod tests {
             ("a\\b", InvalidKey::Character),
             ("a\u{0}b", InvalidKey::Character),
             ("a\u{85}b", InvalidKey::Character),
+            ("trash", InvalidKey::Trash),
+            ("trash/t_1/a", InvalidKey::Trash),
         ] {
             assert_eq!(ObjectKey::parse(text), Err(error), "{text:?}");
         }
         assert!(ObjectKey::parse("x".repeat(1_024)).is_ok());
         assert!(ObjectKey::parse("x".repeat(1_025)).is_err());
+    }
+
+    #[test]
+    fn a_file_has_a_key_for_each_of_its_places() {
+        let public = ObjectKey::parse("t/m/a.jpg").unwrap();
+        for key in [public.clone(), public.in_private(), public.in_trash()] {
+            assert_eq!(key.in_public(), public);
+            assert_eq!(key.in_private().as_str(), "private/t/m/a.jpg");
+            assert_eq!(key.in_trash().as_str(), "trash/t/m/a.jpg");
+        }
+        for text in ["trashed/a", "a/trash/b", "Trash/a", "trash.jpg"] {
+            assert!(ObjectKey::parse(text).is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -3,15 +3,15 @@
 //! | asset | is looked at |
 //! |---|---|
 //! | PENDING | a grace after its ticket has run out |
-//! | REJECTED, EXPIRED | the same, then after a 24th, a fourth and all of the time in which an upload that began in time may end |
-//! | deleted | when it can't be restored any more, and nothing can arrive any more |
+//! | REJECTED, EXPIRED | the same, then after a 24th, a fourth and all of the time in which an upload that began in time may end; at last when its record is to go |
+//! | deleted | at once, until its objects are out of reach; when nothing can arrive any more; when it can't be restored any more |
 //! | held | when the hold is over |
 //! | READY and moved | when nothing can arrive any more where it was |
 //! | READY | never |
 
 use serde::{Deserialize, Serialize};
 
-use super::{Asset, Status, Timestamp};
+use super::{Asset, Placement, Status, Timestamp};
 
 /// The stages of a file's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +24,19 @@ pub struct Periods {
     pub late_seconds: u64,
     /// How long a deleted asset can be restored, in seconds.
     pub retention_seconds: u64,
+    /// How long the record of a REJECTED or EXPIRED asset is kept after nothing can arrive any more, in seconds.
+    pub record_seconds: u64,
 }
 
 impl Default for Periods {
     fn default() -> Self {
-        Self { ticket_seconds: 900, grace_seconds: 900, late_seconds: 86_400, retention_seconds: 30 * 86_400 }
+        Self {
+            ticket_seconds: 900,
+            grace_seconds: 900,
+            late_seconds: 86_400,
+            retention_seconds: 30 * 86_400,
+            record_seconds: 30 * 86_400,
+        }
     }
 }
 
@@ -40,12 +48,19 @@ impl Periods {
             return Some(hold.until);
         }
         if asset.deleted_at.is_some() {
-            return self.purge_at(asset);
+            return match asset.placement {
+                Placement::Moving => Some(now),
+                // Tombstones go first.
+                _ if self.may_arrive(asset, now) => Some(self.last_look(asset)),
+                Placement::Key | Placement::Trash => self.purge_at(asset),
+            };
         }
         match asset.status {
             Status::Ready => Some(self.last_look(asset)).filter(|look| asset.moved && *look > now),
             Status::Pending => Some(self.looks(asset)[0]),
-            Status::Rejected | Status::Expired => self.looks(asset).into_iter().find(|look| *look > now),
+            Status::Rejected | Status::Expired => {
+                self.looks(asset).into_iter().find(|look| *look > now).or_else(|| self.forget_at(asset))
+            }
         }
     }
 
@@ -59,6 +74,20 @@ impl Periods {
     #[must_use]
     pub fn purge_at(&self, asset: &Asset) -> Option<Timestamp> {
         Some(self.restorable_until(asset)?.max(self.last_look(asset)))
+    }
+
+    /// When the record of an asset goes that never became a file; `None` for others.
+    #[must_use]
+    pub fn forget_at(&self, asset: &Asset) -> Option<Timestamp> {
+        let never = matches!(asset.status, Status::Rejected | Status::Expired);
+        never.then(|| self.last_look(asset).plus_seconds(self.record_seconds))
+    }
+
+    /// Whether an upload that the asset's ticket allows may still arrive. Until then the places that the asset has
+    /// left hold tombstones.
+    #[must_use]
+    pub fn may_arrive(&self, asset: &Asset, now: Timestamp) -> bool {
+        now < self.last_look(asset)
     }
 
     fn last_look(&self, asset: &Asset) -> Timestamp {
@@ -89,8 +118,13 @@ mod tests {
         AssetId, ContentType, Filename, Metadata, NewUpload, ObjectKey, Rejection, Visibility,
     };
 
-    const PERIODS: Periods =
-        Periods { ticket_seconds: 100, grace_seconds: 10, late_seconds: 86_400, retention_seconds: 1_000 };
+    const PERIODS: Periods = Periods {
+        ticket_seconds: 100,
+        grace_seconds: 10,
+        late_seconds: 86_400,
+        retention_seconds: 1_000,
+        record_seconds: 5_000,
+    };
 
     fn pending() -> Asset {
         let upload = NewUpload {
@@ -117,10 +151,10 @@ mod tests {
             assert_eq!(asset.due_at, Some(at(look)));
             asset = asset.attended(&PERIODS, at(look));
         }
-        assert_eq!(asset.due_at, None);
+        assert_eq!(asset.due_at, Some(at(91_510)), "its record goes");
         let late = pending().expired(&PERIODS, at(100_000)).unwrap();
         assert_eq!(late.due_at, Some(at(100_010)), "once at least");
-        assert_eq!(late.attended(&PERIODS, at(100_010)).due_at, None);
+        assert_eq!(late.attended(&PERIODS, at(100_010)).due_at, Some(at(91_510)));
         let nothing = Rejection { what: "content".into(), expected: "a".into(), found: "b".into() };
         let early = pending().rejected(nothing, &PERIODS, at(5)).unwrap();
         assert_eq!(early.due_at, Some(at(110)), "its ticket is still good: another file may come");
@@ -131,10 +165,13 @@ mod tests {
         let ready = pending().ready(None, at(50)).unwrap();
         assert_eq!(ready.due_at, None);
         let deleted = ready.clone().deleted(&PERIODS, at(100_000));
+        assert_eq!(deleted.due_at, Some(at(100_000)), "its objects have to go out of reach");
+        let deleted = deleted.discarded(&PERIODS, at(100_001));
         assert_eq!(deleted.due_at, Some(at(101_000)));
         assert_eq!(deleted.restored(&PERIODS, at(100_010)).due_at, None);
         for early in [ready, pending()] {
-            assert_eq!(early.deleted(&PERIODS, at(60)).due_at, Some(at(86_510)));
+            let deleted = early.deleted(&PERIODS, at(60)).discarded(&PERIODS, at(61));
+            assert_eq!(deleted.due_at, Some(at(86_510)));
         }
     }
 

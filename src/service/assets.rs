@@ -1,11 +1,13 @@
 //! Reading and changing what is stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::asset_files::AssetFiles;
 use super::auth::Caller;
 use super::cursor::{Cursors, WrongCursor};
 use super::delivery::{Delivery, Target};
@@ -15,8 +17,8 @@ use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, St
 use super::relocation::{Destination, Relocation};
 use super::uploads::ATTEMPTS;
 use crate::media::{
-    Asset, AssetId, InvalidField, Metadata, Periods, Quota, Status, StatusConflict, Tenant, Timestamp, Usage,
-    Visibility,
+    Asset, AssetId, InvalidField, Metadata, Periods, Placement, Quota, Status, StatusConflict, Tenant,
+    Timestamp, TooManyDerivatives, Usage, Visibility,
 };
 
 /// An asset as its tenant sees it.
@@ -42,6 +44,11 @@ impl Views {
     #[must_use]
     pub fn new(delivery: Delivery) -> Self {
         Self { delivery }
+    }
+
+    /// Where the file of an upload with this visibility comes in: where nobody is served unless they have a signature.
+    pub(super) fn entrance(&self, visibility: Visibility) -> Visibility {
+        if self.delivery.is_open() { Visibility::Private } else { visibility }
     }
 
     /// Where a tenant's media lies.
@@ -120,6 +127,28 @@ pub struct AssetPatch {
     pub metadata: Option<Map<String, Value>>,
 }
 
+/// An asset that is deleted, and the task that moves its objects out of reach.
+#[derive(Debug)]
+pub struct Deletion {
+    work: JoinHandle<Result<bool, AssetError>>,
+    repeated: bool,
+}
+
+impl Deletion {
+    /// Waits until its objects are out of reach, for so long; whether they are.
+    ///
+    /// # Errors
+    /// [`AssetError::NotFound`] where somebody else has deleted it meanwhile; where a store can't answer: what is left
+    /// to be done is done by the lifecycle worker, or when the asset is deleted once more.
+    pub async fn finished(self, patience: Duration) -> Result<bool, AssetError> {
+        let Ok(done) = timeout(patience, self.work).await else { return Ok(false) };
+        match done.map_err(StoreError::unavailable)?? {
+            true if self.repeated => Err(AssetError::NotFound),
+            done => Ok(done),
+        }
+    }
+}
+
 /// Which revision of an asset a change was made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
@@ -155,12 +184,7 @@ impl Assets {
         periods: Periods,
         quota: Quota,
     ) -> Self {
-        let relocation = Relocation {
-            store: Arc::clone(&store),
-            files: AssetFiles::new(objects),
-            clock: Arc::clone(&clock),
-            periods: periods.clone(),
-        };
+        let relocation = Relocation::new(Arc::clone(&store), objects, Arc::clone(&clock), periods.clone());
         Self { store, views, clock, cursors, periods, quota, relocation }
     }
 
@@ -186,12 +210,15 @@ impl Assets {
         Ok(AssetPage { items: self.views.views(caller, assets).await?, next_cursor })
     }
 
-    /// One asset.
+    /// One asset; a deleted one for as long as its objects are on their way out of reach.
     ///
     /// # Errors
     /// Where it isn't there, or a store can't answer.
     pub async fn find(&self, caller: &Caller, id: AssetId) -> Result<AssetView, AssetError> {
-        let asset = self.read(caller, id).await?;
+        let asset = self.store.find(&caller.tenant.id, id).await?.ok_or(AssetError::NotFound)?;
+        if asset.deleted_at.is_some() && !asset.is_deleting() {
+            return Err(AssetError::NotFound);
+        }
         Ok(self.views.view(caller, asset).await?)
     }
 
@@ -220,8 +247,7 @@ impl Assets {
                     None => continue,
                 }
             }
-            let mut after = before.touched(self.clock.now());
-            after.metadata = metadata;
+            let after = before.described(metadata, self.clock.now())?;
             if self.store.update(&after).await? == Update::Done {
                 return Ok(self.views.view(caller, after).await?);
             }
@@ -257,22 +283,76 @@ impl Assets {
         moving.await.map_err(StoreError::unavailable)?.map(Some)
     }
 
-    /// Marks an asset as deleted.
+    /// Deletes an asset: links to it end at once. The task that moves its objects out of reach goes on when its caller
+    /// gives up waiting. Of an asset that is being deleted already, the work is joined, or done where it was cut off.
     ///
     /// # Errors
     /// Where it isn't there, or the store can't answer.
-    pub async fn delete(&self, caller: &Caller, id: AssetId, expected: &Expected) -> Result<(), AssetError> {
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        id: AssetId,
+        expected: &Expected,
+    ) -> Result<Deletion, AssetError> {
         for _ in 0..ATTEMPTS {
-            let asset = self.read(caller, id).await?;
-            expected.check(&asset)?;
-            if self.store.update(&asset.deleted(&self.periods, self.clock.now())).await? == Update::Done {
-                return Ok(());
+            let asset = self.store.find(&caller.tenant.id, id).await?.ok_or(AssetError::NotFound)?;
+            let now = self.clock.now();
+            let (free, hold) = (!asset.is_held(now), self.relocation.hold());
+            let changed = if asset.deleted_at.is_none() {
+                expected.check(&asset)?;
+                let deleted = asset.deleted(&self.periods, now);
+                if free { deleted.claimed(hold) } else { deleted }
+            } else if asset.is_deleting() {
+                if !free {
+                    return Ok(Deletion { work: self.removal(caller, id, None), repeated: true });
+                }
+                asset.held(hold, now)
+            } else {
+                return Err(AssetError::NotFound);
+            };
+            if self.store.update(&changed).await? == Update::Done {
+                let mine = free.then_some(changed);
+                return Ok(Deletion { work: self.removal(caller, id, mine), repeated: false });
             }
         }
         Err(AssetError::Contended)
     }
 
-    /// Brings a deleted asset back, as it was, within the days that deleted ones are kept.
+    /// The task that moves a deleted asset's objects out of reach: at once where it is held for that, otherwise when
+    /// it is released.
+    fn removal(
+        &self,
+        caller: &Caller,
+        id: AssetId,
+        held: Option<Asset>,
+    ) -> JoinHandle<Result<bool, AssetError>> {
+        let (relocation, place) = (self.relocation.clone(), self.views.place(&caller.tenant));
+        let tenant = caller.tenant.id.clone();
+        let work = async move {
+            let mut held = held;
+            for _ in 0..ATTEMPTS {
+                if let Some(held) = &held {
+                    return relocation.discard(&place, held).await.map(|_| true);
+                }
+                if !relocation.until_released(&tenant, id).await? {
+                    return Ok(false);
+                }
+                let asset = relocation.store.find(&tenant, id).await?;
+                let Some(asset) = asset.filter(Asset::is_deleting) else { return Ok(true) };
+                let (now, hold) = (relocation.clock.now(), relocation.hold());
+                if asset.is_held(now) {
+                    continue;
+                }
+                let claimed = asset.held(hold, now);
+                held = (relocation.store.update(&claimed).await? == Update::Done).then_some(claimed);
+            }
+            Ok(false)
+        };
+        tokio::spawn(work.in_current_span())
+    }
+
+    /// Brings a deleted asset back, as it was, within the days that deleted ones are kept. Its objects are back
+    /// before it is.
     ///
     /// # Errors
     /// Where it isn't there, isn't deleted or was deleted too long ago, or a store can't answer.
@@ -285,10 +365,18 @@ impl Assets {
             if asset.purging || !in_time {
                 return Err(AssetError::Gone { deleted_at });
             }
-            let restored = asset.restored(&self.periods, now);
-            if self.store.update(&restored).await? == Update::Done {
-                return Ok(self.views.view(caller, restored).await?);
+            if asset.is_held(now) {
+                return Err(AssetError::Contended);
             }
+            let held = Asset { placement: Placement::Moving, ..asset.held(self.relocation.hold(), now) };
+            if self.store.update(&held).await? == Update::Stale {
+                continue;
+            }
+            let (relocation, place) = (self.relocation.clone(), self.views.place(&caller.tenant));
+            let moving = async move { relocation.bring_back(&place, &held).await };
+            let restored =
+                tokio::spawn(moving.in_current_span()).await.map_err(StoreError::unavailable)??;
+            return Ok(self.views.view(caller, restored).await?);
         }
         Err(AssetError::Contended)
     }
@@ -305,6 +393,12 @@ impl Assets {
     async fn read(&self, caller: &Caller, id: AssetId) -> Result<Asset, AssetError> {
         let asset = self.store.find(&caller.tenant.id, id).await?;
         asset.filter(|asset| asset.deleted_at.is_none()).ok_or(AssetError::NotFound)
+    }
+}
+
+impl From<TooManyDerivatives> for AssetError {
+    fn from(error: TooManyDerivatives) -> Self {
+        InvalidField::new("/metadata/derivatives", error.to_string()).into()
     }
 }
 

@@ -78,6 +78,13 @@ impl Delivery {
         Self::new(layout, links, PublicDelivery::Signed, PrivateDelivery::CloudFront)
     }
 
+    /// Whether whatever lies where PUBLIC assets do is served to anybody. Then an upload comes in elsewhere, and is
+    /// moved there when it has been looked at.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.public, PublicDelivery::Stable(_))
+    }
+
     /// Where a tenant's media lies.
     #[must_use]
     pub fn place(&self, tenant: &Tenant) -> Place {

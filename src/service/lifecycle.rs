@@ -5,9 +5,11 @@
 //! | asset | what it does |
 //! |---|---|
 //! | PENDING, its ticket's grace over | looks at the object: READY or REJECTED, as finalize would make it; EXPIRED where there is none, and its parts go |
-//! | EXPIRED, REJECTED | removes what has arrived late |
+//! | EXPIRED, REJECTED | removes what has arrived late, and the tombstone at last |
+//! | EXPIRED, REJECTED, their time over | removes the record |
+//! | deleted, its objects not out of reach | moves them to the trash |
 //! | deleted, its retention over | purges it: objects first, then the record |
-//! | held by a move that never ended; moved while its ticket was good | removes what doesn't lie where the asset says |
+//! | held by a move that never ended; moved or deleted while its ticket was good | removes what doesn't lie where the asset says, and tombstones |
 //!
 //! One node works at a time, by a lease. Two that meet do no harm: each change is made to the revision that
 //! was read, objects are removed only under a hold of one's own, and each step can be done twice.
@@ -20,14 +22,14 @@ use futures_util::{StreamExt, stream};
 use governor::{DefaultDirectRateLimiter, Quota as Rate, RateLimiter};
 use tokio::time::timeout;
 
-use super::asset_files::AssetFiles;
+use super::assets::AssetError;
 use super::inspection::Inspection;
 use super::layout::{Layout, Place};
 use super::ports::{
     AssetStore, Clock, Due, LeaseStore, LifecycleOutcome, Meter, ObjectStore, StoreError, TenantStore, Update,
 };
-use super::relocation::HOLD_SECONDS;
-use crate::media::{Asset, Hold, Periods, Status, Tenant, Timestamp};
+use super::relocation::Relocation;
+use crate::media::{Asset, Periods, Status, Timestamp};
 
 /// The lease of the worker.
 const LEASE: &str = "lifecycle";
@@ -44,7 +46,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Lifecycle {
     parts: LifecycleParts,
     inspection: Inspection,
-    files: AssetFiles,
+    relocation: Relocation,
     holder: String,
     rate: DefaultDirectRateLimiter,
 }
@@ -88,7 +90,12 @@ impl Lifecycle {
                 Arc::clone(&parts.clock),
                 parts.periods.clone(),
             ),
-            files: AssetFiles::new(Arc::clone(&parts.objects)),
+            relocation: Relocation::new(
+                Arc::clone(&parts.assets),
+                Arc::clone(&parts.objects),
+                Arc::clone(&parts.clock),
+                parts.periods.clone(),
+            ),
             holder: ulid::Ulid::generate().to_string(),
             rate: RateLimiter::direct(Rate::per_second(per_second)),
             parts,
@@ -160,16 +167,23 @@ impl Lifecycle {
         let tenant = self.parts.tenants.find(&due.tenant).await?;
         let tenant = tenant.ok_or_else(|| StoreError::corrupt("its tenant isn't there"))?;
         let place = self.parts.layout.place(&tenant);
-        let purge_at = self.parts.periods.purge_at(&asset);
-        if asset.purging || purge_at.is_some_and(|purge_at| now >= purge_at) {
-            return self.purge(&tenant, &place, asset, now).await;
+        let periods = &self.parts.periods;
+        let is_over = |end: Option<Timestamp>| end.is_some_and(|end| now >= end);
+        if asset.purging || is_over(periods.purge_at(&asset)) {
+            return self.purge(&place, asset, now).await;
         }
         match asset.status {
-            _ if asset.hold.is_some() || asset.moved => self.recover(&tenant, &place, asset, now).await,
-            Status::Pending if asset.deleted_at.is_none() => self.look(&place, asset, now).await,
+            _ if asset.is_deleting() => self.discard(&place, asset, now).await,
+            _ if asset.hold.is_some() || asset.moved || asset.deleted_at.is_some() => {
+                self.recover(&place, asset, now).await
+            }
+            Status::Pending => self.look(&place, asset, now).await,
+            Status::Rejected | Status::Expired if is_over(periods.forget_at(&asset)) => {
+                self.purge(&place, asset, now).await
+            }
             Status::Rejected | Status::Expired => self.sweep(&place, asset, now).await,
             // Settings have changed since its time was set.
-            Status::Pending | Status::Ready => self.leave(asset, LifecycleOutcome::Nothing, now).await,
+            Status::Ready => self.leave(asset, LifecycleOutcome::Nothing, now).await,
         }
     }
 
@@ -184,19 +198,77 @@ impl Lifecycle {
         let Some(changed) = self.inspection.look(&location, asset.clone()).await? else {
             let expired = asset.expired(&self.parts.periods, now).map_err(StoreError::corrupt)?;
             let outcome = self.change(&expired, LifecycleOutcome::Expired).await?;
-            if outcome == LifecycleOutcome::Expired && expired.parts.is_some() {
-                self.files.remove(place, &expired, &expired.key).await?;
+            if outcome == LifecycleOutcome::Expired {
+                self.give_place_up(place, &expired).await?;
             }
             return Ok(outcome);
         };
+        if changed.status == Status::Ready && asset.is_staged() {
+            return self.publish(place, asset, &changed, now).await;
+        }
         if changed.status == Status::Ready {
             return self.change(&changed, LifecycleOutcome::Adopted).await;
         }
         let outcome = self.change(&changed, LifecycleOutcome::Rejected).await?;
         if outcome == LifecycleOutcome::Rejected {
-            self.files.remove(place, &changed, &changed.key).await?;
+            self.give_place_up(place, &changed).await?;
         }
         Ok(outcome)
+    }
+
+    /// Removes what a ticket has brought, and keeps out what it may still bring.
+    async fn give_place_up(&self, place: &Place, asset: &Asset) -> Result<(), StoreError> {
+        self.relocation.files.abort_parts(place, asset).await?;
+        self.relocation.files.vacate_file(place, &asset.key, self.relocation.vacancy(asset)).await
+    }
+
+    /// Moves a file that has been looked at to where it is served.
+    async fn publish(
+        &self,
+        place: &Place,
+        asset: Asset,
+        ready: &Asset,
+        now: Timestamp,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        let held = asset.held(self.relocation.hold(), now);
+        if self.parts.assets.update(&held).await? == Update::Stale {
+            return Ok(LifecycleOutcome::Nothing);
+        }
+        let (relocation, place, dimensions) = (self.relocation.clone(), place.clone(), ready.dimensions());
+        self.spawn(
+            async move { relocation.publish(&place, held, dimensions).await },
+            LifecycleOutcome::Adopted,
+        )
+        .await
+    }
+
+    /// Moves the objects of a deleted asset out of reach, which a call has begun to do.
+    async fn discard(
+        &self,
+        place: &Place,
+        asset: Asset,
+        now: Timestamp,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        let held = asset.held(self.relocation.hold(), now);
+        if self.parts.assets.update(&held).await? == Update::Stale {
+            return Ok(LifecycleOutcome::Nothing);
+        }
+        let (relocation, place) = (self.relocation.clone(), place.clone());
+        self.spawn(async move { relocation.discard(&place, &held).await }, LifecycleOutcome::Recovered).await
+    }
+
+    /// Moves objects by a task that goes on when the worker's patience ends.
+    async fn spawn(
+        &self,
+        moving: impl Future<Output = Result<Asset, AssetError>> + Send + 'static,
+        outcome: LifecycleOutcome,
+    ) -> Result<LifecycleOutcome, StoreError> {
+        match tokio::spawn(moving).await.map_err(StoreError::unavailable)? {
+            Ok(_) => Ok(outcome),
+            Err(AssetError::Store(error)) => Err(error),
+            // Others have changed it meanwhile.
+            Err(_) => Ok(LifecycleOutcome::Nothing),
+        }
     }
 
     /// Removes what has arrived after all.
@@ -206,8 +278,8 @@ impl Lifecycle {
         asset: Asset,
         now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
-        let late = self.parts.objects.head(&place.location(&asset.key)).await?.is_some();
-        self.files.remove(place, &asset, &asset.key).await?;
+        let late = self.relocation.files.is_there(place, &asset.key).await?;
+        self.give_place_up(place, &asset).await?;
         let outcome = if late { LifecycleOutcome::Swept } else { LifecycleOutcome::Nothing };
         self.leave(asset, outcome, now).await
     }
@@ -215,33 +287,30 @@ impl Lifecycle {
     /// Ends a move that was cut off.
     async fn recover(
         &self,
-        tenant: &Tenant,
         place: &Place,
         asset: Asset,
         now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
-        let held = asset.held(self.hold(now), now);
+        let held = asset.held(self.relocation.hold(), now);
         if self.parts.assets.update(&held).await? == Update::Stale {
             return Ok(LifecycleOutcome::Nothing);
         }
-        self.files.remove_elsewhere(tenant, place, &held).await?;
+        self.relocation.clear_elsewhere(place, &held).await?;
         self.change(&held.released(&self.parts.periods, self.now()), LifecycleOutcome::Recovered).await
     }
 
     /// Removes an asset for good: from the first step on it can't be restored.
     async fn purge(
         &self,
-        tenant: &Tenant,
         place: &Place,
         asset: Asset,
         now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
-        let purged = asset.purged(self.hold(now), now);
+        let purged = asset.purged(self.relocation.hold(), now);
         if self.parts.assets.update(&purged).await? == Update::Stale {
             return Ok(LifecycleOutcome::Nothing);
         }
-        self.files.remove(place, &purged, &purged.key).await?;
-        self.files.remove_elsewhere(tenant, place, &purged).await?;
+        self.relocation.remove(place, &purged).await?;
         match self.parts.assets.remove(&purged).await? {
             Update::Done => Ok(LifecycleOutcome::Purged),
             Update::Stale => Ok(LifecycleOutcome::Nothing),
@@ -263,10 +332,6 @@ impl Lifecycle {
             Update::Done => Ok(outcome),
             Update::Stale => Ok(LifecycleOutcome::Nothing),
         }
-    }
-
-    fn hold(&self, now: Timestamp) -> Hold {
-        Hold { by: ulid::Ulid::generate().to_string(), until: now.plus_seconds(HOLD_SECONDS) }
     }
 
     fn now(&self) -> Timestamp {

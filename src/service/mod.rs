@@ -11,7 +11,7 @@
 //!    line. [`asset_cache`]: what is known of assets. [`lookup`]: from ids to assets, for all of these. `eligibility`: whether what a caller names may be signed.
 //!    [`cookies`]: folders.
 //! 5. [`uploads`], [`multipart`] (`assembly`), [`assets`]: the life of a stored file. `inspection`: what was
-//!    uploaded. `asset_files`, `relocation`: its objects, and how they move. [`lifecycle`]: what becomes of
+//!    uploaded. `asset_files`, `relocation`, `trash`: its objects, and how they move. [`lifecycle`]: what becomes of
 //!    it when nobody looks. [`cursor`]: pages of assets.
 //! 6. [`edge`]: what CloudFront does with a link. [`rates`]: how often somebody may ask. [`shares`]: how
 //!    much one may take of what there is for all.
@@ -65,6 +65,7 @@ pub mod signing_pool;
 pub mod tenant_cache;
 mod tenant_lookups;
 pub mod token_tenants;
+mod trash;
 pub mod uploads;
 
 pub use assets::{AssetError, AssetPage, AssetPatch, AssetView, Assets, Expected, Views};

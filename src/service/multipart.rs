@@ -111,6 +111,9 @@ impl Uploads {
     ) -> Result<AssetView, PartsError> {
         let asset = self.upload(caller, id).await?;
         let parts = asset.parts.clone().ok_or(PartsError::Whole)?;
+        // The same tags are the same work, with or without their quotes.
+        let bare = |tag: PartTag| PartTag { etag: tag.etag.trim_matches('"').to_owned(), ..tag };
+        let tags: Vec<PartTag> = tags.into_iter().map(bare).collect();
         if asset.status == Status::Pending {
             all_of(&PartPlan::of(asset.size_bytes, &parts), &tags)?;
             let (this, caller, tags) = (self.clone(), caller.clone(), Arc::new(tags));
@@ -138,13 +141,19 @@ impl Uploads {
     pub async fn give_up(&self, caller: &Caller, id: AssetId) -> Result<(), PartsError> {
         for _ in 0..ATTEMPTS {
             let asset = self.upload(caller, id).await?;
-            let location = self.views.place(&caller.tenant).location(&asset.key);
-            let parts = asset.parts.clone();
+            let now = self.clock.now();
             match asset.status {
                 Status::Ready => return Err(StatusConflict { status: Status::Ready }.into()),
+                Status::Pending if asset.is_held(now) => {
+                    // It is being made READY.
+                    match self.relocation.until_released(&caller.tenant.id, id).await? {
+                        true => continue,
+                        false => break,
+                    }
+                }
                 Status::Pending => {
                     // First of all nobody makes it READY any more.
-                    let expired = asset.expired(&self.periods, self.clock.now())?;
+                    let expired = asset.clone().expired(&self.periods, now)?;
                     if self.assets.update(&expired).await? == Update::Stale {
                         continue;
                     }
@@ -153,10 +162,9 @@ impl Uploads {
                 // An earlier call may have been cut off before all was removed.
                 Status::Expired | Status::Rejected => {}
             }
-            if let Some(parts) = parts {
-                self.objects.abort_parts(&location, &parts.upload).await?;
-            }
-            self.objects.delete(&location).await?;
+            let place = self.views.place(&caller.tenant);
+            self.relocation.files.abort_parts(&place, &asset).await?;
+            self.give_place_up(&place, &asset).await?;
             return Ok(());
         }
         Err(StoreError::unavailable("the asset is being changed by others").into())
@@ -238,8 +246,8 @@ impl Uploads {
     }
 
     async fn assemble(&self, caller: &Caller, asset: &Asset, parts: &Parts, tags: &[PartTag]) -> Assembled {
-        let location = self.views.place(&caller.tenant).location(&asset.key);
-        let assembled = self.assemble_at(&location, asset, parts, tags).await;
+        let place = self.views.place(&caller.tenant);
+        let assembled = self.assemble_at(&place.location(&asset.key), asset, parts, tags).await;
         if !matches!(assembled, Ok(Assembled::Settled)) {
             return assembled.unwrap_or_else(|error| Assembled::Failed(Arc::new(error)));
         }
@@ -247,7 +255,7 @@ impl Uploads {
         let settled = self.settle(&caller.tenant, asset.id).await;
         if matches!(settled, Err(FinalizeError::Expired)) {
             // It was given up while its parts were being put together.
-            if let Err(error) = self.objects.delete(&location).await {
+            if let Err(error) = self.give_place_up(&place, asset).await {
                 return Assembled::Failed(Arc::new(error));
             }
         }

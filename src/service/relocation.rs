@@ -4,19 +4,34 @@
 //!    lifecycle worker looks at the asset when the hold is over and removes what lies in the wrong place.
 //! 2. Copy. 3. Point the asset at the copy. 4. Remove the original. 5. Release the asset.
 //!
-//! A move that has begun goes on when its caller gives up waiting.
+//! While the asset's ticket lets a file arrive, a tombstone replaces the original in step 4: the place is never empty,
+//! so that the ticket can't fill it again. A move that has begun goes on when its caller gives up waiting.
+//! [`trash`](super::trash) moves the objects of deleted assets by the same means.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::asset_files::AssetFiles;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::asset_files::{AssetFiles, Vacancy};
 use super::assets::AssetError;
 use super::layout::Place;
-use super::ports::{AssetStore, Clock, StoreError, Update};
+use super::ports::{AssetStore, Clock, ObjectStore, StoreError, Update};
 use super::uploads::ATTEMPTS;
-use crate::media::{Asset, Hold, Metadata, ObjectKey, Periods, Timestamp, Visibility};
+use crate::media::{
+    Asset, AssetId, Hold, Metadata, ObjectKey, Periods, Placement, TenantId, Timestamp, Visibility,
+};
 
-/// How long a move may take, in seconds: the copy of the largest file takes minutes within S3.
-pub(super) const HOLD_SECONDS: u64 = 3_600;
+/// How long a hold is good, in seconds: so long after a crash another call can't move the asset. A move that takes
+/// longer, as the copy of a very large file may, renews its hold.
+const HOLD_SECONDS: u64 = 300;
+/// How often a move renews its hold.
+const RENEWAL: Duration = Duration::from_secs(60);
+/// How long a call waits for another one to release an asset.
+const RELEASE_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const RELEASE_LOOK: Duration = Duration::from_millis(50);
 
 /// Moves assets. Cheap to clone.
 #[derive(Clone)]
@@ -35,48 +50,182 @@ pub(super) struct Destination {
 }
 
 impl Relocation {
+    /// Moves assets whose objects are in a store.
+    pub(super) fn new(
+        store: Arc<dyn AssetStore>,
+        objects: Arc<dyn ObjectStore>,
+        clock: Arc<dyn Clock>,
+        periods: Periods,
+    ) -> Self {
+        Self { store, files: AssetFiles::new(objects), clock, periods }
+    }
+
     /// Moves an asset that its caller holds; the asset, moved and released.
     pub(super) async fn run(&self, place: &Place, held: Asset, to: Destination) -> Result<Asset, AssetError> {
-        match self.files.copy(place, &held, &to.key).await {
-            Ok(true) => {}
-            outcome => {
-                // What was copied goes again; where that fails too, the worker does it.
-                self.files.remove(place, &held, &to.key).await?;
-                self.change(&held, |asset, now| asset.released(&self.periods, now)).await?;
-                outcome?;
-                return Err(StoreError::corrupt("the asset's object is gone").into());
-            }
-        }
-        let moved = self.change(&held, |asset, now| {
-            let mut moved = asset.touched(now);
+        let point = |asset: Asset, now| {
+            let mut moved = asset.described(to.metadata.clone(), now)?;
             moved.visibility = to.visibility;
             moved.key = to.key.clone();
             moved.moved = true;
-            moved.metadata = to.metadata.clone();
-            moved
-        });
-        moved.await?;
-        self.files.remove(place, &held, &held.key).await?;
-        self.change(&held, |asset, now| asset.released(&self.periods, now)).await
+            Ok(moved)
+        };
+        self.renewing(&held, self.relocate(place, &held, &to.key, point)).await
     }
 
-    /// Changes the asset, for as long as it is held by the same hand.
-    async fn change(
+    /// Moves the file of a PENDING asset, which its caller holds and has looked at, to where PUBLIC files lie; the
+    /// asset, READY and released.
+    pub(super) async fn publish(
+        &self,
+        place: &Place,
+        held: Asset,
+        dimensions: Option<(u32, u32)>,
+    ) -> Result<Asset, AssetError> {
+        let key = held.key.in_public();
+        let point = |asset: Asset, now| {
+            if asset.deleted_at.is_some() {
+                return Err(AssetError::NotFound);
+            }
+            let mut ready = asset.ready(dimensions, now)?;
+            ready.key = key.clone();
+            ready.moved = true;
+            Ok(ready)
+        };
+        self.renewing(&held, self.relocate(place, &held, &key, point)).await
+    }
+
+    async fn relocate(
+        &self,
+        place: &Place,
+        held: &Asset,
+        to: &ObjectKey,
+        point: impl Fn(Asset, Timestamp) -> Result<Asset, AssetError>,
+    ) -> Result<Asset, AssetError> {
+        let moved = match self.files.copy(place, held, &held.key, to).await {
+            Ok(true) => self.change(held, point).await?,
+            Ok(false) => Err(StoreError::corrupt("the asset's object is gone").into()),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = moved {
+            // What was copied goes again; where that fails too, the worker does it.
+            match self.files.vacate(place, held, to, self.vacancy_at(held, to)).await {
+                Ok(()) => self.release(held).await?,
+                Err(_) => self.end_hold(held).await?,
+            };
+            return Err(error);
+        }
+        if let Err(error) = self.files.vacate(place, held, &held.key, self.vacancy(held)).await {
+            self.end_hold(held).await?;
+            return Err(error.into());
+        }
+        self.release(held).await
+    }
+
+    /// Lets a hold run out, so that the worker ends at its next pass what was begun under it.
+    pub(super) async fn end_hold(&self, held: &Asset) -> Result<Asset, AssetError> {
+        self.change(held, |asset, now| Ok(asset.renewed(now))).await?
+    }
+
+    /// Does work on an asset's objects that its caller holds, and renews the hold for as long as that takes. The work ends
+    /// with the hold where that can't be renewed.
+    pub(super) async fn renewing<T>(
         &self,
         held: &Asset,
-        change: impl Fn(Asset, Timestamp) -> Asset,
-    ) -> Result<Asset, AssetError> {
+        work: impl Future<Output = Result<T, AssetError>>,
+    ) -> Result<T, AssetError> {
+        let mut work = pin!(work);
+        let mut until = held.hold.as_ref().map(|hold| hold.until);
+        loop {
+            if let Ok(done) = timeout(RENEWAL, &mut work).await {
+                return done;
+            }
+            let hold = self.hold().until;
+            match self.change(held, |asset, _| Ok(asset.renewed(hold))).await {
+                Ok(_) => until = Some(hold),
+                Err(AssetError::Store(_)) if until.is_some_and(|until| self.clock.now() < until) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Removes what lies where the asset's objects don't belong.
+    pub(super) async fn clear_elsewhere(&self, place: &Place, asset: &Asset) -> Result<(), StoreError> {
+        let here = match asset.placement {
+            Placement::Trash => asset.key.in_trash(),
+            Placement::Key | Placement::Moving => asset.key.clone(),
+        };
+        for key in [asset.key.in_public(), asset.key.in_private(), asset.key.in_trash()] {
+            if key != here {
+                self.files.vacate(place, asset, &key, self.vacancy_at(asset, &key)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all objects of an asset, wherever they lie.
+    pub(super) async fn remove(&self, place: &Place, asset: &Asset) -> Result<(), StoreError> {
+        self.files.abort_parts(place, asset).await?;
+        for key in [asset.key.in_public(), asset.key.in_private(), asset.key.in_trash()] {
+            self.files.erase(place, asset, &key).await?;
+        }
+        Ok(())
+    }
+
+    /// What is left at the asset's key when its file leaves.
+    pub(super) fn vacancy(&self, asset: &Asset) -> Vacancy {
+        match self.periods.may_arrive(asset, self.clock.now()) {
+            true => Vacancy::Tombstone,
+            false => Vacancy::Empty,
+        }
+    }
+
+    /// The same of any of its places: a ticket is for the asset's key, or for a place that it has left.
+    pub(super) fn vacancy_at(&self, asset: &Asset, key: &ObjectKey) -> Vacancy {
+        let ticket = *key == asset.key || (asset.moved && *key != asset.key.in_trash());
+        if ticket { self.vacancy(asset) } else { Vacancy::Empty }
+    }
+
+    /// Ends the hold of an asset.
+    pub(super) async fn release(&self, held: &Asset) -> Result<Asset, AssetError> {
+        self.change(held, |asset, now| Ok(asset.released(&self.periods, now))).await?
+    }
+
+    /// Changes the asset, for as long as it is held by the same hand. The inner error is that of the change itself:
+    /// the asset is as it was.
+    pub(super) async fn change(
+        &self,
+        held: &Asset,
+        change: impl Fn(Asset, Timestamp) -> Result<Asset, AssetError>,
+    ) -> Result<Result<Asset, AssetError>, AssetError> {
         for _ in 0..ATTEMPTS {
             let asset = self.store.find(&held.tenant, held.id).await?.ok_or(AssetError::NotFound)?;
-            if asset.hold != held.hold {
+            let by = |asset: &Asset| asset.hold.as_ref().map(|hold| hold.by.clone());
+            if by(&asset) != by(held) {
                 return Err(AssetError::Contended);
             }
-            let changed = change(asset, self.clock.now());
+            let changed = match change(asset, self.clock.now()) {
+                Ok(changed) => changed,
+                Err(error) => return Ok(Err(error)),
+            };
             if self.store.update(&changed).await? == Update::Done {
-                return Ok(changed);
+                return Ok(Ok(changed));
             }
         }
         Err(AssetError::Contended)
+    }
+
+    /// Waits until nobody holds an asset, and no longer than a call may. `false` where it is still held.
+    pub(super) async fn until_released(&self, tenant: &TenantId, id: AssetId) -> Result<bool, StoreError> {
+        let deadline = Instant::now() + RELEASE_PATIENCE;
+        loop {
+            let asset = self.store.find(tenant, id).await?;
+            if asset.is_none_or(|asset| !asset.is_held(self.clock.now())) {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            sleep(RELEASE_LOOK).await;
+        }
     }
 
     /// A hold of one's own.

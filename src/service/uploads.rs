@@ -5,17 +5,20 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 use super::assembly::Assembly;
-use super::assets::{AssetView, Views};
+use super::assets::{AssetError, AssetView, Views};
 use super::auth::Caller;
 use super::inspection::Inspection;
+use super::layout::Place;
 use super::links::LinkError;
 use super::multipart::{Assembled, PartsPage, PartsQuery};
 use super::ports::{
     AssetStore, Clock, InsertTerms, Inserted, Limit, Meter, NamedCall, ObjectLocation, ObjectStore, PartTag,
     Presigned, StoreError, StoredPart, TicketOutcome, Update, UploadTerms,
 };
+use super::relocation::Relocation;
 use crate::media::{
     Asset, AssetId, IdempotencyKey, InvalidField, PartPlan, Periods, Quota, Rejection, Status, Tenant,
     Timestamp, UploadPolicy, UploadRequest, Usage,
@@ -37,6 +40,7 @@ pub struct Uploads {
     pub(super) objects: Arc<dyn ObjectStore>,
     pub(super) views: Views,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) relocation: Relocation,
     inspection: Inspection,
     policy: UploadPolicy,
     pub(super) periods: Periods,
@@ -88,8 +92,23 @@ impl Uploads {
         meter: Arc<dyn Meter>,
     ) -> Self {
         let inspection = Inspection::new(Arc::clone(&objects), Arc::clone(&clock), periods.clone());
+        let relocation =
+            Relocation::new(Arc::clone(&assets), Arc::clone(&objects), Arc::clone(&clock), periods.clone());
         let (assembly, listings) = (Assembly::new(ASSEMBLIES), Arc::new(Semaphore::new(LISTINGS)));
-        Self { assets, objects, views, clock, inspection, policy, periods, quota, meter, assembly, listings }
+        Self {
+            assets,
+            objects,
+            views,
+            clock,
+            relocation,
+            inspection,
+            policy,
+            periods,
+            quota,
+            meter,
+            assembly,
+            listings,
+        }
     }
 
     /// A ticket for one file. A call with a key gives the ticket of the first call with that key, for
@@ -140,7 +159,7 @@ impl Uploads {
         let call = call.map(|(fingerprint, key)| NamedCall { key, fingerprint, expires_at });
         let (id, place) = (AssetId::generate(), self.views.place(&caller.tenant));
         let key = place
-            .asset_key(&caller.tenant, id, &upload.filename, upload.visibility)
+            .asset_key(&caller.tenant, id, &upload.filename, self.views.entrance(upload.visibility))
             .map_err(|error| InvalidField::new("/filename", error.to_string()))?;
         let location = place.location(&key);
         let asset = Asset::pending(id, caller.tenant.id.clone(), key, upload, now, &periods);
@@ -224,20 +243,33 @@ impl Uploads {
         for _ in 0..ATTEMPTS {
             let asset = self.assets.find(&tenant.id, id).await?;
             let asset = asset.filter(|asset| asset.deleted_at.is_none()).ok_or(FinalizeError::NotFound)?;
-            let location = self.views.place(tenant).location(&asset.key);
+            let place = self.views.place(tenant);
             let in_parts = asset.parts.is_some();
             let changed = match asset.status {
                 Status::Ready => return Ok(asset),
                 Status::Expired => return Err(FinalizeError::Expired),
-                Status::Rejected => return Err(self.reject(&location, asset).await?),
-                Status::Pending => match self.inspection.look(&location, asset).await? {
-                    Some(changed) => changed,
-                    // Somebody faster may have rejected the asset and removed its object.
-                    None if !self.is_pending(tenant, id).await? => continue,
-                    None if in_parts => return Err(FinalizeError::NotCompleted),
-                    None => return Err(FinalizeError::NotUploaded),
-                },
+                Status::Rejected => return Err(self.reject(&place, asset).await?),
+                Status::Pending if asset.is_held(self.clock.now()) => {
+                    // Another call moves it.
+                    match self.relocation.until_released(&tenant.id, id).await? {
+                        true => continue,
+                        false => break,
+                    }
+                }
+                Status::Pending => {
+                    match self.inspection.look(&place.location(&asset.key), asset.clone()).await? {
+                        Some(changed) => changed,
+                        // Somebody faster may have rejected the asset and removed its object.
+                        None if !self.is_pending(tenant, id).await? => continue,
+                        None if in_parts => return Err(FinalizeError::NotCompleted),
+                        None => return Err(FinalizeError::NotUploaded),
+                    }
+                }
             };
+            if changed.status == Status::Ready && asset.is_staged() {
+                self.publish(place, asset, changed.dimensions()).await?;
+                continue;
+            }
             // Whoever was faster decided; the next round gives its answer.
             if self.assets.update(&changed).await? == Update::Done {
                 let rejected = changed.status == Status::Rejected;
@@ -247,16 +279,46 @@ impl Uploads {
         Err(FinalizeError::Store(StoreError::unavailable("the asset is being changed by others")))
     }
 
+    /// Moves the file of a PENDING asset, which has been looked at, to where it is served, and makes the asset READY.
+    /// What became of it where somebody else was faster, the asset says. The work goes on when its caller gives up
+    /// waiting.
+    async fn publish(
+        &self,
+        place: Place,
+        asset: Asset,
+        dimensions: Option<(u32, u32)>,
+    ) -> Result<(), StoreError> {
+        let held = asset.held(self.relocation.hold(), self.clock.now());
+        if self.assets.update(&held).await? == Update::Stale {
+            return Ok(());
+        }
+        let relocation = self.relocation.clone();
+        let moving = async move { relocation.publish(&place, held, dimensions).await };
+        match tokio::spawn(moving.in_current_span()).await.map_err(StoreError::unavailable)? {
+            Ok(_) => self.meter.ticket(TicketOutcome::Finalized),
+            Err(AssetError::Store(error)) => return Err(error),
+            Err(error) => tracing::debug!(%error, "the upload isn't published"),
+        }
+        Ok(())
+    }
+
     async fn is_pending(&self, tenant: &Tenant, id: AssetId) -> Result<bool, StoreError> {
         let asset = self.assets.find(&tenant.id, id).await?;
         Ok(asset.is_some_and(|asset| asset.status == Status::Pending && asset.deleted_at.is_none()))
     }
 
-    /// The object of a rejected asset goes, also where an earlier call was cut off before it went.
-    async fn reject(&self, location: &ObjectLocation, asset: Asset) -> Result<FinalizeError, StoreError> {
-        self.objects.delete(location).await?;
+    /// The object of a rejected asset goes, also where an earlier call was cut off before it went, and its ticket can
+    /// put no other one in its place.
+    async fn reject(&self, place: &Place, asset: Asset) -> Result<FinalizeError, StoreError> {
+        self.give_place_up(place, &asset).await?;
         let unknown = || Rejection { what: String::new(), expected: String::new(), found: String::new() };
         Ok(FinalizeError::Rejected(asset.rejection.unwrap_or_else(unknown)))
+    }
+
+    /// Removes what a ticket has brought, and keeps out what it may still bring.
+    pub(super) async fn give_place_up(&self, place: &Place, asset: &Asset) -> Result<(), StoreError> {
+        let leave = self.relocation.vacancy(asset);
+        self.relocation.files.vacate_file(place, &asset.key, leave).await
     }
 }
 

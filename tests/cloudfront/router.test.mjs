@@ -47,6 +47,7 @@ test('in one bucket the path stays whole, and the origin as it is', () => {
   const { result, origin } = route(request(`/t_1/${ID}/a.jpg`));
   assert.deepEqual([result.uri, origin, result.headers['x-media-bucket'].value], [`/t_1/${ID}/a.jpg`, null, 'media']);
   refused(route(request('/../x')));
+  refused(route(request(`/t_1/trash/${ID}/a.jpg`)));
 });
 
 test('hostile paths are refused', () => {
@@ -60,7 +61,8 @@ test('hostile paths are refused', () => {
     '/vivreal-demo/x/..%5Ca', '/vivreal-demo/x%2Fa', '/vivreal-demo/x%5ca', '/vivreal-demo/x\\..\\a',
     '/vivreal-demo//a', '/vivreal-demo/a//b', '/vivreal-demo/a/', '/vivreal-demo/a%00.jpg', '/vivreal-demo/a%0d%0a',
     '/vivreal-demo/a%7f', '/vivreal-demo/a%C2%85', '/vivreal-demo/%ff', '/vivreal-demo/%c0%ae%c0%ae/a',
-    '/vivreal-demo/%ed%a0%80', `/vivreal-demo/${'x'.repeat(1025)}`, `/vivreal-demo/${'%C3%A9'.repeat(513)}`,
+    '/vivreal-demo/trash', '/vivreal-demo/trash/a', `/vivreal-demo/trash/t_1/${ID}/a.jpg`, '/vivreal-demo/%74rash/a',
+    '/vivreal-demo/tras%68/a', '/vivreal-demo/%ed%a0%80', `/vivreal-demo/${'x'.repeat(1025)}`, `/vivreal-demo/${'%C3%A9'.repeat(513)}`,
   ]) {
     refused(route(request(path)));
   }
@@ -71,7 +73,8 @@ test('names that only look hostile are served', () => {
   for (const path of [
     '/vivreal-demo/...', '/vivreal-demo/..a/b..', '/vivreal-demo/%252e%252e%252fa', '/vivreal-demo/100%', '/vivreal-demo/%zz',
     '/vivreal-demo/~a', '/vivreal-demo/a+b', '/vivreal-demo/%C3%A9.jpg', `/vivreal-demo/${'x'.repeat(1024)}`,
-    '/vivreal-demo/%70rivate/a', '/vivreal-a.b/c',
+    '/vivreal-demo/%70rivate/a', '/vivreal-a.b/c', '/vivreal-demo/trashed/a', '/vivreal-demo/a/trash/b',
+    '/vivreal-demo/Trash/a', '/vivreal-demo/%2574rash/a',
   ]) {
     const { result } = route(request(path));
     assert.equal(result.uri, path.slice(path.indexOf('/', 1)), path);

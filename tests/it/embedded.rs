@@ -304,7 +304,8 @@ impl Door for Gate {
         let body: ByteStream = Box::pin(stream::iter(chunks));
         match self.0.put(request(&upload), body, SystemClock.now()).await {
             Ok(_) => Sent::Stored,
-            Err(PutError::Exists) => Sent::Exists,
+            // Something is there, or about to be.
+            Err(PutError::Exists | PutError::Busy) => Sent::Exists,
             Err(PutError::Cut(_)) => {
                 assert!(upload.cut);
                 Sent::Refused

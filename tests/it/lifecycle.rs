@@ -40,7 +40,7 @@ fn stored_objects(folder: &Path) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_finalized_is_adopted_rejected_or_expires() {
     let folder = TempDir::new().unwrap();
-    let node = hasty(folder.path(), "ticket_seconds = 2\ngrace_seconds = 0");
+    let node = hasty(folder.path(), "ticket_seconds = 2\ngrace_seconds = 0\nlate_seconds = 2");
     let bytes = picture(500, 1);
     let [good, bad, none] = [json!({}), json!({}), json!({})];
     let good = ticket(&node.api, ANNA.2, "good.jpg", 500, good).await;
@@ -58,7 +58,7 @@ async fn what_nobody_finalized_is_adopted_rejected_or_expires() {
     }
     let link = asset(&good).await["url"].as_str().unwrap().to_owned();
     assert!(get(&link, &[]).await.body == bytes, "adopted whole");
-    until("the rejected file is gone", async || stored_objects(folder.path()) == 1).await;
+    until("the rejected file is gone, and the tombstones", async || stored_objects(folder.path()) == 1).await;
     let id = |ticket: &Value| ticket["assetId"].as_str().unwrap().to_owned();
     finalize(&node.api, ANNA.2, &id(&bad)).await.assert_problem(409, "upload-rejected");
     finalize(&node.api, ANNA.2, &id(&none)).await.assert_problem(409, "ticket-expired");

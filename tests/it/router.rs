@@ -13,7 +13,7 @@ use crate::support::program::run;
 
 const ID: &str = "med_01JC8Z3V5N7Q9R1T3W5Y7A9C1E";
 /// What hostile and honest paths are made of.
-const ATOMS: [&str; 20] = [
+const ATOMS: [&str; 22] = [
     "/",
     ".",
     "..",
@@ -33,6 +33,8 @@ const ATOMS: [&str; 20] = [
     "+~",
     "private/",
     "%70rivate/",
+    "trash/",
+    "%74rash",
     "med_x/",
 ];
 /// First segments, each in place of the honest one.

@@ -118,6 +118,11 @@ pub(in crate::http) fn usage() -> Value {
     })
 }
 
+/// An asset that is being deleted.
+pub(in crate::http) fn deleting() -> Value {
+    json!({"assetId": ID, "deleting": true})
+}
+
 /// A batch of links.
 pub(in crate::http) fn batch() -> Value {
     json!({"ids": [ID], "keys": [KEY]})

@@ -39,6 +39,10 @@ pub(super) struct AssetBody<'a> {
     created_at: String,
     #[schema(schema_with = leaves::time)]
     updated_at: String,
+    /// True while a deleted asset's files are on their way to where no link leads; otherwise left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    deleting: bool,
     /// The link, once the asset is READY. Left out of a PRIVATE asset's answer where the token has neither `media:read`
     /// nor `media:sign`: it couldn't fetch the file in another way either.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,6 +70,7 @@ impl<'a> From<&'a AssetView> for AssetBody<'a> {
             metadata: asset.metadata.members(),
             created_at: asset.created_at.to_rfc3339(),
             updated_at: asset.updated_at.to_rfc3339(),
+            deleting: asset.is_deleting(),
             url: view.link.as_ref().map(|link| &*link.url),
             expires_at: view.link.as_ref().and_then(|link| link.expires).map(time),
         }

@@ -1,6 +1,8 @@
 //! GET `/media/v1/assets`, GET, PATCH, DELETE `/media/v1/assets/{id}`,
 //! POST `/media/v1/assets/{id}/restore`, GET `/media/v1/usage`.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -19,9 +21,12 @@ use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
 use crate::http::problem::{Kind, Problem};
-use crate::media::{ContentType, Status, Tally, Visibility};
+use crate::media::{AssetId, ContentType, Status, Tally, Visibility};
 use crate::service::ports::AssetFilter;
 use crate::service::{AssetPatch, AssetView, Assets};
+
+/// How long a deletion waits until the asset's files are out of reach, where answers may take twice as long.
+const DELETION_PATIENCE: Duration = Duration::from_secs(10);
 
 #[utoipa::path(
     get,
@@ -179,7 +184,7 @@ pub(super) async fn patch(
     tag = "Files",
     operation_id = "deleteAsset",
     summary = "Delete an asset",
-    description = "Softly: it is gone for everybody, and can be restored for a while.",
+    description = "Softly: it is gone for everybody, and can be restored for a while. Its files are moved to where no link leads before the answer; where that takes long, the answer is 202, the work goes on, and GET of the asset says `deleting` until it is done.",
     params(
         ("id" = inline(leaves::AssetIdText), Path, description = "The asset."),
         ("If-Match" = inline(Option<leaves::EntityTags>), Header, description = "Only if the asset is still of this revision: 412 otherwise."),
@@ -190,11 +195,17 @@ pub(super) async fn patch(
             description = "It is deleted.",
             links(("restore" = (operation_id = "restoreAsset", parameters(("id" = "$request.path.id"))))),
         ),
+        (
+            status = 202,
+            description = "It is deleted, and its files are still on their way out of reach. GET of the asset is a 404 once they are.",
+            body = DeletingBody,
+            example = json!(examples::deleting()),
+        ),
         refusals::Deletions,
     ),
     security(("token" = ["media:write"]), ("apiKey" = [])),
 )]
-/// Deletes softly: 204, and 404 from then on.
+/// Deletes softly: 204, and 404 from then on. 202 where moving its files takes longer than an answer should.
 pub(super) async fn delete(
     State(api): State<Api>,
     caller: May<Write>,
@@ -204,7 +215,10 @@ pub(super) async fn delete(
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
     let expected = conditions::if_match(&headers, id);
-    api.in_time(api.services.assets.delete(&caller, id, &expected)).await?;
+    let deletion = api.in_time(api.services.assets.delete(&caller, id, &expected)).await?;
+    if !deletion.finished(DELETION_PATIENCE.min(api.limits.answer_time / 2)).await? {
+        return json(StatusCode::ACCEPTED, &DeletingBody { asset_id: id, deleting: true }, Caching::No);
+    }
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Caching::No.apply(response.headers_mut());
@@ -322,6 +336,16 @@ struct PageBody<'a> {
     /// `cursor` of the next page; null on the last one.
     #[schema(required)]
     next_cursor: Option<String>,
+}
+
+/// An asset that is deleted, and whose files are still on their way out of reach.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = DeletingAsset)]
+struct DeletingBody {
+    #[schema(schema_with = leaves::asset_id)]
+    asset_id: AssetId,
+    deleting: bool,
 }
 
 /// READY files, PENDING ones, and the most that both may be together.

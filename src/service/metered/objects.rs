@@ -48,6 +48,18 @@ impl ObjectStore for Metered<dyn ObjectStore> {
         self.timed(ObjectOperation::Delete, self.store.delete(location)).await
     }
 
+    async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        self.timed(ObjectOperation::PutTombstone, self.store.put_tombstone(location)).await
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError> {
+        self.timed(ObjectOperation::List, self.store.list(bucket, prefix)).await
+    }
+
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
+        self.timed(ObjectOperation::DeleteVersions, self.store.delete_versions(bucket, prefix)).await
+    }
+
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         self.timed(ObjectOperation::Copy, self.store.copy(from, to)).await
     }

@@ -47,7 +47,7 @@ pub trait ObjectStore: Send + Sync + 'static {
         expires_in_seconds: u64,
     ) -> Result<Presigned, StoreError>;
 
-    /// What is stored there, if anything.
+    /// What is stored there, if anything. A tombstone is nothing, here and in all other reads.
     async fn head(&self, location: &ObjectLocation) -> Result<Option<Stored>, StoreError>;
 
     /// The file, or a part of it. `None` where nothing is stored there. A range that the file
@@ -60,6 +60,19 @@ pub trait ObjectStore: Send + Sync + 'static {
 
     /// Removes a file. It is no error if nothing is there.
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError>;
+
+    /// Puts a tombstone over whatever is there: an empty object that says that it is one. Reads find nothing there,
+    /// and no upload is taken there, because `If-None-Match: *` finds something. [`ObjectStore::copy`] replaces it,
+    /// [`ObjectStore::delete`] removes it.
+    async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError>;
+
+    /// The keys of all that is stored in a bucket under a prefix, tombstones included, in any order. `None` where the
+    /// store can't list: then nothing is there that wasn't put in through this port.
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError>;
+
+    /// Removes all versions of whatever is or was stored in a bucket under a prefix, where the bucket keeps versions. In
+    /// any other it does nothing: what is there is to be removed one by one.
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError>;
 
     /// Copies a file within the store, over whatever is at `to`. `false` where nothing is at `from`.
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError>;
@@ -219,6 +232,9 @@ pub enum PutError {
     /// Something is stored there already.
     #[error("the object exists already")]
     Exists,
+    /// Another upload to the same place is under way.
+    #[error("another upload of the object is under way")]
+    Busy,
     /// The upload that the part is for isn't there: it was completed or given up.
     #[error("the upload in parts isn't there any more")]
     NoUpload,

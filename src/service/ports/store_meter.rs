@@ -82,6 +82,12 @@ words! {
         Get = "get",
         /// A file's removal.
         Delete = "delete",
+        /// A tombstone in the place of a file.
+        PutTombstone = "put_tombstone",
+        /// The keys under a prefix.
+        List = "list",
+        /// The removal of all versions under a prefix.
+        DeleteVersions = "delete_versions",
         /// A file's copy.
         Copy = "copy",
         /// An upload in parts.

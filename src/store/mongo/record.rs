@@ -10,8 +10,8 @@ use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::media::{
-    Asset, AssetId, Checksum, ContentType, Filename, Hold, ObjectKey, Parts, PartsId, Rejection, Status,
-    TenantId, Timestamp, Visibility,
+    Asset, AssetId, Checksum, ContentType, Filename, Hold, ObjectKey, Parts, PartsId, Placement, Rejection,
+    Status, TenantId, Timestamp, Visibility,
 };
 use crate::service::ports::StoreError;
 
@@ -50,6 +50,10 @@ pub struct AssetRecord {
     parts: Option<PartsRecord>,
     #[serde(default)]
     moved: bool,
+    #[serde(default)]
+    placement: Placement,
+    #[serde(default)]
+    former_derivatives: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -100,6 +104,8 @@ impl AssetRecord {
             due_at,
             parts,
             moved,
+            placement,
+            former_derivatives,
             revision,
         } = asset.clone();
         let time = |member, time| date(time).ok_or_else(|| out_of_range(id, member));
@@ -140,6 +146,8 @@ impl AssetRecord {
             due_at: maybe("dueAt", due_at)?,
             parts,
             moved,
+            placement,
+            former_derivatives,
         })
     }
 
@@ -185,6 +193,8 @@ impl AssetRecord {
             due_at: maybe("dueAt", self.due_at)?,
             parts,
             moved: self.moved,
+            placement: self.placement,
+            former_derivatives: self.former_derivatives,
             revision: number("revision", self.revision)?,
         })
     }
@@ -257,6 +267,8 @@ mod tests {
             Asset {
                 purging: true,
                 moved: true,
+                placement: Placement::Trash,
+                former_derivatives: vec!["320.jpg".into()],
                 parts: Some(parts),
                 revision: u64::MAX >> 1,
                 ..pending.clone().held(hold, now)

@@ -13,6 +13,7 @@ use super::super::aws::reason::without_credentials;
 use super::super::aws::{self, Patience};
 use super::owner::{self, AccountId, Expected, ExpectedInQuery};
 use super::trace::Traced;
+use super::versions::KnownBuckets;
 use crate::service::ports::CurrentTrace;
 
 /// The largest part of a copy that is made in parts, unless there would be more than 10,000 of them.
@@ -58,6 +59,8 @@ pub struct S3 {
     pub(super) patience: Patience,
     pub(super) copy_part_bytes: u64,
     owner: Option<AccountId>,
+    /// Which buckets keep versions.
+    pub(super) versioned: Arc<KnownBuckets>,
     config: SdkConfig,
 }
 
@@ -114,6 +117,7 @@ impl S3 {
             owner: options.owner,
             patience: options.patience,
             copy_part_bytes: options.copy_part_bytes.unwrap_or(COPY_PART_BYTES),
+            versioned: Arc::default(),
             config,
         })
     }

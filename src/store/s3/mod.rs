@@ -3,6 +3,7 @@
 //! 1. [`S3`]: the port [`ObjectStore`]. `client`: how it is connected.
 //! 2. `presign`: requests for others to send. Nothing is asked of S3 for them.
 //! 3. `read`: what is stored, whole or in part. `copy`: from place to place. `parts`: files that come in parts.
+//!    `versions`: buckets that keep what is removed.
 //! 4. [`provision`]: makes a bucket ready to be a tenant's.
 //! 5. `trace`: which trace a request belongs to. `owner`: whose the buckets must be.
 //! 6. [`failure`]: what has failed, in one line.
@@ -16,6 +17,7 @@ mod presign;
 pub mod provision;
 mod read;
 mod trace;
+mod versions;
 
 use async_trait::async_trait;
 
@@ -65,6 +67,18 @@ impl ObjectStore for S3 {
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError> {
         let call = self.client.delete_object().bucket(&location.bucket).key(&location.key);
         call.send().await.map(drop).map_err(failed("removing", location, self))
+    }
+
+    async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        read::put_tombstone(self, location).await
+    }
+
+    async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError> {
+        read::list(self, bucket, prefix).await.map(Some)
+    }
+
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
+        versions::remove(self, bucket, prefix).await
     }
 
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {

@@ -13,7 +13,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, Part};
 
 use super::S3;
 use super::failure::{failed, status};
-use super::read::{head, quoted};
+use super::read::{Found, head, look, quoted};
 use crate::media::{ContentType, MAX_PARTS, MIN_PART_BYTES};
 use crate::service::ports::{Completion, ObjectLocation, PartTag, PartsId, StoreError, StoredPart};
 
@@ -57,7 +57,7 @@ pub async fn complete(
         return ended(store, location, upload, parts).await;
     };
     // What is there already is said before which part is wrong: it can't be helped.
-    if head(store, location).await?.is_some() {
+    if !matches!(look(store, location).await?, Found::Nothing) {
         return outrun(store, location, upload, parts).await;
     }
     if let Some(wrong) = wrong(&listed, parts) {

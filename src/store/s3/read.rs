@@ -1,5 +1,7 @@
 //! What is stored, whole or in part.
 
+use std::collections::HashMap;
+
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
@@ -12,17 +14,68 @@ use crate::service::ports::{ByteRange, ObjectBody, ObjectLocation, StoreError};
 
 /// How much is handed on at a time, in bytes.
 const CHUNK_BYTES: usize = 128 * 1024;
+/// The member of an object's metadata that makes it a tombstone.
+const TOMBSTONE: &str = "signet-tombstone";
+/// Most pages of a list: 1,000 keys are on each.
+const MAX_LIST_PAGES: usize = 20;
 /// What S3 says a file is where nobody has said anything.
 const UNKNOWN_TYPE: &str = "binary/octet-stream";
 
+/// What lies at a place.
+#[derive(Debug)]
+pub enum Found {
+    /// A file.
+    File(Stored),
+    /// An object that says that nothing may be stored there.
+    Tombstone,
+    /// Nothing.
+    Nothing,
+}
+
 /// What is stored there, its checksum included.
 pub async fn head(store: &S3, location: &ObjectLocation) -> Result<Option<Stored>, StoreError> {
+    Ok(match look(store, location).await? {
+        Found::File(stored) => Some(stored),
+        Found::Tombstone | Found::Nothing => None,
+    })
+}
+
+/// What lies there, tombstones told from files.
+pub async fn look(store: &S3, location: &ObjectLocation) -> Result<Found, StoreError> {
     let call = store.client.head_object().bucket(&location.bucket).key(&location.key);
     match call.checksum_mode(ChecksumMode::Enabled).send().await {
-        Ok(found) => stored_of_head(found).map(Some),
-        Err(error) if is_missing(&error) => Ok(None),
+        Ok(found) if is_tombstone(found.metadata()) => Ok(Found::Tombstone),
+        Ok(found) => stored_of_head(found).map(Found::File),
+        Err(error) if is_missing(&error) => Ok(Found::Nothing),
         Err(error) => Err(failed("looking at", location, store)(error)),
     }
+}
+
+/// Puts a tombstone over whatever is there.
+pub async fn put_tombstone(store: &S3, location: &ObjectLocation) -> Result<(), StoreError> {
+    let call = store.client.put_object().bucket(&location.bucket).key(&location.key);
+    let call = call.metadata(TOMBSTONE, "1").cache_control("no-store").content_type(UNKNOWN_TYPE);
+    call.send().await.map(drop).map_err(failed("putting a tombstone at", location, store))
+}
+
+/// The keys under a prefix.
+pub async fn list(store: &S3, bucket: &str, prefix: &str) -> Result<Vec<String>, StoreError> {
+    let (mut keys, mut after) = (Vec::new(), None);
+    for _ in 0..MAX_LIST_PAGES {
+        let call = store.client.list_objects_v2().bucket(bucket).prefix(prefix);
+        let page = call.set_continuation_token(after).send().await;
+        let page = page.map_err(failed("listing", format!("{bucket}/{prefix}"), store))?;
+        keys.extend(page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key));
+        after = page.next_continuation_token;
+        if page.is_truncated != Some(true) || after.is_none() {
+            return Ok(keys);
+        }
+    }
+    Err(StoreError::corrupt(format!("{bucket}/{prefix} holds more than {} objects", keys.len())))
+}
+
+fn is_tombstone(metadata: Option<&HashMap<String, String>>) -> bool {
+    metadata.is_some_and(|metadata| metadata.keys().any(|name| name.eq_ignore_ascii_case(TOMBSTONE)))
 }
 
 /// The file, or a part of it.
@@ -36,6 +89,7 @@ pub async fn get(
     };
     let call = store.client.get_object().bucket(&location.bucket).key(&location.key).set_range(header);
     match call.send().await {
+        Ok(found) if is_tombstone(found.metadata()) => Ok(None),
         Ok(found) => body(found, range).map(Some),
         Err(error) if status(&error) == Some(416) => outside(store, location).await,
         Err(error) if is_missing(&error) => Ok(None),

@@ -23,8 +23,13 @@ use signet::media::{
 use signet::service::ports::{AssetStore, InsertTerms, Inserted};
 
 /// The stages of a file's life, where a check doesn't care.
-pub const PERIODS: Periods =
-    Periods { ticket_seconds: 900, grace_seconds: 900, late_seconds: 86_400, retention_seconds: 30 * 86_400 };
+pub const PERIODS: Periods = Periods {
+    ticket_seconds: 900,
+    grace_seconds: 900,
+    late_seconds: 86_400,
+    retention_seconds: 30 * 86_400,
+    record_seconds: 30 * 86_400,
+};
 
 /// Puts an asset in, without bounds. `false` where its id is taken.
 pub async fn insert(store: &(impl AssetStore + ?Sized), asset: &Asset) -> bool {

@@ -69,6 +69,8 @@ pub async fn all(store: Store, door: Entrance) {
     ranges_are_parts_of_the_file(store.clone(), door.clone()).await;
     a_copy_is_whole_and_replaces(store.clone(), door.clone()).await;
     deleting_twice_is_no_error(store.clone(), door.clone()).await;
+    a_tombstone_is_nothing_and_keeps_uploads_out(store.clone(), door.clone()).await;
+    a_list_is_of_all_under_a_prefix(store.clone(), door.clone()).await;
     keys_never_collide(store.clone(), door.clone()).await;
     a_presigned_read_is_of_one_file_for_its_time(store.clone(), door.clone()).await;
     a_cut_upload_leaves_nothing(store, door).await;
@@ -280,6 +282,58 @@ async fn deleting_twice_is_no_error(store: Store, door: Entrance) {
     assert!(store.head(&place).await.unwrap().is_none());
     assert_eq!(bytes_of(&store, &place, None).await, None);
     put(&store, &door, &place, b"y").await;
+}
+
+async fn a_tombstone_is_nothing_and_keeps_uploads_out(store: Store, door: Entrance) {
+    for filled in [false, true] {
+        let (place, other) = (fresh_place("a.png"), fresh_place("b.png"));
+        let content = noise(1_000);
+        if filled {
+            put(&store, &door, &place, &content).await;
+        }
+        store.put_tombstone(&place).await.unwrap();
+        store.put_tombstone(&place).await.unwrap();
+        assert_eq!(store.head(&place).await.unwrap(), None);
+        assert_eq!(bytes_of(&store, &place, None).await, None);
+        assert_eq!(bytes_of(&store, &place, Some(ByteRange::FromTo(0, 9))).await, None);
+        assert_eq!(bytes_of(&store, &place, Some(ByteRange::From(5))).await, None);
+        assert!(!store.copy(&place, &other).await.unwrap(), "nothing to copy");
+        assert_eq!(store.head(&other).await.unwrap(), None);
+        for checked in [false, true] {
+            let presigned = presign(&store, &place, &content, checked).await;
+            assert_eq!(door.send(upload(&presigned, &content)).await, Sent::Exists);
+        }
+        assert_eq!(store.head(&place).await.unwrap(), None);
+        // A file replaces it, and it doesn't come back.
+        put(&store, &door, &other, &content).await;
+        assert!(store.copy(&other, &place).await.unwrap());
+        assert_eq!(bytes_of(&store, &place, None).await, Some((None, content.clone())));
+        store.put_tombstone(&place).await.unwrap();
+        store.delete(&place).await.unwrap();
+        put(&store, &door, &place, &content).await;
+    }
+}
+
+async fn a_list_is_of_all_under_a_prefix(store: Store, door: Entrance) {
+    let place = fresh_place("");
+    let at =
+        |tail: &str| ObjectLocation { bucket: place.bucket.clone(), key: format!("{}{tail}", place.key) };
+    for tail in ["x/a.png", "x/a b.png.320.jpg", "x/y/c", "xx/d"] {
+        put(&store, &door, &at(tail), b"x").await;
+    }
+    store.put_tombstone(&at("x/gone")).await.unwrap();
+    let list = async |tail: &str| {
+        let found = at(tail);
+        store.list(&found.bucket, &found.key).await.unwrap()
+    };
+    let Some(mut found) = list("x/").await else {
+        assert_eq!(list("").await, None, "a store lists, or it doesn't");
+        return;
+    };
+    found.sort_unstable();
+    let expected = ["x/a b.png.320.jpg", "x/a.png", "x/gone", "x/y/c"].map(|tail| at(tail).key);
+    assert_eq!(found, expected);
+    assert_eq!(list("none/").await, Some(Vec::new()));
 }
 
 async fn keys_never_collide(store: Store, door: Entrance) {

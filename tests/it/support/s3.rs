@@ -123,17 +123,33 @@ impl Server {
     }
 }
 
-/// A store on whatever answers at an address.
-pub async fn store_at(address: &str, change: impl FnOnce(&mut S3Options)) -> S3 {
-    let patience = Patience {
+/// How long the server is waited for.
+fn patience() -> Patience {
+    Patience {
         connect: Duration::from_secs(3),
         attempt: Duration::from_secs(10),
         operation: Duration::from_secs(30),
         attempts: 3,
         backoff: Duration::from_millis(100),
-    };
-    let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests");
-    let config = loader(&patience, Some("eu-central-1")).credentials_provider(credentials).load().await;
+    }
+}
+
+fn credentials() -> Credentials {
+    Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "tests")
+}
+
+/// A client of the server's that is none of Signet's.
+pub async fn client() -> aws_sdk_s3::Client {
+    let config = loader(&patience(), Some("eu-central-1")).credentials_provider(credentials()).load().await;
+    let endpoint = format!("http://{}", server().address);
+    let config = aws_sdk_s3::config::Builder::from(&config).endpoint_url(endpoint).force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
+}
+
+/// A store on whatever answers at an address.
+pub async fn store_at(address: &str, change: impl FnOnce(&mut S3Options)) -> S3 {
+    let patience = patience();
+    let config = loader(&patience, Some("eu-central-1")).credentials_provider(credentials()).load().await;
     let mut options = S3Options {
         endpoint: Some(format!("http://{}", address)),
         public_endpoint: None,

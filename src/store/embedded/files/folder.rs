@@ -11,9 +11,11 @@
 //! another key lies in. The bucket and key themselves stand in the file. The 256 folders are made when
 //! the store is opened, so that publishing has one folder to sync and never a fresh one.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use ulid::Ulid;
@@ -27,6 +29,19 @@ pub struct Folder {
     drafts: PathBuf,
     /// Where uploads in parts lie.
     pub parts: PathBuf,
+    claims: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+/// The right to upload to a place, which one upload at a time has; given back when dropped.
+pub struct Claim {
+    place: PathBuf,
+    claims: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place);
+    }
 }
 
 impl Folder {
@@ -48,7 +63,7 @@ impl Folder {
             make_folder(&root.join(format!("{fan:02x}")))?;
         }
         sync(root)?;
-        Ok(Self { root: root.to_owned(), drafts, parts })
+        Ok(Self { root: root.to_owned(), drafts, parts, claims: Arc::default() })
     }
 
     /// Where the object of a location lies, if there is one.
@@ -60,6 +75,13 @@ impl Folder {
         context.update(location.key.as_bytes());
         let name = hex(context.finish().as_ref());
         self.root.join(&name[..2]).join(name)
+    }
+
+    /// Claims a place for an upload, so that a place has one draft at most. `None` while another upload has it.
+    pub fn claim(&self, place: &Path) -> Option<Claim> {
+        let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = claims.insert(place.to_owned());
+        new.then(|| Claim { place: place.to_owned(), claims: Arc::clone(&self.claims) })
     }
 
     /// A fresh file that nobody sees yet.

@@ -4,9 +4,11 @@
 //! 1. The signature admits the request, or it ends here.
 //! 2. What is stored already stays: known before the body, and once more when publishing. A part replaces
 //!    the one that came before, and needs an upload that is still there.
-//! 3. The body goes to a draft, counted and hashed on its way. A body that is cut off, too long, too short
+//! 3. A place has one draft at most: a second upload to it is refused while the first is under way. So a ticket that
+//!    is sent many times at once takes the disk space of one file.
+//! 4. The body goes to a draft, counted and hashed on its way. A body that is cut off, too long, too short
 //!    or other than promised leaves nothing behind; nor does a caller that gives up waiting.
-//! 4. Record, fsync, publish, fsync of the folder; then the answer.
+//! 5. Record, fsync, publish, fsync of the folder; then the answer.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -65,6 +67,7 @@ impl Files {
         if tokio::fs::try_exists(&place).await.map_err(failed)? {
             return Err(PutError::Exists);
         }
+        let _claim = self.folder.claim(&place).ok_or(PutError::Busy)?;
         let (draft, file, record) = self.draft(admitted, content_type, body).await?;
         let stored = record.stored();
         let published = blocking(move || {
@@ -86,6 +89,7 @@ impl Files {
             Ok(upload.map(|upload| (upload.place(number), upload.content_type().to_owned())))
         });
         let (place, content_type) = found.await?.ok_or(PutError::NoUpload)?;
+        let _claim = self.folder.claim(&place).ok_or(PutError::Busy)?;
         let (draft, file, record) = self.draft(admitted, &content_type, body).await?;
         let stored = record.stored();
         let published = blocking(move || {

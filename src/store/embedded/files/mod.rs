@@ -61,8 +61,13 @@ impl Files {
 
     async fn open(&self, location: &ObjectLocation) -> Result<Option<(File, Record)>, StoreError> {
         let place = self.folder.place(location);
-        blocking(move || record::open(&place)).await
+        blocking(move || open_file(&place)).await
     }
+}
+
+/// Opens a file; `None` also where a tombstone is.
+fn open_file(place: &Path) -> io::Result<Option<(File, Record)>> {
+    Ok(record::open(place)?.filter(|(_, record)| !record.is_tombstone()))
 }
 
 #[async_trait]
@@ -114,11 +119,31 @@ impl ObjectStore for Files {
         blocking(move || folder::remove(&place)).await
     }
 
+    async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        let (place, record) = (self.folder.place(location), Record::tombstone(location));
+        let folder = Arc::clone(&self.folder);
+        blocking(move || {
+            let (draft, file) = folder.draft()?;
+            record::close(file, &record)?;
+            draft.replace(&place)
+        })
+        .await
+    }
+
+    async fn list(&self, _: &str, _: &str) -> Result<Option<Vec<String>>, StoreError> {
+        // A file is named by the digest of its key.
+        Ok(None)
+    }
+
+    async fn delete_versions(&self, _: &str, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         let (source, place) = (self.folder.place(from), self.folder.place(to));
         let (folder, to) = (Arc::clone(&self.folder), to.clone());
         blocking(move || {
-            let Some((mut file, record)) = record::open(&source)? else { return Ok(false) };
+            let Some((mut file, record)) = open_file(&source)? else { return Ok(false) };
             let record = record.at(&to);
             file.rewind()?;
             let (draft, mut target) = folder.draft()?;

@@ -40,6 +40,9 @@ pub struct Record {
     /// The upload by which it came in parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upload: Option<PartsId>,
+    /// Nothing is stored here, and nothing may be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    tombstone: bool,
 }
 
 impl Record {
@@ -53,7 +56,18 @@ impl Record {
             sha256: Some(STANDARD.encode(sha256)),
             etag: format!("\"{}\"", short(sha256)),
             upload: None,
+            tombstone: false,
         }
+    }
+
+    /// The record of a tombstone, which has no content.
+    pub fn tombstone(location: &ObjectLocation) -> Self {
+        Self { tombstone: true, ..Self::new(location, "application/octet-stream", 0, &[]) }
+    }
+
+    /// Whether it is a tombstone's.
+    pub fn is_tombstone(&self) -> bool {
+        self.tombstone
     }
 
     /// The record of a content that an upload has brought in so many parts, with the SHA-256 of their
