@@ -12,6 +12,7 @@ use super::profiles::profiles;
 use super::rules::{
     cache_terms, check_server, layout, periods, public_delivery, quota, rules, upload_policy, window,
 };
+use super::tenants::listed;
 use super::tokens;
 use crate::config::{AssetsSetting, GrantScopeSetting, OnFailureSetting, PrivateSetting, Settings};
 use crate::http::Cors;
@@ -263,7 +264,7 @@ fn known_tenants(
 ) -> Result<Arc<CachedTenants>, StartError> {
     let known = CachedTenants::new(store, Arc::clone(clock));
     if settings.store.assets == AssetsSetting::Embedded {
-        known.expect(&tenants(settings)?);
+        known.expect(&listed(settings)?);
     }
     Ok(Arc::new(match settings.limits.max_key_lookups {
         0 => known,
