@@ -14,7 +14,7 @@ pub struct DocumentSettings {
     pub max_bytes: u64,
     /// How deep arrays and objects may be nested. Default 128.
     pub max_depth: usize,
-    /// How many links one document may ask for. Default 20,000.
+    /// How many links one document may ask for; media hosts that its texts name count too. Default 20,000.
     pub max_links: usize,
     /// What becomes of references. Default `inline`.
     pub references: ReferencesSetting,
