@@ -8,8 +8,9 @@ use signet::media::{Quota, Tenant, TenantId};
 use signet::service::ports::{
     ApiKey, Claims, StoreError, TenantStore, TokenError, TokenVerifier, api_key_digest,
 };
-use signet::service::tenant_cache::CachedTenants;
+use signet::service::tenant_cache::{CachedTenants, LookUpError};
 use signet::service::{AuthError, Authenticator, Credentials, Scopes};
+use tokio::sync::Semaphore;
 
 use crate::support::tokens::{Hand, NOW};
 
@@ -244,5 +245,75 @@ async fn a_store_that_is_down_is_not_asked_by_each_request() {
     assert_eq!(house.store.asked(), 1);
     house.clock.set(NOW + 102);
     assert_eq!(house.ask(KEY).await, Outcome::Good);
+    assert_eq!(house.store.asked(), 1);
+}
+
+/// A store that answers when it is let to.
+struct Slow {
+    asked: AtomicUsize,
+    answers: Semaphore,
+}
+
+#[async_trait]
+impl TenantStore for Slow {
+    async fn find(&self, _: &TenantId) -> Result<Option<Tenant>, StoreError> {
+        panic!("nobody asks for ids here")
+    }
+
+    async fn find_by_api_key(&self, _: &ApiKey) -> Result<Option<Tenant>, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.answers.acquire().await.unwrap().forget();
+        Ok(None)
+    }
+}
+
+#[tokio::test]
+async fn unknown_keys_are_looked_up_once_for_all_who_wait_and_few_at_a_time() {
+    let store = Arc::new(Slow { asked: AtomicUsize::new(0), answers: Semaphore::new(0) });
+    let cached = Arc::new(CachedTenants::new(store.clone(), Hand::new()).bounded(1));
+    let ask = |key: &str| {
+        let (cached, key) = (Arc::clone(&cached), ApiKey::new(key));
+        tokio::spawn(async move { cached.find_key(&key).await })
+    };
+    let settle = async || {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let mut waiting: Vec<_> = (0..20).map(|_| ask("sk_same")).collect();
+    settle().await;
+    let too_many = ask("sk_other").await.unwrap();
+    assert!(matches!(too_many, Err(LookUpError::TooMany(_))), "{too_many:?}");
+    assert!(!cached.knows(&ApiKey::new("sk_same")));
+    // Who has begun it hangs up; the others get its answer.
+    waiting.remove(0).abort();
+    settle().await;
+    store.answers.add_permits(1);
+    for waits in waiting {
+        assert!(waits.await.unwrap().unwrap().is_none());
+    }
+    assert_eq!(store.asked.swap(0, Ordering::SeqCst), 1);
+    assert!(cached.knows(&ApiKey::new("sk_same")), "that nobody has it is known");
+    // All who wait hang up: another one may be looked up.
+    let alone = ask("sk_alone");
+    settle().await;
+    assert!(ask("sk_other").await.unwrap().is_err());
+    alone.abort();
+    settle().await;
+    store.answers.add_permits(1);
+    assert!(ask("sk_other").await.unwrap().unwrap().is_none());
+    assert_eq!(store.asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_is_expected_is_known_and_good_only_once_the_store_says_so() {
+    let house = House::new();
+    let tenant = house.store.tenant.lock().unwrap().clone().unwrap();
+    let cached = CachedTenants::new(house.store.clone(), house.clock.clone()).bounded(0);
+    let key = ApiKey::new(KEY);
+    assert!(!cached.knows(&key) && cached.find_key(&key).await.is_err());
+    cached.expect([&tenant]);
+    assert!(cached.knows(&key));
+    assert_eq!(cached.find_key(&key).await.unwrap().as_deref(), Some(&tenant));
     assert_eq!(house.store.asked(), 1);
 }

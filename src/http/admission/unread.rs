@@ -164,8 +164,8 @@ impl hyper::body::Body for Charged {
 const COUNTERS: usize = 1 << 17;
 /// What a request holds beside its path and the body of its answer, in bytes: tasks, headers, HTTP/2's state.
 const REQUEST_BYTES: u64 = 8 * 1024;
-/// What is held of an answer that is read from somewhere while it is sent, in bytes: one piece in HTTP/2's queue, and
-/// one that waits for room there.
+/// What is held of an answer that is read from somewhere while it is sent, in bytes: a piece in HTTP/2's queue, one that
+/// waits for room there, and one in the hands of who reads it.
 const PIECES_BYTES: u64 = 128 * 1024;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use hyper::body::{Body as _, Frame, SizeHint};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::http::Extensions;
 
 use super::places::{Place, TenantPlace};
@@ -147,7 +147,9 @@ impl Guest {
             return answer;
         }
         let mut answer = answer.map(|_| Body::empty());
-        answer.headers_mut().remove(CONTENT_TYPE);
+        for name in [CONTENT_TYPE, CONTENT_LENGTH] {
+            answer.headers_mut().remove(name);
+        }
         answer
     }
 }
