@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::support::Node;
-use crate::support::http::{get, parse, status_blocking};
+use crate::support::http::{parse, status_blocking};
 use crate::support::settings::{ANNA, two_tenants};
 use crate::support::tls::{self, HOST, Pair};
 use crate::support::upload::{picture, ready};
@@ -165,7 +165,7 @@ fn a_second_signal_ends_what_is_left() {
 }
 
 /// How many nodes are stopped at the same time.
-const AT_ONCE: usize = 10;
+const AT_ONCE: usize = 12;
 /// Printed, so that a failure can be had again.
 const SEED: u64 = 0x5197_e7d0;
 
@@ -230,7 +230,7 @@ async fn stop_under_load(seed: u64, speaks: Speaks, pair: Option<Arc<Pair>>) -> 
     port.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = port.local_addr().unwrap();
     let listen = address.to_string();
-    let environment = [("SIGNET_LISTEN", listen.as_str()), (LAME_DUCK, "1")];
+    let environment = [("SIGNET_LISTEN", listen.as_str()), (LAME_DUCK, "3")];
     let mut node = match &pair {
         Some(pair) => tls::serve(folder.path(), pair, &environment),
         None => tokio::task::block_in_place(|| serve(&folder, &environment)),
@@ -259,7 +259,8 @@ async fn stop_under_load(seed: u64, speaks: Speaks, pair: Option<Arc<Pair>>) -> 
         };
         clients.spawn(client.run());
     }
-    let balancer = tokio::spawn(ask_readiness(node.admin.clone(), wanted, random.random_range(20..50)));
+    let (admin, pause) = (node.admin.clone(), Duration::from_millis(random.random_range(20..50)));
+    let balancer = tokio::task::spawn_blocking(move || ask_readiness(&admin, &wanted, pause));
     sleep(Duration::from_millis(random.random_range(20..400))).await;
     signalled.store(true, Ordering::SeqCst);
     tokio::task::block_in_place(|| node.signal("TERM"));
@@ -269,10 +270,10 @@ async fn stop_under_load(seed: u64, speaks: Speaks, pair: Option<Arc<Pair>>) -> 
     told
 }
 
-/// What a load balancer does for its clients.
-async fn ask_readiness(admin: String, wanted: Arc<AtomicBool>, millis: u64) {
-    while get(&format!("{admin}/readyz"), &[]).await.status == 200 {
-        sleep(Duration::from_millis(millis)).await;
+/// What a load balancer does for its clients: one that doesn't answer isn't ready either.
+fn ask_readiness(admin: &str, wanted: &AtomicBool, pause: Duration) {
+    while status_blocking(&format!("{admin}/readyz")) == Some(200) {
+        std::thread::sleep(pause);
     }
     wanted.store(false, Ordering::SeqCst);
 }
@@ -343,7 +344,7 @@ impl Client {
             if self.keeps {
                 kept = Some(sender);
             }
-            // Less than the seconds of the lame duck, and that in which those that rest are listened to.
+            // Less than the seconds of the lame duck.
             let rests = if self.keeps && self.random.random_ratio(1, 12) { 1_200 } else { 100 };
             sleep(Duration::from_millis(self.random.random_range(0..rests))).await;
         }
