@@ -329,7 +329,7 @@ async fn an_honest_client_may_ping_and_open_windows_for_as_long_as_it_asks() {
         let more = [
             frame(HEADERS, END_STREAM | END_HEADERS, id, GET),
             frame(PRIORITY, 0, id, b"\0\0\0\0\x10"),
-            frame(WINDOW, 0, 0, &100_u32.to_be_bytes()),
+            frame(WINDOW, 0, 0, &1_000_u32.to_be_bytes()),
             frame(PING, 0, 0, b"pingping"),
         ];
         stream.write_all(&more.concat()).unwrap();
