@@ -155,6 +155,14 @@ async fn while_the_store_is_down_known_assets_are_linked_and_the_answers_say_so(
     let signed = scene.send("POST", "/media/v1/documents?strict=true", &document).await;
     assert_eq!((signed.status, signed.header("signet-stale")), (200, "true"), "{}", signed.text());
     assert!(signed.header("cache-control").starts_with("private, max-age="));
+    // A key of an asset's file is known as the asset is.
+    let key = |id: &str| format!("{}/{id}/a.png", ANNA.0);
+    let named = json!({"keys": [key(&public), key(&private)]});
+    let links = scene.send("POST", "/media/v1/links", named).await;
+    assert_eq!((links.status, links.header("signet-stale")), (200, "true"), "{}", links.text());
+    let document = json!([{"key": key(&public), "type": "image"}]);
+    let signed = scene.send("POST", "/media/v1/documents?strict=true", document).await;
+    assert_eq!((signed.status, signed.header("signet-stale")), (200, "true"), "{}", signed.text());
     // Another tenant's is no more to be had than before, and marked: that it is may have changed.
     let other = scene.send("GET", &format!("/m/{foreign}"), "").await;
     other.assert_problem(404, "asset-not-found");
@@ -162,10 +170,12 @@ async fn while_the_store_is_down_known_assets_are_linked_and_the_answers_say_so(
     // What needs no store has no mark; what isn't known is an error, in whole answers too.
     let keys = scene.send("POST", "/media/v1/links", json!({"keys": ["a.jpg"]})).await;
     assert_eq!((keys.status, keys.header("signet-stale")), (200, ""));
-    let asked: [(&str, String, Value); 5] = [
+    let asked: [(&str, String, Value); 7] = [
         ("GET", format!("/m/{unseen}"), Value::Null),
         ("POST", "/media/v1/links".into(), json!({"ids": [public, unseen]})),
         ("POST", "/media/v1/documents".into(), json!([public, unseen])),
+        ("POST", "/media/v1/links".into(), json!({"keys": [key(&public), key(&unseen)]})),
+        ("POST", "/media/v1/documents".into(), json!([{"key": key(&unseen), "type": "image"}])),
         ("DELETE", format!("/media/v1/assets/{public}"), Value::Null),
         ("PATCH", format!("/media/v1/assets/{public}"), json!({"metadata": {}})),
     ];

@@ -26,7 +26,7 @@ use crate::service::CookieGrant;
     operation_id = "signCookies",
     summary = "Cookies for a folder",
     description = "Cookies that open everything under a folder, as JSON and as `Set-Cookie`. Not for the root, nor \
-        for `private/`.",
+        for `private/`, nor for the folder of an asset that has no link.",
     request_body(content = FolderBody, example = json!({"folder": "groupObjects/"})),
     responses(
         (
