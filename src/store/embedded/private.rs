@@ -136,8 +136,9 @@ fn close(path: &Path, closed: &mut Vec<PathBuf>) -> io::Result<()> {
         opened => opened?,
     };
     let mode = file.metadata()?.mode();
+    // The bits above the owner's go too: some systems don't let a service set those.
     if mode & OTHERS != 0 {
-        file.set_permissions(Permissions::from_mode(mode & 0o7777 & !OTHERS))?;
+        file.set_permissions(Permissions::from_mode(mode & FOLDER))?;
         closed.push(path.to_owned());
     }
     Ok(())

@@ -189,7 +189,7 @@ fn settings(folder: &Path) -> PathBuf {
 }
 
 fn assert_refused(config: &Path, reasons: &[&str]) {
-    for command in ["serve", "check"] {
+    for command in ["check", "serve"] {
         let run = crate::support::program::signet(&[command, "--config", config.to_str().unwrap()], b"");
         assert_eq!(run.code, 1, "{command}: {}{}", run.answer, run.diagnostics);
         assert_eq!(run.diagnostics.lines().count(), 1, "{}", run.diagnostics);

@@ -41,7 +41,7 @@ fn tenant(id: &str, key: &str, api_key: &str) -> String {
 fn assert_refused(folder: &Path, settings: &str, reasons: &[&str]) {
     let config = folder.join("signet.toml");
     fs::write(&config, format!("{LISTENERS}{settings}")).unwrap();
-    let said = ["serve", "check"].map(|command| {
+    let said = ["check", "serve"].map(|command| {
         let run = signet(&[command, "--config", config.to_str().unwrap()], b"");
         assert_eq!(run.code, 1, "{command}: {settings}: {}", run.answer);
         run.diagnostics
