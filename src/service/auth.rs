@@ -35,7 +35,7 @@ impl Caller {
     }
 }
 
-/// Credentials that nobody has looked at yet.
+/// Credentials that haven't been checked yet.
 pub enum Credentials {
     /// A token.
     Token(String),
@@ -74,8 +74,8 @@ impl Authenticator {
         Self { tenants, tokens }
     }
 
-    /// Whether credentials can be looked at without asking anybody for the sake of a stranger: a store for an API key that
-    /// isn't known, or an issuer for the key of a token.
+    /// Returns whether credentials can be checked without a question that a stranger could cause: to the store for an API
+    /// key that isn't known, or to the issuer for the key of a token.
     #[must_use]
     pub fn answers_at_once(&self, credentials: &Credentials) -> bool {
         match credentials {
@@ -89,7 +89,7 @@ impl Authenticator {
     /// Checks credentials.
     ///
     /// # Errors
-    /// Why they aren't accepted; [`AuthError::Busy`] and [`AuthError::Store`] where nobody could say.
+    /// Why they aren't accepted; [`AuthError::Busy`] and [`AuthError::Store`] where that can't be said now.
     pub async fn authenticate(&self, credentials: &Credentials) -> Result<Caller, AuthError> {
         let (tenant, scopes) = match credentials {
             Credentials::Token(token) => self.by_token(token).await?,

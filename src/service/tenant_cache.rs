@@ -9,8 +9,8 @@
 //!    frozen. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer.
 //! 3. What wasn't found is remembered for [`ABSENT_MILLIS`], and is no answer where the store is down.
 //!
-//! The store is asked once for all who need the same at the same time. API keys that nobody is known to have could be
-//! any number: their look-ups under way are bounded ([`CachedTenants::bounded`]), and what isn't let in is refused at
+//! The store is asked once for all who need the same at the same time. API keys that no tenant is known to have could
+//! be any number: their look-ups under way are bounded ([`CachedTenants::bounded`]), and what isn't let in is refused at
 //! once. So known tenants go on whatever strangers send.
 //!
 //! API keys lead to the tenant's id, and that to the tenant: what is learned by one way holds for the other.
@@ -104,7 +104,7 @@ impl Question<'_> {
 #[error("too many unknown API keys are being looked up")]
 pub struct TooManyLookUps;
 
-/// Why nobody can say which tenant it is.
+/// Why it can't be said which tenant it is.
 #[derive(Debug, thiserror::Error)]
 pub enum LookUpError {
     /// The store isn't asked.
@@ -161,8 +161,8 @@ impl CachedTenants {
         }
     }
 
-    /// Whether an API key is one that a tenant is known to have, or one that the store has just said nobody has. It may
-    /// have to be asked again all the same; but that happens seldom, however often the key comes.
+    /// Returns whether a tenant is known to have an API key, or the store has just said that none has it. It may have to be
+    /// asked again all the same; but that happens seldom, however often the key comes.
     #[must_use]
     pub fn knows(&self, key: &ApiKey) -> bool {
         self.api_keys.contains_key(key.digest())

@@ -1,7 +1,7 @@
 //! Look-ups of tenants under way: one for all who need the same at the same time.
 //!
-//! A look-up goes on for as long as anybody waits for it, whoever began it, and is given up with the last of them. There
-//! are never more of them than requests that wait.
+//! A look-up goes on for as long as one request waits for it, also where that isn't the one that began it, and is given up
+//! with the last of them. There are never more of them than requests that wait.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -44,7 +44,7 @@ pub(super) struct Begun {
     pub(super) changes: u64,
 }
 
-/// A look-up that somebody waits for.
+/// A look-up that a request waits for.
 pub(super) struct Ticket<K: Eq + Hash> {
     under_way: Arc<Mutex<UnderWay<K>>>,
     key: K,

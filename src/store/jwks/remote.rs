@@ -5,8 +5,8 @@
 //! 3. Never more than once in [`RemoteKeys::COOLDOWN`], and never twice at the same time: who needs the outcome
 //!    of a fetch that is under way waits for it. Tokens of known keys wait for nothing.
 //! 4. Where it fails, the keys that were there stay.
-//! 5. At most [`RemoteKeys::MOST_WAITING`] tokens wait for a fetch. More are refused at once, to be tried again: anybody
-//!    can make up tokens of keys that nobody has, and each that waits holds a place.
+//! 5. At most [`RemoteKeys::MOST_WAITING`] tokens wait for a fetch. More are refused at once, to be tried again: a
+//!    stranger can make up tokens of keys that don't exist, and each that waits holds a place.
 
 use std::sync::Arc;
 use std::time::Duration;
