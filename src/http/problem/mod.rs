@@ -166,21 +166,12 @@ impl IntoResponse for Problem {
     }
 }
 
-/// In the extensions of a refusal with which its connection ends: that of a client whose address asks too often. One
-/// that goes on all the same has to connect again.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LastAnswer;
-
 /// Gives a response that is a problem its body and headers; leaves every other one alone.
 pub(super) fn render(mut response: Response, context: &RequestContext) -> Response {
     let Some(problem) = response.extensions_mut().remove::<Problem>() else {
         return response;
     };
     problem.log();
-    if problem.limit() == Some(Limit::ClientRate) {
-        // A tenant's refusals keep their connection: it may be that of a proxy, and of all who come by it.
-        response.extensions_mut().insert(LastAnswer);
-    }
     let body = problem.to_json(context);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -27,7 +27,6 @@ use super::taken::Taken;
 use super::watched::Watched;
 use super::{Peer, Phase, QUIET};
 use crate::http::apart::apart;
-use crate::http::problem::LastAnswer;
 use crate::http::{Front, ServerLimits};
 use crate::service::ports::Limit;
 
@@ -170,12 +169,15 @@ async fn reached(mut phases: watch::Receiver<Phase>, phase: Phase) {
     let _ = phases.wait_for(|now| *now >= phase).await;
 }
 
-/// An answer as it goes out, by a connection that may end with it.
+/// An answer as it goes out, by a connection that may end with it: admission asks for that by the header of HTTP/1.1,
+/// which HTTP/2 says by GOAWAY.
 fn answered(mut response: Response, version: Version, guard: InFlight) -> Response<Taken> {
     let activity = guard.activity();
-    let refused = response.status() == StatusCode::TOO_MANY_REQUESTS;
-    if refused && response.extensions().get::<LastAnswer>().is_some() {
+    if response.status() == StatusCode::TOO_MANY_REQUESTS && response.headers().contains_key(CONNECTION) {
         activity.retire();
+        if version >= Version::HTTP_2 {
+            response.headers_mut().remove(CONNECTION);
+        }
     }
     if activity.retires() && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
