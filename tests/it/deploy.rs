@@ -153,7 +153,7 @@ fn the_distribution_decides_about_caches_and_asks_for_https() {
     assert!(!template.contains("Override: false"));
     assert_eq!(template.matches("Header: Cache-Control").count(), 2);
     let behaviours: Vec<&str> = template.split("TargetOriginId: media").skip(1).collect();
-    assert_eq!(behaviours.len(), 3);
+    assert_eq!(behaviours.len(), 4);
     for behaviour in behaviours {
         let is_signed = behaviour.split("FunctionAssociations").next().unwrap().contains("TrustedKeyGroups");
         let expected = if is_signed { "https-only" } else { "redirect-to-https" };

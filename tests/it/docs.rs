@@ -35,3 +35,21 @@ fn the_commented_settings_are_the_defaults() {
     defaults.store.path = settings.store.path;
     assert_eq!(format!("{shown:?}"), format!("{defaults:?}"));
 }
+
+#[test]
+fn the_table_of_attacks_names_tests_that_are_there() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/security");
+    let text = page("docs/security.md");
+    let named: Vec<(&str, &str)> = text.split('`').filter_map(|code| code.split_once("::")).collect();
+    assert!(named.len() > 40, "{named:?}");
+    for (file, test) in &named {
+        let source = fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap_or_default();
+        assert!(source.contains(&format!("fn {test}(")), "there is no test {file}::{test}");
+    }
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let listed = named.iter().any(|(file, _)| *file == name);
+        assert!(listed || name == "mod", "docs/security.md names no test of {name}");
+    }
+}

@@ -123,11 +123,7 @@ mod tests {
             .allowed_methods("HEAD")
             .allowed_methods("GET")
             .allowed_methods("PUT")
-            .set_allowed_headers(Some(vec![
-                "x-amz-checksum-sha256".into(),
-                "Content-Type".into(),
-                "If-None-Match".into(),
-            ]))
+            .set_allowed_headers(Some(HEADERS.iter().rev().map(|header| header.to_uppercase()).collect()))
             .expose_headers("ETag")
             .set_allowed_origins(Some(origins().into_iter().rev().collect()))
             .max_age_seconds(3_600)
