@@ -134,7 +134,8 @@ impl Documents {
         let (document, length) = (input.clone(), input.len());
         let scan = move |cancelled: &_| ScannedDocument::scan(document, &rules, cancelled);
         let scanned = self.work.run(place.lane(), length, scan).await?;
-        let Resolved { answers, max_age, stale } = self.resolve(place, caller, scanned.wants(), options.public_only).await?;
+        let Resolved { answers, max_age, stale } =
+            self.resolve(place, caller, scanned.wants(), options.public_only).await?;
         let splice = move |_: &_| {
             let scan = scanned.get();
             let signed = scan.splice(&answers);

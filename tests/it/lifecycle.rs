@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use crate::support::Node;
 use crate::support::http::{get, get_as, post, send};
 use crate::support::settings::{ANNA, two_tenants};
 use crate::support::upload::{finalize, picture, put, ready, ticket};
-use crate::support::{Node, fresh_dev};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -118,7 +118,9 @@ async fn a_quota_is_kept_when_tickets_are_made() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_thousand_finalizes_and_deletes_at_once_leave_usage_exact() {
-    let (_folder, node) = fresh_dev();
+    let folder = TempDir::new().unwrap();
+    // All callers of this test have one address.
+    let node = Node::dev(&folder.path().join("data"), &[("SIGNET__SERVER__MAX_CONNECTIONS_PER_CLIENT", "0")]);
     let (api, key) = (node.api.clone(), node.api_key.clone());
     let usage = async || get_as(&format!("{api}/media/v1/usage"), &key).await.json();
     let before = usage().await;

@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 use super::Stage;
 
 /// Short limits, so that a test needn't wait.
-const LIMITS: [(&str, &str); 4] = [
+const LIMITS: [(&str, &str); 5] = [
+    // All clients of these tests have one address.
+    ("SIGNET__SERVER__MAX_CONNECTIONS_PER_CLIENT", "0"),
     ("SIGNET__SERVER__HEAD_SECONDS", "2"),
     ("SIGNET__SERVER__BODY_IDLE_SECONDS", "1"),
     ("SIGNET__SERVER__ANSWER_SECONDS", "5"),
