@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::Request;
+use bytes::Bytes;
+use futures_util::stream;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use signet::app::build::{self, Node};
@@ -12,7 +14,9 @@ use signet::app::tenants;
 use signet::config::{Environment, parse};
 use signet::http::{ApiContext, Front, HttpLimits, NoRequestMeter, NoRequestTracer, api};
 use signet::media::{Asset, Visibility};
-use signet::service::ports::{AssetStore, SystemClock};
+use signet::service::ports::{
+    AssetStore, ByteStream, Clock, ObjectGate, ObjectStore, SignedRequest, SystemClock, UploadTerms,
+};
 use tempfile::{TempDir, tempdir};
 use tower::ServiceExt;
 
@@ -27,6 +31,9 @@ struct Scene {
     router: Front,
     node: Node,
     store: Arc<Faulty>,
+    owners: Vec<signet::media::Tenant>,
+    objects: Arc<dyn ObjectStore>,
+    gate: Arc<dyn ObjectGate>,
     _folder: TempDir,
 }
 
@@ -39,6 +46,8 @@ impl Scene {
         settings.store.path = folder.path().join("data");
         let (embedded, mut stores) = build::embedded(&settings, "http://127.0.0.1").await.unwrap();
         tenants::put(&settings, &embedded).await.unwrap();
+        let owners = tenants::listed(&settings).unwrap();
+        let (objects, gate) = (Arc::clone(&stores.objects), stores.gate.clone().unwrap());
         let store = Faulty::new(Arc::new(embedded));
         stores.assets = store.clone();
         let ring = KeyLoader::default().ring(&settings.signing).await.unwrap();
@@ -53,7 +62,7 @@ impl Scene {
             meter: Arc::new(NoRequestMeter),
             tracer: Arc::new(NoRequestTracer),
         });
-        Self { router, node, store, _folder: folder }
+        Self { router, node, store, owners, objects, gate, _folder: folder }
     }
 
     /// A READY asset that no other node has told of.
@@ -61,6 +70,25 @@ impl Scene {
         let asset = Asset { visibility, ..ready(&tenant.0.parse().unwrap(), verify::now() * 1_000) };
         assert!(insert(&*self.store, &asset).await);
         asset
+    }
+
+    /// Puts an asset's file where the asset says.
+    async fn put_file(&self, asset: &Asset) {
+        let owner = self.owners.iter().find(|tenant| tenant.id == asset.tenant).unwrap();
+        let location = self.node.place(owner).location(&asset.key);
+        let length = usize::try_from(asset.size_bytes).unwrap();
+        let terms = UploadTerms {
+            content_type: asset.content_type.clone(),
+            size_bytes: asset.size_bytes,
+            checksum: None,
+        };
+        let now = SystemClock.now();
+        let presigned = self.objects.presign_put(&location, &terms, now, 60).await.unwrap();
+        let path_and_query = presigned.url.strip_prefix("http://127.0.0.1").unwrap().to_owned();
+        let mut headers = presigned.headers;
+        headers.push(("content-length".to_owned(), length.to_string()));
+        let body: ByteStream = Box::pin(stream::iter([Ok(Bytes::from(vec![b'x'; length]))]));
+        self.gate.put(SignedRequest { path_and_query, headers }, body, now).await.unwrap();
     }
 
     async fn send(&self, method: &str, path: &str, body: impl ToString) -> Answer {
@@ -108,6 +136,7 @@ impl Scene {
 async fn what_changes_on_this_node_is_seen_at_once_by_every_kind_of_link() {
     let scene = Scene::new().await;
     let asset = scene.put(&ANNA, Visibility::Public).await;
+    scene.put_file(&asset).await;
     let (id, url) = (asset.id.to_string(), format!("/media/v1/assets/{}", asset.id));
     assert_eq!(scene.shown(&id).await, [(true, false); 4]);
     scene.store.asked();

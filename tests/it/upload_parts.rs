@@ -238,7 +238,7 @@ async fn what_is_given_up_is_gone() {
     assert_eq!(send("PUT", url, &headers, bytes.clone()).await.status, 200);
     assert_eq!(whole.give_up().await.status, 204);
     finalize(api, key, &whole.id).await.assert_problem(409, "ticket-expired");
-    assert_eq!(send("PUT", url, &headers, bytes).await.status, 200, "nothing is stored there");
+    assert_eq!(send("PUT", url, &headers, bytes).await.status, 412, "its ticket is used up");
     assert_eq!(whole.give_up().await.status, 204);
 
     let elsewhere = InParts { id: "med_01ARZ3NDEKTSV4RRFFQ69G5FAV".into(), ..whole };

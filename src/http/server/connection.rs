@@ -25,7 +25,7 @@ use super::activity::{Activity, InFlight};
 use super::bell::Bell;
 use super::taken::Taken;
 use super::watched::Watched;
-use super::{Peer, Phase, QUIET};
+use super::{FIRST_QUIET, Peer, Phase, QUIET};
 use crate::http::apart::apart;
 use crate::http::{Front, ServerLimits};
 use crate::service::ports::Limit;
@@ -71,7 +71,7 @@ pub(super) struct Served {
 /// While the server ends (`phases`):
 /// 1. in [`Phase::LameDuck`] requests are taken, and answers say that they are the connection's last: `Connection:
 ///    close`, or GOAWAY. A connection that rests is left alone, as its next request may be on its way;
-/// 2. in [`Phase::Draining`] it has [`QUIET`] in which a request may still come, also its first; then it ends as
+/// 2. in [`Phase::Draining`] it has [`QUIET`] in which a request may still come, or [`FIRST_QUIET`] for its first; then it ends as
 ///    soon as nothing is under way. A request whose head has begun is answered.
 pub(super) async fn serve<I>(
     io: I,
@@ -139,7 +139,8 @@ where
                 again = true;
             }
             if draining.as_mut().poll(&mut context).is_ready() {
-                quiet = Some(Box::pin(sleep(QUIET)));
+                let time = if activity.has_requested() { QUIET } else { FIRST_QUIET };
+                quiet = Some(Box::pin(sleep(time)));
             }
             if quiet.as_mut().is_some_and(|quiet| quiet.as_mut().poll(&mut context).is_ready()) {
                 (quiet, ends, again) = (None, true, true);

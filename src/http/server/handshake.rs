@@ -8,12 +8,12 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
-use super::{Phase, QUIET};
+use super::{FIRST_QUIET, Phase};
 use crate::http::Tls;
 use crate::service::ports::Limit;
 
 /// Shakes hands with a client. An error where that fails, isn't done `until` then, which is a limit, or where it is
-/// asked to end. A handshake that has begun goes on while the server ends; one that hasn't has [`QUIET`] for it.
+/// asked to end. A handshake that has begun goes on while the server ends; one that hasn't has [`FIRST_QUIET`] for it.
 pub(super) async fn handshake(
     stream: TcpStream,
     peer: SocketAddr,
@@ -29,7 +29,7 @@ pub(super) async fn handshake(
     let quiet = async {
         // An error is that the server is gone.
         let _ = phases.wait_for(|phase| *phase >= Phase::Draining).await;
-        sleep(QUIET).await;
+        sleep(FIRST_QUIET).await;
     };
     tokio::select! {
         biased;

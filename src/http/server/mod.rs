@@ -267,9 +267,11 @@ impl Acceptor {
     }
 }
 
-/// How long a connection that rests, or has said nothing yet, is listened to once nothing more is accepted: what its
-/// client has sent, or sends at once, is answered.
+/// How long a connection that rests is listened to once nothing more is accepted: what its client has sent, or sends at
+/// once, is answered.
 const QUIET: Duration = Duration::from_secs(1);
+/// The same for one that has brought no request yet: its client may have just connected, and be slow.
+const FIRST_QUIET: Duration = Duration::from_secs(3);
 /// How long, at the end of the lame duck, no connection begins any more: those that have begun are completed.
 const LAST: Duration = Duration::from_millis(250);
 /// How long a connection that was asked to end may take for it before another one is asked.

@@ -20,7 +20,7 @@ use crate::support::{Node, shared_dev};
 
 const SEED: u64 = 20_261_128;
 /// Strings of random pieces.
-const CASES: usize = 3_000;
+const CASES: usize = 2_000;
 /// Strings in one document.
 const BATCH: usize = 250;
 /// Where the tenant's media lies.
@@ -316,7 +316,9 @@ fn same_attributes(old: &Element, new: &Element) -> bool {
         && new.3.iter().all(|(name, value)| match old.3.get(name) {
             Some(other) if other == value => true,
             _ if name == "src" && has_key => {
-                value.starts_with(ROOT)
+                // Where links lead that are made of keys is the node's own address.
+                value.starts_with("http")
+                    && value.contains("/vivreal-demo/")
                     && value.contains("&Signature=")
                     && !value.contains(['<', '>', '`', '"', '\'', ' '])
             }

@@ -165,7 +165,7 @@ fn a_second_signal_ends_what_is_left() {
 }
 
 /// How many nodes are stopped at the same time.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 8;
 /// Printed, so that a failure can be had again.
 const SEED: u64 = 0x5197_e7d0;
 
