@@ -49,10 +49,10 @@ impl Periods {
         }
         if asset.deleted_at.is_some() {
             return match asset.placement {
-                Placement::Moving => Some(now),
+                Placement::Moving | Placement::Hiding => Some(now),
                 // Tombstones go first.
                 _ if self.may_arrive(asset, now) => Some(self.last_look(asset)),
-                Placement::Key | Placement::Trash => self.purge_at(asset),
+                Placement::Key | Placement::Trash | Placement::Hidden => self.purge_at(asset),
             };
         }
         match asset.status {
