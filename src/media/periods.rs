@@ -176,6 +176,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_where_it_lies_is_looked_at_as_what_is_moved() {
+        let deleted = pending().ready(None, at(50)).unwrap().deleted(&PERIODS, at(100_000));
+        let hiding = deleted.hiding(at(100_001)).released(&PERIODS, at(100_002));
+        assert_eq!((hiding.is_deleting(), hiding.due_at), (true, Some(at(100_002))));
+        let hidden = hiding.discarded(&PERIODS, at(100_003));
+        assert_eq!((hidden.placement, hidden.due_at), (Placement::Hidden, Some(at(101_000))));
+        let returning = hidden.returning();
+        assert!(returning.is_deleting() && returning.placement == Placement::Hiding);
+        let restored = returning.restored(&PERIODS, at(100_004));
+        assert_eq!((restored.placement, restored.due_at), (Placement::Key, None));
+    }
+
+    #[test]
     fn what_arrives_where_an_asset_was_is_looked_for_until_nothing_can() {
         let ready = pending().ready(None, at(50)).unwrap();
         let moved = Asset { moved: true, ..ready }.released(&PERIODS, at(60));

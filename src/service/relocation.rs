@@ -6,7 +6,7 @@
 //!
 //! While the asset's ticket lets a file arrive, a tombstone replaces the original in step 4: the place is never empty,
 //! so that the ticket can't fill it again. A move that has begun goes on when its caller gives up waiting.
-//! [`trash`](super::trash) moves the objects of deleted assets by the same means.
+//! [`trash`](super::trash) takes the objects of deleted assets out of reach by the same means.
 
 use std::pin::pin;
 use std::sync::Arc;

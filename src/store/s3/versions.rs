@@ -1,7 +1,7 @@
 //! Buckets that keep versions: what is removed there stays, under a delete marker, until its versions are removed as well.
 //!
-//! S3 lists versions and markers apart, with times that are rounded to seconds. So two things count alone: the order of the
-//! versions of a key, newest first, and which one is the latest.
+//! S3 lists versions and markers apart, with times that are rounded to seconds. So the order of a key's versions is known,
+//! newest first, but not always where among them a marker belongs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -83,54 +83,38 @@ pub async fn restore(store: &S3, file: &ObjectLocation, prefix: &str) -> Result<
     for versions in keys.into_values() {
         let covers = self::covers(store, &file.bucket, versions).await?;
         if oldest(&covers).is_some_and(|hidden_at| hidden_at >= deleted_at - CLOCKS_APART) {
-            remove_all(store, &file.bucket, covers.all).await?;
+            remove_all(store, &file.bucket, covers).await?;
         }
     }
     // What is on top keeps uploads out until the file itself does.
-    let (top, below): (Vec<_>, Vec<_>) = covers.all.into_iter().partition(|version| version.latest);
+    let (top, below): (Vec<_>, Vec<_>) = covers.into_iter().partition(|version| version.latest);
     remove_all(store, &file.bucket, below).await?;
     remove_all(store, &file.bucket, top).await
 }
 
-/// The markers and tombstones above the newest file of a key.
-#[derive(Debug, Default)]
-struct Covers {
-    all: Vec<Version>,
-    /// When the newest file was stored, in seconds.
-    file_at: Option<i64>,
-}
-
-/// Finds what hides a key's newest file. A marker of the same second as that file counts, whichever came first: to remove
-/// one that lies under the file changes nothing.
-async fn covers(store: &S3, bucket: &str, versions: Vec<Version>) -> Result<Covers, StoreError> {
-    let is_shown = |version: &Version| version.latest && version.kind == Kind::File;
-    if versions.iter().any(is_shown) {
-        return Ok(Covers::default());
-    }
+/// Finds the markers and tombstones above the newest file of a key, which hide it. A marker of the same second as that file
+/// counts, whichever came first: to remove one that lies under the file changes nothing.
+async fn covers(store: &S3, bucket: &str, versions: Vec<Version>) -> Result<Vec<Version>, StoreError> {
+    let (mut covers, mut file_at) = (Vec::new(), None);
     let (markers, objects): (Vec<_>, Vec<_>) =
         versions.into_iter().partition(|version| version.kind == Kind::Marker);
-    let (mut all, mut file_at) = (Vec::new(), None);
     for version in objects {
-        let is_tombstone = version.kind == Kind::Empty && is_tombstone(store, bucket, &version).await?;
-        if is_tombstone {
-            all.push(version);
-            continue;
+        if version.kind == Kind::Empty && is_tombstone(store, bucket, &version).await? {
+            covers.push(version);
+        } else if version.latest {
+            return Ok(Vec::new());
+        } else {
+            file_at = Some(version.modified.secs());
+            break;
         }
-        if version.latest {
-            return Ok(Covers::default());
-        }
-        file_at = Some(version.modified.secs());
-        break;
     }
-    all.extend(markers.into_iter().filter(|marker| file_at.is_none_or(|at| marker.modified.secs() >= at)));
-    Ok(Covers { all, file_at })
+    covers.extend(markers.into_iter().filter(|marker| file_at.is_none_or(|at| marker.modified.secs() >= at)));
+    Ok(covers)
 }
 
-/// The time of the oldest cover, in seconds. One of the file's own second may lie under it, and counts where there is no
-/// other one.
-fn oldest(covers: &Covers) -> Option<i64> {
-    let times = || covers.all.iter().map(|version| version.modified.secs());
-    times().filter(|time| covers.file_at.is_none_or(|at| *time > at)).min().or_else(|| times().min())
+/// The time of the oldest cover, in seconds; `None` where nothing is hidden.
+fn oldest(covers: &[Version]) -> Option<i64> {
+    covers.iter().map(|version| version.modified.secs()).min()
 }
 
 async fn is_tombstone(store: &S3, bucket: &str, version: &Version) -> Result<bool, StoreError> {
