@@ -348,7 +348,9 @@ impl Versioned {
             let head = self.s3.head_object().bucket(&self.bucket).key(version.key().unwrap());
             let head = match head.set_version_id(version.version_id.clone()).send().await {
                 // A purge has removed it since it was listed.
-                Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => continue,
+                Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => {
+                    continue;
+                }
                 head => head.unwrap(),
             };
             let is_tombstone = head.metadata().is_some_and(|all| all.contains_key("signet-tombstone"));
