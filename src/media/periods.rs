@@ -49,10 +49,10 @@ impl Periods {
         }
         if asset.deleted_at.is_some() {
             return match asset.placement {
-                Placement::Moving => Some(now),
+                Placement::Moving | Placement::Hiding => Some(now),
                 // Tombstones go first.
                 _ if self.may_arrive(asset, now) => Some(self.last_look(asset)),
-                Placement::Key | Placement::Trash => self.purge_at(asset),
+                Placement::Key | Placement::Trash | Placement::Hidden => self.purge_at(asset),
             };
         }
         match asset.status {
@@ -173,6 +173,19 @@ mod tests {
             let deleted = early.deleted(&PERIODS, at(60)).discarded(&PERIODS, at(61));
             assert_eq!(deleted.due_at, Some(at(86_510)));
         }
+    }
+
+    #[test]
+    fn what_is_hidden_where_it_lies_is_looked_at_as_what_is_moved() {
+        let deleted = pending().ready(None, at(50)).unwrap().deleted(&PERIODS, at(100_000));
+        let hiding = deleted.hiding(at(100_001)).released(&PERIODS, at(100_002));
+        assert_eq!((hiding.is_deleting(), hiding.due_at), (true, Some(at(100_002))));
+        let hidden = hiding.discarded(&PERIODS, at(100_003));
+        assert_eq!((hidden.placement, hidden.due_at), (Placement::Hidden, Some(at(101_000))));
+        let returning = hidden.returning();
+        assert!(returning.is_deleting() && returning.placement == Placement::Hiding);
+        let restored = returning.restored(&PERIODS, at(100_004));
+        assert_eq!((restored.placement, restored.due_at), (Placement::Key, None));
     }
 
     #[test]

@@ -26,13 +26,38 @@ pub enum Placement {
     Moving,
     /// In the trash.
     Trash,
+    /// At the asset's key, in a bucket that keeps versions: about to be hidden under delete markers and tombstones, or to
+    /// come back.
+    Hiding,
+    /// Hidden there.
+    Hidden,
 }
 
 impl Asset {
+    /// The deleted asset, whose objects are about to be hidden where they lie.
+    #[must_use]
+    pub fn hiding(mut self, now: Timestamp) -> Self {
+        self.placement = Placement::Hiding;
+        self.touched(now)
+    }
+
+    /// The deleted asset, whose objects are about to come back from where they are.
+    #[must_use]
+    pub fn returning(mut self) -> Self {
+        self.placement = match self.placement {
+            Placement::Hiding | Placement::Hidden => Placement::Hiding,
+            Placement::Key | Placement::Moving | Placement::Trash => Placement::Moving,
+        };
+        self
+    }
+
     /// The deleted asset, whose objects are out of reach and which is no longer held.
     #[must_use]
     pub fn discarded(mut self, periods: &Periods, now: Timestamp) -> Self {
-        self.placement = Placement::Trash;
+        self.placement = match self.placement {
+            Placement::Hiding | Placement::Hidden => Placement::Hidden,
+            Placement::Key | Placement::Moving | Placement::Trash => Placement::Trash,
+        };
         self.released(periods, now)
     }
 
@@ -46,7 +71,7 @@ impl Asset {
     /// Whether it is deleted and its objects are still on their way out of reach.
     #[must_use]
     pub fn is_deleting(&self) -> bool {
-        self.deleted_at.is_some() && self.placement == Placement::Moving
+        self.deleted_at.is_some() && matches!(self.placement, Placement::Moving | Placement::Hiding)
     }
 
     /// Whether its file lies apart from where it will be served, until it has been looked at.

@@ -95,6 +95,41 @@ impl AssetFiles {
         stream::iter(removals).buffer_unordered(AT_ONCE).try_collect().await
     }
 
+    /// Removes an asset's objects from a key where any may lie. Elsewhere a bucket that keeps versions would keep a marker
+    /// of nothing.
+    ///
+    /// # Errors
+    /// Where the store can't answer.
+    pub async fn clear(&self, place: &Place, asset: &Asset, from: &ObjectKey) -> Result<(), StoreError> {
+        let folder = Folder::of(place, from);
+        if self.is_there(place, from).await? || !self.beside(&folder, asset).await?.is_empty() {
+            self.vacate(place, asset, from, Vacancy::Empty).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether an asset's objects at a key can be hidden where they lie: the store keeps a version of all that is
+    /// removed or replaced there.
+    ///
+    /// # Errors
+    /// Where the store can't answer.
+    pub async fn can_hide(&self, place: &Place, asset: &Asset, key: &ObjectKey) -> Result<bool, StoreError> {
+        let folder = Folder::of(place, key);
+        Ok(folder.is_own(asset) && self.objects.keeps_versions(&folder.bucket).await?)
+    }
+
+    /// Brings back what was hidden at a key since the asset's file was.
+    ///
+    /// # Errors
+    /// Where the store can't answer.
+    pub async fn unhide(&self, place: &Place, asset: &Asset, key: &ObjectKey) -> Result<(), StoreError> {
+        let folder = Folder::of(place, key);
+        match folder.is_own(asset) {
+            true => self.objects.restore_versions(&folder.at(&folder.file), &folder.prefix).await,
+            false => Ok(()),
+        }
+    }
+
     /// Removes an asset's objects from a key for good, with all versions that a bucket has kept of them.
     ///
     /// # Errors

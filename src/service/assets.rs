@@ -17,8 +17,8 @@ use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, St
 use super::relocation::{Destination, Relocation};
 use super::uploads::ATTEMPTS;
 use crate::media::{
-    Asset, AssetId, InvalidField, Metadata, Periods, Placement, Quota, Status, StatusConflict, Tenant,
-    Timestamp, TooManyDerivatives, Usage, Visibility,
+    Asset, AssetId, InvalidField, Metadata, Periods, Quota, Status, StatusConflict, Tenant, Timestamp,
+    TooManyDerivatives, Usage, Visibility,
 };
 
 /// An asset as its tenant sees it.
@@ -368,7 +368,7 @@ impl Assets {
             if asset.is_held(now) {
                 return Err(AssetError::Contended);
             }
-            let held = Asset { placement: Placement::Moving, ..asset.held(self.relocation.hold(), now) };
+            let held = asset.returning().held(self.relocation.hold(), now);
             if self.store.update(&held).await? == Update::Stale {
                 continue;
             }

@@ -7,7 +7,7 @@
 //! | PENDING, its ticket's grace over | looks at the object: READY or REJECTED, as finalize would make it; EXPIRED where there is none, and its parts go |
 //! | EXPIRED, REJECTED | removes what has arrived late, and the tombstone at last |
 //! | EXPIRED, REJECTED, their time over | removes the record |
-//! | deleted, its objects not out of reach | moves them to the trash |
+//! | deleted, its objects not out of reach | takes them out of reach |
 //! | deleted, its retention over | purges it: objects first, then the record |
 //! | held by a move that never ended; moved or deleted while its ticket was good | removes what doesn't lie where the asset says, and tombstones |
 //!
@@ -242,7 +242,7 @@ impl Lifecycle {
         .await
     }
 
-    /// Moves the objects of a deleted asset out of reach, which a call has begun to do.
+    /// Takes the objects of a deleted asset out of reach, which a call has begun to do.
     async fn discard(
         &self,
         place: &Place,

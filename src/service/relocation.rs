@@ -6,7 +6,7 @@
 //!
 //! While the asset's ticket lets a file arrive, a tombstone replaces the original in step 4: the place is never empty,
 //! so that the ticket can't fill it again. A move that has begun goes on when its caller gives up waiting.
-//! [`trash`](super::trash) moves the objects of deleted assets by the same means.
+//! [`trash`](super::trash) takes the objects of deleted assets out of reach by the same means.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -150,15 +150,19 @@ impl Relocation {
     /// Removes what lies where the asset's objects don't belong.
     pub(super) async fn clear_elsewhere(&self, place: &Place, asset: &Asset) -> Result<(), StoreError> {
         let here = match asset.placement {
+            Placement::Hiding | Placement::Hidden => return self.hide_again(place, asset).await,
             Placement::Trash => asset.key.in_trash(),
             Placement::Key | Placement::Moving => asset.key.clone(),
         };
-        for key in [asset.key.in_public(), asset.key.in_private(), asset.key.in_trash()] {
+        for key in [asset.key.in_public(), asset.key.in_private()] {
             if key != here {
                 self.files.vacate(place, asset, &key, self.vacancy_at(asset, &key)).await?;
             }
         }
-        Ok(())
+        match here == asset.key.in_trash() {
+            true => Ok(()),
+            false => self.files.clear(place, asset, &asset.key.in_trash()).await,
+        }
     }
 
     /// Removes all objects of an asset, wherever they lie.

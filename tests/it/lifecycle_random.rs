@@ -153,17 +153,25 @@ impl ObjectStore for Frail {
         self.fuse.call(self.world.files.get(location, range)).await
     }
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError> {
-        self.fuse.call(self.world.files.delete(location)).await
+        self.fuse.call(self.world.delete(location)).await
     }
     async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError> {
         self.world.touched.lock().unwrap().insert(location.clone());
-        self.fuse.call(self.world.files.put_tombstone(location)).await
+        self.fuse.call(self.world.put_tombstone(location)).await
     }
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError> {
         self.fuse.call(self.world.files.list(bucket, prefix)).await
     }
+    async fn keeps_versions(&self, bucket: &str) -> Result<bool, StoreError> {
+        assert!(bucket.starts_with("vivreal-"));
+        self.fuse.call(async { Ok(self.world.versions.is_some()) }).await
+    }
+    async fn restore_versions(&self, file: &ObjectLocation, prefix: &str) -> Result<(), StoreError> {
+        assert!(file.key.starts_with(prefix));
+        self.fuse.call(self.world.restore_version(file)).await
+    }
     async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
-        self.fuse.call(self.world.files.delete_versions(bucket, prefix)).await
+        self.fuse.call(self.world.delete_versions(bucket, prefix)).await
     }
     async fn copy(&self, from: &ObjectLocation, to: &ObjectLocation) -> Result<bool, StoreError> {
         self.world.touched.lock().unwrap().insert(to.clone());
@@ -237,6 +245,8 @@ struct World {
     touched: Mutex<HashSet<ObjectLocation>>,
     tickets: Mutex<Vec<Given>>,
     known: Mutex<HashMap<AssetId, Known>>,
+    /// Files that were removed or replaced, oldest first, where the bucket keeps versions.
+    versions: Option<tokio::sync::Mutex<HashMap<ObjectLocation, Vec<ObjectLocation>>>>,
 }
 
 /// A ticket in a client's hands.
@@ -266,7 +276,7 @@ struct Process {
 }
 
 impl World {
-    async fn new(delivery: PublicDelivery) -> Arc<Self> {
+    async fn new(delivery: PublicDelivery, keeps_versions: bool) -> Arc<Self> {
         let folder = TempDir::new().unwrap();
         let store = Embedded::open(folder.path()).unwrap();
         let secret = store.secret("uploads").await.unwrap();
@@ -310,7 +320,53 @@ impl World {
             touched: Mutex::default(),
             tickets: Mutex::default(),
             known: Mutex::default(),
+            versions: keeps_versions.then(tokio::sync::Mutex::default),
         })
+    }
+
+    async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        self.keep(location).await?;
+        self.files.delete(location).await
+    }
+
+    async fn put_tombstone(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        self.keep(location).await?;
+        self.files.put_tombstone(location).await
+    }
+
+    /// Keeps what is about to be removed or replaced, if anything.
+    async fn keep(&self, location: &ObjectLocation) -> Result<(), StoreError> {
+        let Some(versions) = &self.versions else { return Ok(()) };
+        let mut versions = versions.lock().await;
+        let kept = ObjectLocation { bucket: "versions".into(), key: ulid::Ulid::generate().to_string() };
+        if self.files.copy(location, &kept).await? {
+            versions.entry(location.clone()).or_default().push(kept);
+        }
+        Ok(())
+    }
+
+    async fn restore_version(&self, file: &ObjectLocation) -> Result<(), StoreError> {
+        let mut versions = self.versions.as_ref().unwrap().lock().await;
+        if self.files.head(file).await?.is_some() {
+            return Ok(());
+        }
+        let Some(newest) = versions.get_mut(file).and_then(Vec::pop) else {
+            return self.files.delete(file).await;
+        };
+        assert!(self.files.copy(&newest, file).await?);
+        self.files.delete(&newest).await
+    }
+
+    async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
+        let Some(versions) = &self.versions else { return Ok(()) };
+        let mut versions = versions.lock().await;
+        let under = |location: &ObjectLocation| location.bucket == bucket && location.key.starts_with(prefix);
+        for (_, kept) in versions.extract_if(|location, _| under(location)) {
+            for version in kept {
+                self.files.delete(&version).await?;
+            }
+        }
+        Ok(())
     }
 
     /// A process that dies after so many calls; of the last one it never hears.
@@ -555,7 +611,17 @@ async fn check(world: &Arc<World>, in_parts: &mut usize) {
         let asset = world.store.find_anywhere(id).await.unwrap();
         assert_eq!(there, expected.contains(&location), "{location}: {asset:?}");
     }
-    assert_eq!(stored_files(world.store.objects_dir()), expected.len(), "no tombstone is left");
+    let kept = match &world.versions {
+        Some(versions) => versions.lock().await.clone(),
+        None => HashMap::new(),
+    };
+    for location in kept.keys() {
+        assert!(!location.key.starts_with("trash/"), "nothing is copied: {location}");
+        let id = location.key.rsplit('/').nth(1).unwrap().parse().unwrap();
+        assert!(world.store.find_anywhere(id).await.unwrap().is_some(), "no version outlives its asset");
+    }
+    let kept: usize = kept.values().map(Vec::len).sum();
+    assert_eq!(stored_files(world.store.objects_dir()), expected.len() + kept, "no tombstone is left");
     assert_eq!(
         world.store.usage(&world.tenant.id).await.unwrap(),
         Usage { ready, pending: Tally::default() }
@@ -578,7 +644,7 @@ async fn in_the_end_every_file_is_where_its_asset_says_or_gone() {
             0 => PublicDelivery::Signed,
             _ => PublicDelivery::Stable("https://cdn.example".into()),
         };
-        let world = World::new(public).await;
+        let world = World::new(public, seed % 4 >= 2).await;
         let mut actors = JoinSet::new();
         for actor in 0..ACTORS {
             actors.spawn(act(world.clone(), seed * 1_000 + actor as u64));

@@ -65,6 +65,7 @@ mod s3_answers;
 mod s3_flow;
 mod s3_gone;
 mod s3_provision;
+mod s3_versions;
 mod schemathesis;
 mod scopes;
 mod secrets;

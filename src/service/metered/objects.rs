@@ -56,6 +56,14 @@ impl ObjectStore for Metered<dyn ObjectStore> {
         self.timed(ObjectOperation::List, self.store.list(bucket, prefix)).await
     }
 
+    async fn keeps_versions(&self, bucket: &str) -> Result<bool, StoreError> {
+        self.timed(ObjectOperation::KeepsVersions, self.store.keeps_versions(bucket)).await
+    }
+
+    async fn restore_versions(&self, file: &ObjectLocation, prefix: &str) -> Result<(), StoreError> {
+        self.timed(ObjectOperation::RestoreVersions, self.store.restore_versions(file, prefix)).await
+    }
+
     async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
         self.timed(ObjectOperation::DeleteVersions, self.store.delete_versions(bucket, prefix)).await
     }

@@ -70,6 +70,16 @@ pub trait ObjectStore: Send + Sync + 'static {
     /// store can't list: then nothing is there that wasn't put in through this port.
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Option<Vec<String>>, StoreError>;
 
+    /// Returns whether a bucket keeps a version of all that is removed or replaced there from now on. Then
+    /// [`ObjectStore::delete`] and [`ObjectStore::put_tombstone`] hide what is there, and
+    /// [`ObjectStore::restore_versions`] brings it back.
+    async fn keeps_versions(&self, bucket: &str) -> Result<bool, StoreError>;
+
+    /// Brings back a file that was hidden by its removal or a tombstone, and what was hidden under the prefix at the same
+    /// time or later. What was removed before stays so. It is no error if nothing is hidden, or the bucket keeps no
+    /// versions; it can be repeated where it was cut off.
+    async fn restore_versions(&self, file: &ObjectLocation, prefix: &str) -> Result<(), StoreError>;
+
     /// Removes all versions of whatever is or was stored in a bucket under a prefix, where the bucket keeps versions. In
     /// any other it does nothing: what is there is to be removed one by one.
     async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError>;

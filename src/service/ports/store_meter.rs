@@ -86,6 +86,10 @@ words! {
         PutTombstone = "put_tombstone",
         /// The keys under a prefix.
         List = "list",
+        /// Whether a bucket keeps versions.
+        KeepsVersions = "keeps_versions",
+        /// The return of what was hidden under a prefix.
+        RestoreVersions = "restore_versions",
         /// The removal of all versions under a prefix.
         DeleteVersions = "delete_versions",
         /// A file's copy.

@@ -77,6 +77,14 @@ impl ObjectStore for S3 {
         read::list(self, bucket, prefix).await.map(Some)
     }
 
+    async fn keeps_versions(&self, bucket: &str) -> Result<bool, StoreError> {
+        versions::are_kept(self, bucket).await
+    }
+
+    async fn restore_versions(&self, file: &ObjectLocation, prefix: &str) -> Result<(), StoreError> {
+        versions::restore(self, file, prefix).await
+    }
+
     async fn delete_versions(&self, bucket: &str, prefix: &str) -> Result<(), StoreError> {
         versions::remove(self, bucket, prefix).await
     }

@@ -42,7 +42,17 @@ pub async fn head(store: &S3, location: &ObjectLocation) -> Result<Option<Stored
 
 /// What lies there, tombstones told from files.
 pub async fn look(store: &S3, location: &ObjectLocation) -> Result<Found, StoreError> {
+    look_at_version(store, location, None).await
+}
+
+/// The same of a version, or of the latest one.
+pub async fn look_at_version(
+    store: &S3,
+    location: &ObjectLocation,
+    version: Option<String>,
+) -> Result<Found, StoreError> {
     let call = store.client.head_object().bucket(&location.bucket).key(&location.key);
+    let call = call.set_version_id(version);
     match call.checksum_mode(ChecksumMode::Enabled).send().await {
         Ok(found) if is_tombstone(found.metadata()) => Ok(Found::Tombstone),
         Ok(found) => stored_of_head(found).map(Found::File),

@@ -71,6 +71,7 @@ pub async fn all(store: Store, door: Entrance) {
     deleting_twice_is_no_error(store.clone(), door.clone()).await;
     a_tombstone_is_nothing_and_keeps_uploads_out(store.clone(), door.clone()).await;
     a_list_is_of_all_under_a_prefix(store.clone(), door.clone()).await;
+    without_versions_a_removal_is_for_good(store.clone(), door.clone()).await;
     keys_never_collide(store.clone(), door.clone()).await;
     a_presigned_read_is_of_one_file_for_its_time(store.clone(), door.clone()).await;
     a_cut_upload_leaves_nothing(store, door).await;
@@ -312,6 +313,19 @@ async fn a_tombstone_is_nothing_and_keeps_uploads_out(store: Store, door: Entran
         store.delete(&place).await.unwrap();
         put(&store, &door, &place, &content).await;
     }
+}
+
+async fn without_versions_a_removal_is_for_good(store: Store, door: Entrance) {
+    let place = fresh_place("a.png");
+    let prefix = place.key.strip_suffix("a.png").unwrap();
+    assert!(!store.keeps_versions(&place.bucket).await.unwrap());
+    put(&store, &door, &place, b"x").await;
+    store.restore_versions(&place, prefix).await.unwrap();
+    assert!(store.head(&place).await.unwrap().is_some());
+    store.delete(&place).await.unwrap();
+    store.restore_versions(&place, prefix).await.unwrap();
+    store.delete_versions(&place.bucket, prefix).await.unwrap();
+    assert!(store.head(&place).await.unwrap().is_none());
 }
 
 async fn a_list_is_of_all_under_a_prefix(store: Store, door: Entrance) {

@@ -294,58 +294,196 @@ async fn deletions_and_moves_at_once_leave_nothing_in_reach() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_keeps_versions_gives_a_file_back_and_keeps_none_of_a_purged_one() {
-    let folder = TempDir::new().unwrap();
-    let bucket = format!("versions-{}", ulid::Ulid::generate().to_string().to_lowercase());
-    server().make_bucket(&bucket).await;
-    let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
-    let enable = client().await.put_bucket_versioning().bucket(&bucket).versioning_configuration(versioning);
-    enable.send().await.unwrap();
-    let versions = async || {
-        let listed = client().await.list_object_versions().bucket(&bucket).send().await.unwrap();
-        listed.versions().len() + listed.delete_markers().len()
-    };
-    let layout = format!("path = \"{{tenant}}\"\nbucket = \"{bucket}\"");
-    let settings = two_tenants(folder.path(), &layout, "vectors/rsa", false);
-    let environment = server().environment(&server().address);
-    let mut environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let start = |environment: &[(&str, &str)]| Node::serve(folder.path(), &settings, environment);
-    let bytes = picture(5_000, 7);
-    let more = json!({"visibility": "PUBLIC"});
-    let node = start(&environment);
-    let asset = ready(&node.api, ANNA.2, "a.jpg", &bytes, more.clone()).await;
-    let url = |node: &Node, asset: &Value| format!("{}/media/v1/assets/{}", node.api, id(asset));
-    let link = asset["url"].as_str().unwrap().to_owned();
-    for _ in 0..2 {
-        assert_eq!(delete(&url(&node, &asset), ANNA.2).await, 204);
-        assert_eq!(get(&link, &[]).await.status, 404);
-        assert_eq!(post(&format!("{}/restore", url(&node, &asset)), ANNA.2, "").await.status, 200);
-        assert_eq!(get(&link, &[]).await.body, bytes);
+/// What lies on top of a key's versions, or is one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    File,
+    Tombstone,
+    Marker,
+}
+
+/// A bucket that keeps versions, for two tenants.
+struct Versioned {
+    bucket: String,
+    folder: TempDir,
+    settings: String,
+    s3: aws_sdk_s3::Client,
+}
+
+impl Versioned {
+    async fn new() -> Self {
+        let (folder, s3) = (TempDir::new().unwrap(), client().await);
+        let bucket = format!("versions-{}", ulid::Ulid::generate().to_string().to_lowercase());
+        server().make_bucket(&bucket).await;
+        let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+        s3.put_bucket_versioning().bucket(&bucket).versioning_configuration(enabled).send().await.unwrap();
+        let layout = format!("path = \"{{tenant}}\"\nbucket = \"{bucket}\"");
+        let settings = two_tenants(folder.path(), &layout, "vectors/rsa", false);
+        Self { bucket, folder, settings, s3 }
     }
-    assert_eq!(delete(&url(&node, &asset), ANNA.2).await, 204);
-    assert!(versions().await > 1);
-    // It gives the worker's lease back.
-    assert_eq!(node.terminate(), Some(0));
-    environment.extend([
-        ("SIGNET__UPLOADS__RETENTION_DAYS", "0"),
+
+    fn node(&self, more: &[(&str, &str)]) -> Node {
+        let environment = server().environment(&server().address);
+        let environment = environment.iter().map(|(name, value)| (*name, value.as_str()));
+        let environment: Vec<_> = environment.chain(more.iter().copied()).collect();
+        tokio::task::block_in_place(|| Node::serve(self.folder.path(), &self.settings, &environment))
+    }
+
+    async fn put(&self, key: &str, bytes: &'static [u8]) {
+        self.s3.put_object().bucket(&self.bucket).key(key).body(bytes.to_vec().into()).send().await.unwrap();
+    }
+
+    async fn remove(&self, key: &str) {
+        self.s3.delete_object().bucket(&self.bucket).key(key).send().await.unwrap();
+    }
+
+    /// All versions of an asset's objects: key, what it is, whether it is the newest.
+    async fn all(&self, id: &str) -> Vec<(String, Version, bool)> {
+        let listed = self.s3.list_object_versions().bucket(&self.bucket).send().await.unwrap();
+        let mut all = Vec::new();
+        for marker in listed.delete_markers() {
+            all.push((marker.key().unwrap().to_owned(), Version::Marker, marker.is_latest() == Some(true)));
+        }
+        for version in listed.versions() {
+            let head = self.s3.head_object().bucket(&self.bucket).key(version.key().unwrap());
+            let head = match head.set_version_id(version.version_id.clone()).send().await {
+                // A purge has removed it since it was listed.
+                Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 404) => {
+                    continue;
+                }
+                head => head.unwrap(),
+            };
+            let is_tombstone = head.metadata().is_some_and(|all| all.contains_key("signet-tombstone"));
+            let kind = if is_tombstone { Version::Tombstone } else { Version::File };
+            all.push((version.key().unwrap().to_owned(), kind, version.is_latest() == Some(true)));
+        }
+        all.retain(|(key, ..)| key.contains(id));
+        all
+    }
+
+    /// The newest version of a key.
+    async fn newest(&self, key: &str) -> Version {
+        let id = key.split('/').rev().nth(1).unwrap();
+        let all = self.all(id).await;
+        let newest: Vec<_> = all.iter().filter(|(found, _, newest)| found == key && *newest).collect();
+        assert_eq!(newest.len(), 1, "{key}: {all:?}");
+        newest[0].1
+    }
+}
+
+/// Where the key of a file of the tenants of [`Versioned`] lies in their bucket.
+fn in_bucket(asset: &Value) -> String {
+    asset["storageKey"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_keeps_versions_hides_what_is_deleted_and_copies_nothing() {
+    let bucket = Versioned::new().await;
+    let node = bucket.node(&[]);
+    let (bytes, public) = (picture(5_000, 7), json!({"visibility": "PUBLIC"}));
+    let good = ticket(&node.api, ANNA.2, "a.jpg", 5_000, public).await;
+    assert_eq!(put(&good, bytes.clone()).await.status, 200);
+    let asset = finalize(&node.api, ANNA.2, &id(&good)).await.json();
+    let url = format!("{}/media/v1/assets/{}", node.api, id(&asset));
+    let (link, file) = (asset["url"].as_str().unwrap(), in_bucket(&asset));
+    let [small, gone] = ["320", "640"].map(|width| format!("{file}.{width}.jpg"));
+    bucket.put(&small, b"small").await;
+    bucket.put(&gone, b"gone").await;
+    bucket.remove(&gone).await;
+    // What was removed well before the asset was stays so.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+
+    for _ in 0..2 {
+        assert_eq!(delete(&url, ANNA.2).await, 204);
+        assert_eq!(get(link, &[]).await.status, 404);
+        assert_eq!(bucket.newest(&file).await, Version::Tombstone, "while the ticket is good");
+        assert_eq!(put(&good, picture(5_000, 8)).await.status, 412);
+        assert_eq!(bucket.newest(&small).await, Version::Marker);
+        let all = bucket.all(&id(&asset)).await;
+        assert!(all.iter().all(|(key, ..)| !key.contains("trash/")), "{all:?}");
+
+        assert_eq!(post(&format!("{url}/restore"), ANNA.2, "").await.status, 200);
+        assert_eq!(get(link, &[]).await.body, bytes);
+        assert_eq!(bucket.newest(&small).await, Version::File);
+        assert_eq!(bucket.newest(&gone).await, Version::Marker, "it was deleted on purpose");
+        assert_eq!(put(&good, picture(5_000, 8)).await.status, 412);
+    }
+
+    // Moved, deleted and restored: nothing comes back where it was.
+    let moved = patch(&url, ANNA.2, json!({"visibility": "PRIVATE"})).await.json();
+    assert_eq!(delete(&url, ANNA.2).await, 204);
+    for key in [&file, &in_bucket(&moved)] {
+        assert_eq!(bucket.newest(key).await, Version::Tombstone, "{key}");
+    }
+    let restored = post(&format!("{url}/restore"), ANNA.2, "").await;
+    assert_eq!(restored.status, 200, "{}", restored.text());
+    assert_eq!(get(restored.json()["url"].as_str().unwrap(), &[]).await.body, bytes);
+    assert_eq!(get(link, &[]).await.status, 404);
+    assert_eq!(bucket.newest(&file).await, Version::Tombstone);
+    assert_ne!(bucket.newest(&small).await, Version::File);
+    assert_eq!(bucket.newest(&format!("{}.320.jpg", in_bucket(&moved))).await, Version::File);
+
+    // A ticket that nobody has used may be used again.
+    let unused = ticket(&node.api, ANNA.2, "b.jpg", 5_000, json!({"visibility": "PRIVATE"})).await;
+    let url = format!("{}/media/v1/assets/{}", node.api, id(&unused));
+    assert_eq!(delete(&url, ANNA.2).await, 204);
+    assert_eq!(put(&unused, bytes.clone()).await.status, 412);
+    assert_eq!(post(&format!("{url}/restore"), ANNA.2, "").await.status, 200);
+    assert_eq!(put(&unused, bytes).await.status, 200);
+    assert_eq!(finalize(&node.api, ANNA.2, &id(&unused)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_keeps_versions_keeps_none_of_a_purged_file() {
+    let bucket = Versioned::new().await;
+    let quick = [
+        ("SIGNET__UPLOADS__TICKET_SECONDS", "10"),
         ("SIGNET__UPLOADS__GRACE_SECONDS", "0"),
-        ("SIGNET__UPLOADS__TICKET_SECONDS", "1"),
         ("SIGNET__UPLOADS__LATE_SECONDS", "0"),
         ("SIGNET__LIFECYCLE__INTERVAL_SECONDS", "1"),
-    ]);
-    // Its ticket was for 900 seconds: this one's is soon over.
-    let node = start(&environment);
-    let short = ticket(&node.api, ANNA.2, "b.jpg", 5_000, more).await;
-    assert_eq!(put(&short, bytes.clone()).await.status, 200);
-    until(async || get_as(&url(&node, &short), ANNA.2).await.json()["status"] == "READY").await;
-    assert_eq!(delete(&url(&node, &short), ANNA.2).await, 204);
-    let of_short = async || {
-        let listed = client().await.list_object_versions().bucket(&bucket).send().await.unwrap();
-        let keys = listed.versions().iter().map(|version| version.key());
-        let markers = listed.delete_markers().iter().map(|marker| marker.key());
-        keys.chain(markers).flatten().filter(|key| key.contains(&id(&short))).count()
-    };
-    until(async || of_short().await == 0).await;
-    assert!(versions().await > 1, "those of the other asset stay");
+    ];
+    let node = bucket.node(&quick);
+    let (bytes, public) = (picture(5_000, 7), json!({"visibility": "PUBLIC"}));
+    let deleted = ready(&node.api, ANNA.2, "a.jpg", &bytes, public.clone()).await;
+    let moved = ready(&node.api, ANNA.2, "b.jpg", &bytes, public).await;
+    let url = |asset: &Value| format!("{}/media/v1/assets/{}", node.api, id(asset));
+    bucket.put(&format!("{}.320.jpg", in_bucket(&deleted)), b"small").await;
+    assert_eq!(delete(&url(&deleted), ANNA.2).await, 204);
+    let private = patch(&url(&moved), ANNA.2, json!({"visibility": "PRIVATE"})).await.json();
+    // The ticket's end replaces tombstones, and brings nothing back.
+    for asset in [&deleted, &moved] {
+        until(async || {
+            assert_eq!(get(asset["url"].as_str().unwrap(), &[]).await.status, 404);
+            bucket.newest(&in_bucket(asset)).await == Version::Marker
+        })
+        .await;
+    }
+    assert_eq!(get(private["url"].as_str().unwrap(), &[]).await.body, bytes);
+
+    assert_eq!(post(&format!("{}/restore", url(&deleted)), ANNA.2, "").await.status, 200);
+    let keys = [in_bucket(&deleted), format!("{}.320.jpg", in_bucket(&deleted))];
+    for key in &keys {
+        assert_eq!(bucket.newest(key).await, Version::File, "{key}");
+    }
+    assert_eq!(get(deleted["url"].as_str().unwrap(), &[]).await.body, bytes);
+    for asset in [&deleted, &moved] {
+        assert_eq!(delete(&url(asset), ANNA.2).await, 204);
+    }
+    for key in keys.iter().chain([&in_bucket(&private)]) {
+        assert_eq!(bucket.newest(key).await, Version::Marker, "{key}: its ticket is over");
+    }
+    let all = bucket.all(&id(&deleted)).await;
+    assert!(all.iter().all(|(key, ..)| !key.contains("trash/")), "{all:?}");
+    for asset in [&deleted, &moved] {
+        assert_eq!(post(&format!("{}/restore", url(asset)), ANNA.2, "").await.status, 200);
+    }
+    // It gives the worker's lease back. What is deleted from now on is purged at once.
+    assert_eq!(node.terminate(), Some(0));
+    let node = bucket.node(&[&quick[..], &[("SIGNET__UPLOADS__RETENTION_DAYS", "0")]].concat());
+    for asset in [&deleted, &moved] {
+        assert!(bucket.all(&id(asset)).await.len() > 1);
+        let url = format!("{}/media/v1/assets/{}", node.api, id(asset));
+        assert_eq!(delete(&url, ANNA.2).await, 204);
+        until(async || bucket.all(&id(asset)).await.is_empty()).await;
+    }
 }

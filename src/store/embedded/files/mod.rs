@@ -135,6 +135,14 @@ impl ObjectStore for Files {
         Ok(None)
     }
 
+    async fn keeps_versions(&self, _: &str) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn restore_versions(&self, _: &ObjectLocation, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn delete_versions(&self, _: &str, _: &str) -> Result<(), StoreError> {
         Ok(())
     }
