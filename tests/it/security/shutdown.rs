@@ -215,7 +215,6 @@ async fn stop_often(speaks: Speaks, rounds: u64) {
             lost.extend(told.lost);
         }
     }
-    println!("{rounds} rounds, seed {SEED:#x}: {heeding} answers to clients that heed, {heedless} to others");
     assert!(lost.is_empty(), "seed {SEED:#x}: {} of {heeding} + {heedless} lost: {lost:#?}", lost.len());
     assert!(heeding > rounds && heedless > rounds, "{heeding}, {heedless}");
 }
