@@ -322,7 +322,7 @@ mod tests {
         stop.send(()).unwrap();
         let answer = read_all(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("127.0.0.1"), "{answer}");
-        timeout(Duration::from_secs(2), server.join_next()).await.unwrap();
+        timeout(Duration::from_secs(20), server.join_next()).await.unwrap();
         assert!(TcpStream::connect(address).await.is_err());
     }
 
