@@ -8,10 +8,11 @@
 //! | [`edge`] | GET, HEAD of everything | `edge` (`file`, `range`, `xml`) |
 //! | [`admin`] | GET `/metrics`, `/healthz`, `/readyz` | `admin` |
 //!
-//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (`host`: does it
-//! name one server; `admission`: who asks too often, by `client_address`; permalinks that are ready) → `observe` (request id, span, meter; `trace`: the caller's trace) →
-//! `cors` → `drain` (refused bodies) → panics caught → routes → `caller`, `extract`, `params`, `body`, `media_type`. Its
-//! way out: `answer` or [`problem`], whose body `observe` adds; `spanned` keeps it within the request's span.
+//! A request's way in: `server` (accept, `tls`, limits of connections) → [`Front`] (`host`: whether it names one server;
+//! `admission`: the limits of its address, found by `client_address`; permalinks that are ready) → `observe` (request id,
+//! span, meter; `trace`: the caller's trace) → `cors` → `drain` (refused bodies) → panics caught → routes → `caller`,
+//! `extract`, `params`, `body`, `media_type`. Its way out: `answer` or [`problem`], whose body `observe` adds; `spanned`
+//! keeps it within the request's span, by `guarded_body`.
 //!
 //! Connections live on threads of their own (`server`); what isn't ready is worked on apart from these (`apart`).
 //!
@@ -31,6 +32,7 @@ mod edge;
 mod extract;
 mod file;
 mod front;
+mod guarded_body;
 mod health;
 mod host;
 mod limits;

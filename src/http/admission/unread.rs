@@ -5,7 +5,7 @@
 //!    them too: where a thousand networks have used theirs up, one in 4,000 others is refused with them.
 //! 2. [`Charge`]: what one request has of it, from its head until the last byte of its answer has left this program.
 //!    HTTP/2 takes pieces of an answer into its own queue, where they may lie for as long as the client likes. So a
-//!    piece keeps the charge itself, and gives it back when it is freed ([`Charged`]).
+//!    piece keeps the charge itself, and gives it back when it is freed ([`Piece`]).
 //!
 //! An answer without a body needs no charge beyond its head: what is left of it are frames in HTTP/2's queue, of
 //! which a connection has no more than it may have requests.
@@ -15,13 +15,13 @@ use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::Context;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
-use hyper::body::{Body as _, Frame, SizeHint};
 use hyper::header::CONTENT_LENGTH;
 
+use crate::http::guarded_body::{Guard, GuardedBody, PolledFrame};
 use crate::service::rates::ClientNet;
 
 /// How much each network may have under way and unread.
@@ -117,13 +117,7 @@ pub(in crate::http) fn charged(answer: Response, charge: Arc<Charge>) -> Respons
     if answer.body().is_end_stream() {
         return answer;
     }
-    answer.map(|body| Body::new(Charged { body, charge }))
-}
-
-/// A body, each of whose pieces keeps the charge.
-struct Charged {
-    body: Body,
-    charge: Arc<Charge>,
+    answer.map(|body| Body::new(GuardedBody::new(body, charge)))
 }
 
 /// A piece of a body.
@@ -138,25 +132,11 @@ impl AsRef<[u8]> for Piece {
     }
 }
 
-impl hyper::body::Body for Charged {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        let keep = |bytes| Bytes::from_owner(Piece { bytes, _charge: Arc::clone(&self.charge) });
-        frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(keep))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+/// Each piece of a body keeps the charge too.
+impl Guard for Arc<Charge> {
+    fn poll_frame(&mut self, body: Pin<&mut Body>, context: &mut Context<'_>) -> PolledFrame {
+        let keep = |bytes| Bytes::from_owner(Piece { bytes, _charge: Arc::clone(self) });
+        body.poll_frame(context).map(|frame| frame.map(|frame| frame.map(|frame| frame.map_data(keep))))
     }
 }
 

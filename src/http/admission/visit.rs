@@ -1,19 +1,17 @@
 //! A request that was let in, until its answer has gone.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll};
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, HttpBody};
 use axum::response::Response;
-use hyper::body::{Body as _, Frame, SizeHint};
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::http::Extensions;
 
 use super::places::{Place, TenantPlace};
 use super::policy::Headers;
 use super::unread::{self, Charge};
+use crate::http::guarded_body::{Guard, GuardedBody};
 use crate::http::problem::{Kind, Problem};
 use crate::media::TenantId;
 use crate::service::ports::Limit;
@@ -126,7 +124,7 @@ impl Visit {
             answer = self.guests(answer);
         }
         let short = answer.body().size_hint().upper().is_some_and(|most| most <= SHORT);
-        if short { answer } else { answer.map(|body| Body::new(Visited { body, _visit: self })) }
+        if short { answer } else { answer.map(|body| Body::new(GuardedBody::new(body, self))) }
     }
 
     /// The answer to a request that is no tenant's. It keeps what the request has of its network's budget.
@@ -175,31 +173,8 @@ impl Room {
     }
 }
 
-/// The body of a long answer.
-struct Visited {
-    body: Body,
-    _visit: Visit,
-}
-
-impl hyper::body::Body for Visited {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
+/// A long answer keeps the place of its request.
+impl Guard for Visit {}
 
 /// In what steps memory is counted, in bytes.
 const STEP: usize = 64 * 1024;

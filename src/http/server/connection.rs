@@ -23,7 +23,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::activity::{Activity, InFlight};
 use super::bell::Bell;
-use super::taken::Taken;
+use super::taken::{self, Taken};
 use super::watched::Watched;
 use super::{FIRST_QUIET, Peer, Phase, QUIET};
 use crate::http::apart::apart;
@@ -183,7 +183,7 @@ fn answered(mut response: Response, version: Version, guard: InFlight) -> Respon
     if activity.retires() && version < Version::HTTP_2 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response.map(|body| Taken::new(body, guard))
+    response.map(|body| taken::noted(body, guard))
 }
 
 /// The limit by which a connection has ended, if by one.

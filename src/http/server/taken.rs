@@ -7,12 +7,12 @@
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::Context;
 
-use axum::body::{Body, Bytes};
-use hyper::body::{Body as _, Frame, SizeHint};
+use axum::body::{Body, HttpBody};
 
 use super::activity::InFlight;
+use crate::http::guarded_body::{Guard, GuardedBody, PolledFrame};
 
 /// The long answers of a connection. Times are milliseconds after its beginning.
 #[derive(Default)]
@@ -43,31 +43,26 @@ impl Untaken {
     }
 }
 
-/// The body of an answer. Its request is in flight until it is dropped.
-pub(super) struct Taken {
-    inner: Body,
+/// The body of an answer.
+pub(super) type Taken = GuardedBody<Taking>;
+
+/// An answer on its way: its request is in flight until this is dropped.
+pub(super) struct Taking {
     request: InFlight,
     /// None for short answers.
     since: Option<Arc<Since>>,
 }
 
-impl Taken {
-    pub(super) fn new(inner: Body, request: InFlight) -> Self {
-        let short = inner.size_hint().upper().is_some_and(|most| most <= SHORT);
-        let since = (!short).then(|| request.activity().untaken().begin());
-        Self { inner, request, since }
-    }
+/// Makes the body of an answer note whether its client takes it.
+pub(super) fn noted(body: Body, request: InFlight) -> Taken {
+    let short = body.size_hint().upper().is_some_and(|most| most <= SHORT);
+    let since = (!short).then(|| request.activity().untaken().begin());
+    GuardedBody::new(body, Taking { request, since })
 }
 
-impl hyper::body::Body for Taken {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.inner).poll_frame(context);
+impl Guard for Taking {
+    fn poll_frame(&mut self, body: Pin<&mut Body>, context: &mut Context<'_>) -> PolledFrame {
+        let frame = body.poll_frame(context);
         if let Some(since) = &self.since {
             let waits = frame.is_pending();
             let now = if waits { 0 } else { self.request.activity().millis().saturating_add(1) };
@@ -75,17 +70,9 @@ impl hyper::body::Body for Taken {
         }
         frame
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }
 
-impl Drop for Taken {
+impl Drop for Taking {
     fn drop(&mut self) {
         if let Some(since) = &self.since {
             self.request.activity().untaken().end(since);
