@@ -230,16 +230,19 @@ impl Lifecycle {
         ready: &Asset,
         now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
-        let held = asset.held(self.relocation.hold(), now);
-        if self.parts.assets.update(&held).await? == Update::Stale {
-            return Ok(LifecycleOutcome::Nothing);
-        }
+        let Some(held) = self.claim(asset, now).await? else { return Ok(LifecycleOutcome::Nothing) };
         let (relocation, place, dimensions) = (self.relocation.clone(), place.clone(), ready.dimensions());
         self.spawn(
             async move { relocation.publish(&place, held, dimensions).await },
             LifecycleOutcome::Adopted,
         )
         .await
+    }
+
+    /// Takes a hold on an asset; `None` where it has been changed meanwhile.
+    async fn claim(&self, asset: Asset, now: Timestamp) -> Result<Option<Asset>, StoreError> {
+        let held = asset.held(self.relocation.hold(), now);
+        Ok((self.parts.assets.update(&held).await? == Update::Done).then_some(held))
     }
 
     /// Takes the objects of a deleted asset out of reach, which a call has begun to do.
@@ -249,10 +252,7 @@ impl Lifecycle {
         asset: Asset,
         now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
-        let held = asset.held(self.relocation.hold(), now);
-        if self.parts.assets.update(&held).await? == Update::Stale {
-            return Ok(LifecycleOutcome::Nothing);
-        }
+        let Some(held) = self.claim(asset, now).await? else { return Ok(LifecycleOutcome::Nothing) };
         let (relocation, place) = (self.relocation.clone(), place.clone());
         self.spawn(async move { relocation.discard(&place, &held).await }, LifecycleOutcome::Recovered).await
     }
@@ -291,10 +291,7 @@ impl Lifecycle {
         asset: Asset,
         now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
-        let held = asset.held(self.relocation.hold(), now);
-        if self.parts.assets.update(&held).await? == Update::Stale {
-            return Ok(LifecycleOutcome::Nothing);
-        }
+        let Some(held) = self.claim(asset, now).await? else { return Ok(LifecycleOutcome::Nothing) };
         self.relocation.clear_elsewhere(place, &held).await?;
         self.change(&held.released(&self.parts.periods, self.now()), LifecycleOutcome::Recovered).await
     }

@@ -11,7 +11,7 @@ use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumVa
 
 use super::super::aws::reason::without_credentials;
 use super::super::aws::{self, Patience};
-use super::owner::{self, AccountId, Expected, ExpectedInQuery};
+use super::owner::{self, AccountId, By, Expected};
 use super::trace::Traced;
 use super::versions::KnownBuckets;
 use crate::service::ports::CurrentTrace;
@@ -105,9 +105,9 @@ impl S3 {
         let signing = settings(options.public_endpoint.as_ref().or(options.endpoint.as_ref()));
         let (mut asking, mut signer, mut link_signer) = (maker.clone(), signing.clone(), signing);
         if let Some(owner) = &options.owner {
-            asking = asking.interceptor(Expected(owner.clone()));
-            signer = signer.interceptor(Expected(owner.clone()));
-            link_signer = link_signer.interceptor(ExpectedInQuery(owner.clone()));
+            asking = asking.interceptor(Expected { owner: owner.clone(), by: By::Headers });
+            signer = signer.interceptor(Expected { owner: owner.clone(), by: By::Headers });
+            link_signer = link_signer.interceptor(Expected { owner: owner.clone(), by: By::Query });
         }
         Ok(Self {
             client: Client::from_conf(asking.build()),

@@ -95,7 +95,19 @@ fn is_of_aws(url: &str) -> bool {
 
 /// Says in each request whose bucket it is meant for.
 #[derive(Debug)]
-pub(super) struct Expected(pub(super) AccountId);
+pub(super) struct Expected {
+    pub(super) owner: AccountId,
+    pub(super) by: By,
+}
+
+/// Where a request says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// In headers.
+    Headers,
+    /// In the query: for links, which browsers follow without any header.
+    Query,
+}
 
 impl Intercept for Expected {
     fn name(&self) -> &'static str {
@@ -108,34 +120,18 @@ impl Intercept for Expected {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let headers = context.request_mut().headers_mut();
-        headers.try_insert(OWNER, self.0.as_str().to_owned())?;
-        if headers.contains_key(SOURCE) {
-            headers.try_insert(SOURCE_OWNER, self.0.as_str().to_owned())?;
-        }
-        Ok(())
-    }
-}
-
-/// The same in the query: for links, which browsers follow without any header.
-#[derive(Debug)]
-pub(super) struct ExpectedInQuery(pub(super) AccountId);
-
-impl Intercept for ExpectedInQuery {
-    fn name(&self) -> &'static str {
-        "ExpectedInQuery"
-    }
-
-    fn modify_before_signing(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
         let request = context.request_mut();
-        let mark = if request.uri().contains('?') { '&' } else { '?' };
-        let uri = format!("{}{mark}{OWNER}={}", request.uri(), self.0);
-        request.set_uri(uri)?;
+        if self.by == By::Query {
+            let mark = if request.uri().contains('?') { '&' } else { '?' };
+            let uri = format!("{}{mark}{OWNER}={}", request.uri(), self.owner);
+            request.set_uri(uri)?;
+            return Ok(());
+        }
+        let headers = request.headers_mut();
+        headers.try_insert(OWNER, self.owner.as_str().to_owned())?;
+        if headers.contains_key(SOURCE) {
+            headers.try_insert(SOURCE_OWNER, self.owner.as_str().to_owned())?;
+        }
         Ok(())
     }
 }
