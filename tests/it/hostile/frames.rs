@@ -1,55 +1,17 @@
 //! HTTP/2 as no client speaks it: floods of frames, heads without an end, tables that unfold.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{Shutdown, TcpStream};
 use std::thread::JoinHandle;
 
 use super::Stage;
+use crate::support::http2::{
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, Frame, GET, GO_AWAY,
+    HEADERS, PING, PREFACE, PROTOCOL_ERROR, REFUSED_STREAM, RESET, SETTINGS, WINDOW, frame, read_frame,
+};
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// `:method GET`, `:path /`, `:scheme http`, `:authority x`.
-const GET: &[u8] = b"\x82\x84\x86\x41\x01x";
-/// Kinds of frames.
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GO_AWAY: u8 = 7;
-const WINDOW: u8 = 8;
-const CONTINUATION: u8 = 9;
-/// Flags.
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-/// Codes of errors.
-const PROTOCOL_ERROR: u32 = 1;
-const FLOW_CONTROL_ERROR: u32 = 3;
-const REFUSED_STREAM: u32 = 7;
-const ENHANCE_YOUR_CALM: u32 = 11;
 /// Connections that do each.
 const AT_ONCE: usize = 10;
-
-struct Frame {
-    kind: u8,
-    stream: u32,
-    payload: Vec<u8>,
-}
-
-impl Frame {
-    /// Of RST_STREAM and GOAWAY.
-    fn code(&self) -> u32 {
-        let at = if self.kind == GO_AWAY { 4 } else { 0 };
-        u32::from_be_bytes(self.payload[at..at + 4].try_into().unwrap())
-    }
-}
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let mut frame = u32::try_from(payload.len()).unwrap().to_be_bytes()[1..].to_vec();
-    frame.extend([kind, flags]);
-    frame.extend(stream.to_be_bytes());
-    frame.extend(payload);
-    frame
-}
 
 /// A client whose frames are made by hand; what comes back is read all the while.
 struct Client {
@@ -62,20 +24,7 @@ impl Client {
         let mut stream = stage.connect();
         stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, b"")].concat()).unwrap();
         let mut reader = stream.try_clone().unwrap();
-        let read = std::thread::spawn(move || {
-            let mut frames = Vec::new();
-            let mut head = [0; 9];
-            while reader.read_exact(&mut head).is_ok() {
-                let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-                let mut payload = vec![0; length];
-                if reader.read_exact(&mut payload).is_err() {
-                    break;
-                }
-                let stream = u32::from_be_bytes(head[5..9].try_into().unwrap());
-                frames.push(Frame { kind: head[3], stream, payload });
-            }
-            frames
-        });
+        let read = std::thread::spawn(move || std::iter::from_fn(|| read_frame(&mut reader)).collect());
         Self { stream, read }
     }
 

@@ -9,6 +9,10 @@ use tokio::net::TcpSocket;
 
 use crate::fairness::House;
 use crate::support::http::parse;
+use crate::support::http2::{
+    DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, Frame, GET, GO_AWAY, HEADERS, PING, PREFACE, PRIORITY,
+    RESET, SETTINGS, WINDOW, frame, read_frame,
+};
 use crate::support::settings::ANNA;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -200,7 +204,7 @@ async fn a_refused_address_loses_its_connection_and_a_refused_tenant_keeps_it() 
     two.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, b""), &asked].concat()).unwrap();
     let mut answered = std::collections::BTreeSet::new();
     let (mut reader, mut last) = (two.try_clone().unwrap(), None);
-    while let Some((kind, flags, stream, payload)) = read_frame(&mut reader) {
+    while let Some(Frame { kind, flags, stream, payload }) = read_frame(&mut reader) {
         match kind {
             HEADERS => drop(answered.insert(stream)),
             PING if flags == 0 => two.write_all(&frame(PING, 1, 0, &payload)).unwrap(),
@@ -221,45 +225,15 @@ async fn a_refused_address_loses_its_connection_and_a_refused_tenant_keeps_it() 
     assert!(seen.contains(&429) && seen.contains(&200), "{seen:?}");
 }
 
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// `:method GET`, `:path /`, `:scheme http`, `:authority x`.
-const GET: &[u8] = b"\x82\x84\x86\x41\x01x";
-/// Kinds of frames.
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const PRIORITY: u8 = 2;
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GO_AWAY: u8 = 7;
-const WINDOW: u8 = 8;
-/// Flags.
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-const ENHANCE_YOUR_CALM: u32 = 11;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-fn read_frame(stream: &mut TcpStream) -> Option<(u8, u8, u32, Vec<u8>)> {
-    let mut head = [0; 9];
-    stream.read_exact(&mut head).ok()?;
-    let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
-    stream.read_exact(&mut payload).ok()?;
-    Some((head[3], head[4], u32::from_be_bytes(head[5..].try_into().unwrap()), payload))
-}
-
 /// Sends a frame so often, or until the connection ends; gives how many went out, and the code of the GOAWAY.
 fn flood(house: &House, begin: &[u8], flood: &[u8], times: usize) -> (usize, Option<u32>) {
     let mut stream = connect(house);
     let mut reader = stream.try_clone().unwrap();
     let reader = std::thread::spawn(move || {
         let mut code = None;
-        while let Some((kind, _, _, payload)) = read_frame(&mut reader) {
-            if kind == GO_AWAY {
-                code = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+        while let Some(frame) = read_frame(&mut reader) {
+            if frame.kind == GO_AWAY {
+                code = Some(frame.code());
             }
         }
         code
@@ -311,9 +285,9 @@ async fn floods_of_control_frames_end_their_connection() {
     }
     pieces.write_all(&frame(PING, 0, 0, b"pingping").repeat(1_200)).unwrap();
     let mut code = None;
-    while let Some((kind, _, _, payload)) = read_frame(&mut pieces) {
-        if kind == GO_AWAY {
-            code = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
+    while let Some(frame) = read_frame(&mut pieces) {
+        if frame.kind == GO_AWAY {
+            code = Some(frame.code());
         }
     }
     assert_eq!(code, Some(ENHANCE_YOUR_CALM));
@@ -335,7 +309,7 @@ async fn an_honest_client_may_ping_and_open_windows_for_as_long_as_it_asks() {
         stream.write_all(&more.concat()).unwrap();
         // Until its answer has come whole.
         loop {
-            let (kind, flags, stream, payload) = read_frame(&mut stream).expect("it goes on");
+            let Frame { kind, flags, stream, payload } = read_frame(&mut stream).expect("it goes on");
             assert!(kind != GO_AWAY, "{payload:?}");
             if kind == DATA && stream == id && flags & END_STREAM != 0 {
                 break;

@@ -29,6 +29,7 @@ pub mod backed;
 pub mod collector;
 pub mod faulty;
 pub mod http;
+pub mod http2;
 pub mod hush;
 pub mod issuer;
 pub mod links;
