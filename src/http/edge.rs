@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use hyper::header::{ALLOW, COOKIE, HOST, HeaderValue};
+use hyper::header::{ALLOW, CONNECTION, COOKIE, HOST, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
@@ -31,11 +31,12 @@ pub(super) async fn within_budget(
     let Some(Peer(peer)) = request.extensions().get().copied() else {
         return Ok(next.run(request).await);
     };
+    let refused = || admission::too_much_unread().with_header(CONNECTION, HeaderValue::from_static("close"));
     let cost = admission::cost_of_request(request.uri().path());
-    let charge = budget.take(ClientNet::of(peer.ip()), cost).ok_or_else(admission::too_much_unread)?;
+    let charge = budget.take(ClientNet::of(peer.ip()), cost).ok_or_else(refused)?;
     let answer = next.run(request).await;
     if !charge.grow(admission::cost_of_answer(&answer)) {
-        return Err(admission::too_much_unread());
+        return Err(refused());
     }
     Ok(admission::charged(answer, Arc::new(charge)))
 }
