@@ -2,7 +2,7 @@
 //!
 //! 1. [`keys`]: settings → key ring, and again while serving.
 //! 2. [`rules`]: settings → the rules of services. [`profiles`]: what counts as media in documents. [`tokens`]: who
-//!    may sign bearer tokens, and whom they may name. [`tenants`]: who is listed, each with a place of its own.
+//!    may sign bearer tokens, and which tenants they may name. [`tenants`]: the listed tenants, each with a place of its own.
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB. [`objects`]: S3.
 //!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
 //!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.

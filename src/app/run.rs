@@ -195,7 +195,7 @@ fn api_context(
     }
 }
 
-/// Connections to the admin listener: of those who scrape and probe.
+/// Most connections to the admin listener, which scrapers and probes use.
 const ADMIN_CONNECTIONS: usize = 256;
 /// Signals that come so soon after the first are that one.
 const SAME_SIGNAL: Duration = Duration::from_secs(1);

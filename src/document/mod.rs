@@ -5,7 +5,7 @@
 //!      that may be sites; `roles` knows members by their names, `needles` where media hosts are;
 //!    - `assemble`: a closer look at those, in the order of the document: `descriptor`s, references
 //!      (`asset` ids), URLs, HTML (`markup`, `html`, `content`, `srcset`), and `mentions` of media hosts. It ends
-//!      where the `budget` does: too many links, or nobody waits any more.
+//!      where the `budget` does: too many links, or the request was dropped.
 //! 2. The caller resolves what is wanted: each [`Want`] gets an [`Answer`].
 //! 3. [`Scan::splice`] gives the document with the links put in as [`Pieces`] (`splice`, `date`), and
 //!    [`Scan::rows`] reports what happened (`rows`, `pointer`).

@@ -2,9 +2,10 @@
 //! its presigned URLs.
 //!
 //! It answers as S3 does: 200 with an ETag; XML errors, 403 where the signature doesn't hold, 412
-//! where something is stored already, 409 while another upload of the same object is under way, 404 where nothing is stored or where the upload that a part is for
-//! isn't there any more, 400 where the body isn't what was signed. Browsers upload and read
-//! from anywhere, so CORS is open: the signature is the permission. HEAD takes a GET's signature.
+//! where something is stored already, 409 while another upload of the same object is under way, 404 where nothing is
+//! stored or where the upload that a part is for isn't there any more, 400 where the body isn't what was signed.
+//! Browsers upload and read from anywhere, so CORS is open: the signature is the permission. HEAD takes a GET's
+//! signature.
 
 use std::sync::Arc;
 

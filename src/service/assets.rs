@@ -46,7 +46,8 @@ impl Views {
         Self { delivery }
     }
 
-    /// Where the file of an upload with this visibility comes in: where nobody is served unless they have a signature.
+    /// Returns the visibility under which an upload is stored until it is verified. Files of that visibility are served
+    /// by signature only.
     pub(super) fn entrance(&self, visibility: Visibility) -> Visibility {
         if self.delivery.is_open() { Visibility::Private } else { visibility }
     }

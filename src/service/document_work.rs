@@ -45,7 +45,7 @@ impl ScannedDocument {
 
 /// Does the work that documents make.
 pub(super) struct DocumentWork {
-    /// Places of those who work on large documents: one a core.
+    /// Limits the work on large documents to one document a core.
     large: Rota,
 }
 

@@ -1,8 +1,8 @@
 //! Whether what a caller names may be signed: the one place that decides it, for batches and documents.
 //!
 //! 1. An id names an asset.
-//! 2. So does a key, or a URL under the tenant's root, that lies where an asset's files lie: its shape alone says so,
-//!    whoever wrote it. It gets the asset's answer, or a deleted file would go on being linked by its key.
+//! 2. So does a key, or a URL under the tenant's root, that lies where an asset's files lie: its shape alone says so.
+//!    It gets the asset's answer, or a deleted file would go on being linked by its key.
 //! 3. Every other key or URL is a file of no asset. No store is asked for it.
 //!
 //! The state of an asset is looked at each time, also where the links are ready.

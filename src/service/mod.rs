@@ -1,7 +1,7 @@
 //! The use cases, and the ports that they need.
 //!
 //! 1. [`auth`]: who calls. [`scope`]: what they may do. [`tenant_cache`]: who is known, also while the store
-//!    is down (`tenant_lookups`: one look-up for all who need the same). [`token_tenants`]: whoever a token names.
+//!    is down (`tenant_lookups`: one look-up for all requests that need the same). [`token_tenants`]: tenants that only tokens name.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
 //!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links

@@ -217,7 +217,7 @@ impl Relocation {
         Err(AssetError::Contended)
     }
 
-    /// Waits until nobody holds an asset, and no longer than a call may. `false` where it is still held.
+    /// Waits until an asset isn't held, for as long as a call may wait. Returns `false` if it is still held.
     pub(super) async fn until_released(&self, tenant: &TenantId, id: AssetId) -> Result<bool, StoreError> {
         let deadline = Instant::now() + RELEASE_PATIENCE;
         loop {

@@ -16,12 +16,12 @@ use super::page;
 use super::static_file::{Form, StaticFile};
 use crate::http::problem::Problem;
 
-/// Who may read the description where it is served.
+/// The readers of the description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Readers {
     /// Anybody, from any page; the page sends what is tried to the API, which listens there too.
     Anybody,
-    /// Those who reach the admin listener, where there is no API to send anything to.
+    /// Clients of the admin listener, where the API isn't served.
     Operators,
 }
 

@@ -71,8 +71,8 @@ pub(super) struct Served {
 /// While the server ends (`phases`):
 /// 1. in [`Phase::LameDuck`] requests are taken, and answers say that they are the connection's last: `Connection:
 ///    close`, or GOAWAY. A connection that rests is left alone, as its next request may be on its way;
-/// 2. in [`Phase::Draining`] it has [`QUIET`] in which a request may still come, or [`FIRST_QUIET`] for its first; then it ends as
-///    soon as nothing is under way. A request whose head has begun is answered.
+/// 2. in [`Phase::Draining`] it has [`QUIET`] in which a request may still come, or [`FIRST_QUIET`] for its first; then it
+///    ends as soon as nothing is under way. A request whose head has begun is answered.
 pub(super) async fn serve<I>(
     io: I,
     peer: SocketAddr,

@@ -173,7 +173,7 @@ mod tests {
         });
         assert_eq!(taken.count(), 4 + LEAVING);
         drop(open);
-        assert!(registry.lock().networks.is_empty(), "nothing is kept of who has gone");
+        assert!(registry.lock().networks.is_empty(), "nothing is kept of closed connections");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) struct Watched<I> {
 
 /// A connection that this side has ended, and what still comes by it.
 ///
-/// A socket that is closed while bytes lie there that nobody has read, or come later, is reset, and the reset takes
+/// A socket that is closed while it has unread bytes, or before the last bytes arrive, is reset, and the reset takes
 /// with it what the other side hasn't read yet: the end of an answer, or why it was closed. So the other side is told
 /// first that nothing more comes, and what it sends is thrown away until it ends too, within [`LINGER`].
 struct Closing {

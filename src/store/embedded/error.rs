@@ -35,7 +35,7 @@ pub enum OpenError {
     },
     /// It is somebody else's.
     #[error(
-        "the data folder {} belongs to user {owner}, and this process is user {user}: whoever owns it can read the \
+        "the data folder {} belongs to user {owner}, and this process is user {user}: its owner can read the \
          secrets in it; run Signet as that user, give it the folder (chown), or name a folder inside of it that \
          isn't there yet: Signet makes that for itself alone",
         dir.display()

@@ -71,7 +71,7 @@ impl Embedded {
         let objects_dir = dir.join(OBJECTS);
         make_folder(dir)?;
         if let Err(wrong) = private::check_owner(dir) {
-            // Whoever looks at a folder that is served, as another user, is told that it is in use.
+            // Another user that opens a folder in use is told so, and not that the folder is another user's.
             return Err(if is_in_use(dir) { OpenError::InUse { dir: dir.to_owned() } } else { wrong });
         }
         let database = open_database(dir)?;

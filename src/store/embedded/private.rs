@@ -1,4 +1,4 @@
-//! Modes of folders and files: the data folder and all that is in it belong to one user, and nobody else reads it.
+//! Modes of folders and files: the data folder and its contents are accessible to one user only.
 //!
 //! - What is made here is made with its mode, so that there is no moment at which others could open it.
 //! - What an older version, or somebody else, has left open is closed at start ([`tighten`]), with a line in the log.

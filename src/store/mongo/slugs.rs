@@ -54,8 +54,8 @@ pub async fn see_to(cluster: &Cluster) {
     }
 }
 
-/// Makes an index on the slugs. Whatever else stands in `key` is left alone: it makes no tenant, and isn't to fail
-/// whoever writes it.
+/// Creates a unique index on the slugs. It covers strings only: other values of `key` make no tenant, and writes of them
+/// mustn't fail.
 async fn create(
     cluster: &Cluster,
     groups: &Collection<Document>,

@@ -137,7 +137,7 @@ impl S3 {
         self.config.region().map_or("", |region| region.as_ref())
     }
 
-    /// The account that all buckets must be of; `None` where it isn't known, and nobody checks it.
+    /// The account that all buckets must be of; `None` where it isn't known and isn't checked.
     #[must_use]
     pub fn owner(&self) -> Option<&AccountId> {
         self.owner.as_ref()

@@ -1,4 +1,4 @@
-//! Whose the buckets are. Their names are worldwide, and can be guessed: whoever makes a bucket first has its name. So
+//! The owner of buckets. Bucket names are global and can be guessed, and the first account to create one owns it. So
 //! each request says whose bucket it is meant for, and S3 refuses it where that isn't so.
 //!
 //! 1. [`AccountId`]: an AWS account.

@@ -37,7 +37,7 @@ pub async fn put(
         .key(&location.key)
         .content_type(terms.content_type.as_str())
         .content_length(i64::try_from(terms.size_bytes).map_err(StoreError::unavailable)?)
-        // S3 keeps these with a file and answers with them, and takes them unsigned: whoever uploads would choose how
+        // S3 keeps these with a file and answers with them, and takes them unsigned: the uploader would choose how
         // others' caches and browsers treat it. What isn't sent can't be bound, so each has a value.
         .cache_control(CACHE_CONTROL)
         .content_disposition(CONTENT_DISPOSITION)

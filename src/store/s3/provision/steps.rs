@@ -63,7 +63,7 @@ impl Bucket<'_> {
         if let Some(owner) = self.store.owner().filter(|_| theirs) {
             step.detail = format!(
                 "{} can't be used ({}): it is of another account than {owner}, or these credentials may not look at it. \
-                 Names of buckets are worldwide, and whoever made this one could read what is uploaded to it: choose \
+                 Bucket names are global, and the owner of this bucket could read what is uploaded to it: choose \
                  another key or cdn.bucket, or set store.s3.expected_owner where it is an account of yours",
                 self.name(),
                 step.detail
