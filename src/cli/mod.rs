@@ -148,7 +148,9 @@ fn explain(error: &clap::Error, out: &mut Output) -> ExitCode {
 
 /// What the server and the signing of documents run on.
 fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Runtime::new().map_err(|error| CliError::about("starting the runtime", error))
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build();
+    runtime.map_err(|error| CliError::about("starting the runtime", error))
 }
 
 /// Reads a file that was named on the command line.
@@ -161,3 +163,7 @@ pub fn read_file(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, CliError> {
         Err(error) => Err(CliError::about(path.display(), error)),
     }
 }
+
+/// Most threads for calls that block, such as those for files. Clients decide how many files are opened at the same time,
+/// and a thread keeps some 70 KiB of the allocator's memory for ten seconds after its last call.
+const BLOCKING_THREADS: usize = 128;

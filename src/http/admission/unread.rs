@@ -144,10 +144,9 @@ impl Guard for Arc<Charge> {
 const COUNTERS: usize = 1 << 17;
 /// What a request holds beside its path and the body of its answer, in bytes: tasks, headers, HTTP/2's state.
 const REQUEST_BYTES: u64 = 8 * 1024;
-/// What is held of an answer that is read from somewhere while it is sent, in bytes: a piece in HTTP/2's queue, one that
-/// waits for room there, and one that is being read, each with the allocator's overhead. Measured: 340 KiB for each of 240
-/// unread files of the embedded store.
-const PIECES_BYTES: u64 = 352 * 1024;
+/// What is held of an answer that is read from somewhere while it is sent, in bytes: a chunk of 32 KiB that is being read,
+/// and what HTTP/1's buffer or HTTP/2's queue has of it, which is at most two more.
+const PIECES_BYTES: u64 = 128 * 1024;
 
 #[cfg(test)]
 mod tests {

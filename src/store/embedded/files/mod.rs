@@ -19,8 +19,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
+use bytes::Bytes;
+use futures_util::stream;
 
 use self::folder::Folder;
 use self::parts::Upload;
@@ -29,15 +29,15 @@ use self::signature::Signer;
 use super::{OpenError, Secret};
 use crate::media::{ContentType, Stored, Timestamp};
 use crate::service::ports::{
-    ByteRange, Completion, ObjectBody, ObjectLocation, ObjectStore, PartTag, PartTerms, PartsId, Presigned,
-    StoreError, StoredPart, UploadTerms,
+    ByteRange, ByteStream, Completion, ObjectBody, ObjectLocation, ObjectStore, PartTag, PartTerms, PartsId,
+    Presigned, StoreError, StoredPart, UploadTerms,
 };
 
 #[cfg(doc)]
 use crate::service::ports::ObjectGate;
 
 /// How much of a file is read at a time, in bytes. A client that doesn't read its answer holds three times as much.
-const CHUNK_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES: u64 = 32 * 1024;
 
 /// The objects in a folder of the local disk. Cheap to clone.
 #[derive(Clone)]
@@ -109,9 +109,7 @@ impl ObjectStore for Files {
             (Some(_), None) => (0, 0),
         };
         file.seek(SeekFrom::Start(first)).map_err(failed)?;
-        let reader = tokio::fs::File::from_std(file).take(length);
-        let bytes = Box::pin(ReaderStream::with_capacity(reader, CHUNK_BYTES));
-        Ok(Some(ObjectBody { stored, range: part, bytes }))
+        Ok(Some(ObjectBody { stored, range: part, bytes: chunks(file, length) }))
     }
 
     async fn delete(&self, location: &ObjectLocation) -> Result<(), StoreError> {
@@ -213,6 +211,28 @@ impl ObjectStore for Files {
         let (folder, location, id) = (Arc::clone(&self.folder), location.clone(), upload.clone());
         blocking(move || parts::abort(&folder, &location, &id)).await
     }
+}
+
+/// Reads the next bytes of a file, chunk by chunk. A chunk is allocated by the thread that asks for it, and read into by
+/// one that may block: of those there are many, and each keeps what it has allocated for a while (`tokio::fs::File`
+/// allocates there).
+fn chunks(file: File, length: u64) -> ByteStream {
+    Box::pin(stream::try_unfold((file, length), |(mut file, left)| async move {
+        let expected = left.min(CHUNK_BYTES);
+        if expected == 0 {
+            return Ok(None);
+        }
+        let mut chunk = Vec::with_capacity(expected as usize);
+        let read = tokio::task::spawn_blocking(move || {
+            (&mut file).take(expected).read_to_end(&mut chunk)?;
+            Ok::<_, io::Error>((file, chunk))
+        });
+        let (file, chunk) = read.await??;
+        if chunk.len() as u64 != expected {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it was"));
+        }
+        Ok(Some((Bytes::from(chunk), (file, left - expected))))
+    }))
 }
 
 /// Runs file operations where they may block.
