@@ -18,12 +18,12 @@ class Usage:
 
     def __init__(self, pid):
         self._folder = Path(f"/proc/{pid}")
+        # As clock_getcpuclockid(3) does it: to the nanosecond, where /proc counts ticks of 10 ms.
+        self._clock = ~pid << 3 | 2
 
     def cpu_seconds(self):
         """User and system time of all its threads so far."""
-        # The second field is the name in brackets, and may hold anything.
-        fields = (self._folder / "stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return time.clock_gettime(self._clock)
 
     def rss_mib(self):
         return self._status("VmRSS")

@@ -22,7 +22,7 @@ def measure(context):
     costs = {}
     with Server(context, log_level=QUIET) as server:
         for size in _SIZES:
-            times = max(1, 16 * _MIB // size)
+            times = 32 * _MIB // size
             for name, document in shapes(size):
                 with Connection(server, buffer=64 * _MIB) as connection:
                     connection.ask(document)
@@ -31,10 +31,9 @@ def measure(context):
                         for _ in range(rounds)
                     ]
                 costs.setdefault(name, {})[size] = statistics.median(taken)
-            context.say(f"shapes: {len(costs)} of {size // _MIB} MiB")
+            context.say(f"shapes: {len(costs)} of {size / _MIB:.0f} MiB")
     rows, orders = [], {}
     for name, by_size in costs.items():
-        # A tick of the kernel's clock is the least that can be told.
         orders[name] = slope(by_size)
         figures = ", ".join(f"{cost * 1e3:.1f}" for cost in by_size.values())
         rows.append(Row(f"shape[{name}]", [orders[name]], "lower", note=f"order; {figures} ms for 1, 4, 16 MiB"))
