@@ -71,10 +71,10 @@ fn until_closed(node: &Node) {
 #[test]
 fn connections_that_the_system_has_accepted_are_served() {
     let folder = TempDir::new().unwrap();
-    let mut node = serve(&folder, &[]);
-    // While it stands still, the system goes on accepting for it.
+    let mut node = serve(&folder, &[("SIGNET__SERVER__MAX_CONNECTIONS_PER_CLIENT", "1000")]);
+    // While it stands still, the system goes on accepting for it: more than the node takes at one go.
     node.signal("STOP");
-    let mut waiting: Vec<TcpStream> = (0..100)
+    let mut waiting: Vec<TcpStream> = (0..600)
         .map(|_| {
             let mut stream = connect(&node);
             stream.write_all(ASK).unwrap();
