@@ -12,9 +12,11 @@ use super::keys::reload::Reloader;
 use super::listen::bind;
 use super::rules::upload_url;
 use super::run::{Listeners, run};
+use super::tenants::watch;
 use super::tls::ServedTls;
 use super::{StartError, listen::Bound, traces};
 use crate::config::{Environment, load};
+use crate::service::ports::StoreMeter;
 
 /// Serves until SIGTERM or SIGINT, then drains. Keys are read again meanwhile, see [`super::keys::reload`]. Whoever
 /// waits at `NOTIFY_SOCKET` is told once everything answers.
@@ -46,12 +48,16 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     );
     let reloading = tokio::spawn(reloader.run(ring, node.metrics.keys().clone()));
     let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
-    let hearing = databases.mongo.map(|mongo| tokio::spawn(hear(mongo.feed(), assets, tenants)));
+    let meter: Arc<dyn StoreMeter> = Arc::clone(&node.metrics) as Arc<dyn StoreMeter>;
+    let watching = databases.mongo.map(|mongo| {
+        let surveys = tokio::spawn(watch(mongo.clone(), meter));
+        [tokio::spawn(hear(mongo.feed(), assets, tenants)), surveys]
+    });
     let (up, down) = (|| tell_supervisor(NotifyState::Ready), || tell_supervisor(NotifyState::Stopping));
     let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, up, down).await;
     reloading.abort();
-    if let Some(hearing) = hearing {
-        hearing.abort();
+    for task in watching.into_iter().flatten() {
+        task.abort();
     }
     done
 }

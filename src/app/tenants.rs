@@ -4,9 +4,14 @@
 //! 1. [`listed`]: what the settings say by themselves. `signet check`, `serve` and `dev` ask for it first.
 //! 2. [`put`]: the same with those that the embedded store still has of earlier settings.
 //!
-//! Tenants in MongoDB aren't known here: `store/mongo/tenants` refuses those whose slug another group has.
+//! 3. [`watch`]: tenants in MongoDB are somebody else's, and change at any time: `store/mongo/tenants` refuses what can't
+//!    be served when it is asked for, and all of them are looked at now and then, so that an operator hears of it first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::StartError;
 use super::profiles::check_known;
@@ -15,8 +20,9 @@ use super::tokens::check_nameable;
 use crate::config::{Settings, TenantSettings};
 use crate::media::{Quota, Tenant, TenantId};
 use crate::service::layout::Layout;
-use crate::service::ports::api_key_digest;
+use crate::service::ports::{LEAST_API_KEY_BYTES, StoreMeter, api_key_digest};
 use crate::store::embedded::Embedded;
+use crate::store::mongo::Mongo;
 
 /// A tenant, and what it is called where something is wrong with it.
 struct Named {
@@ -75,6 +81,30 @@ pub async fn put(settings: &Settings, embedded: &Embedded) -> Result<(), StartEr
     Ok(())
 }
 
+/// Looks at all groups now and then, for as long as the node serves: counts those that can't be served, and says in
+/// the log of each why, once.
+pub async fn watch(mongo: Mongo, meter: Arc<dyn StoreMeter>) {
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    loop {
+        match mongo.survey().await {
+            Ok(survey) => {
+                meter.unservable(survey.refused.len());
+                let new = survey.refused.iter().filter(|(group, why)| known.get(*group) != Some(why));
+                for (_, why) in new.take(MOST_SAID) {
+                    tracing::warn!("{why}");
+                }
+                known = survey.refused;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the groups can't be looked at");
+                sleep(SURVEY_RETRY).await;
+                continue;
+            }
+        }
+        sleep(SURVEY_REST).await;
+    }
+}
+
 fn named(settings: &Settings) -> Result<Vec<Named>, StartError> {
     settings.tenants.iter().enumerate().map(|(index, of)| tenant(settings, index, of)).collect()
 }
@@ -86,8 +116,9 @@ fn tenant(settings: &Settings, index: usize, tenant: &TenantSettings) -> Result<
         return Err(StartError::setting(name("key"), "must be 1 to 64 of a-z 0-9 -"));
     }
     let api_key = tenant.api_key.as_ref().map(|key| key.expose());
-    if api_key.is_some_and(|key| key.len() < 16) {
-        return Err(StartError::setting(name("api_key"), "must have at least 16 characters"));
+    if api_key.is_some_and(|key| key.len() < LEAST_API_KEY_BYTES) {
+        let detail = format!("must have at least {LEAST_API_KEY_BYTES} characters");
+        return Err(StartError::setting(name("api_key"), detail));
     }
     if let Some(profile) = &tenant.profile {
         check_known(settings, profile).map_err(|detail| StartError::setting(name("profile"), detail))?;
@@ -154,3 +185,10 @@ fn check_apart(layout: &Layout, tenants: &[Named]) -> Result<(), StartError> {
     }
     Ok(())
 }
+
+/// Between two looks at all groups.
+const SURVEY_REST: Duration = Duration::from_secs(600);
+/// After a look that failed.
+const SURVEY_RETRY: Duration = Duration::from_secs(30);
+/// How many groups one look adds to the log; the metric counts all, and `signet check --tenants` names them.
+const MOST_SAID: usize = 20;

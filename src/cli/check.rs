@@ -12,14 +12,22 @@ pub struct Args {
     /// File of settings, in TOML
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Go through all tenants too, and name those that can't be served; exit 1 where there are any
+    #[arg(long)]
+    tenants: bool,
 }
 
-/// Checks settings, key pairs and stores.
+/// Checks settings, key pairs and stores, and tenants on demand.
 ///
 /// # Errors
-/// [`CliError::Failed`] with the first thing that is wrong.
+/// [`CliError::Failed`] with the first thing that is wrong, or after the report where tenants can't be served.
 pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
     let settings = load(&args.config, &Environment::of_process()).map_err(CliError::failed)?;
-    let report = runtime()?.block_on(app::check::check(&settings)).map_err(CliError::failed)?;
-    out.bytes(report.as_bytes())
+    let check = app::check::check(&settings, args.tenants);
+    let report = runtime()?.block_on(check).map_err(CliError::failed)?;
+    out.bytes(report.text.as_bytes())?;
+    match report.unservable {
+        0 => Ok(()),
+        count => Err(CliError::about("tenants", format!("{count} can't be served; the report names them"))),
+    }
 }

@@ -1,13 +1,13 @@
 //! The client's side of `/readyz`.
 
-use std::error::Error;
-
 use axum::body::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, StatusCode, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+
+use crate::service::ports::with_causes;
 
 /// Why a node isn't known to be well.
 #[derive(Debug, thiserror::Error)]
@@ -46,18 +46,6 @@ pub async fn ask_health(url: &str) -> Result<String, HealthError> {
     let body = body.map_err(|error| HealthError::Failed(with_causes(error.as_ref())))?.to_bytes();
     let word = String::from_utf8_lossy(&body).trim().to_owned();
     if status == StatusCode::OK { Ok(word) } else { Err(HealthError::Answer { status, word }) }
-}
-
-/// An error and what caused it: the client's own words alone say little.
-pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 /// The most that is read of an answer, in bytes.

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
-use super::health::with_causes;
+use crate::service::ports::with_causes;
 
 /// How long a collector may take.
 const TIME: Duration = Duration::from_secs(3);

@@ -101,10 +101,7 @@ impl<K: Eq + Hash + Clone> Lookups<K> {
 impl<K: Eq + Hash> Ticket<K> {
     /// Waits for what the store says.
     pub(super) async fn landed(&self) -> Landed {
-        let found = self.answer.clone().await.map_err(|error| match &*error {
-            StoreError::Unavailable(_) => StoreError::unavailable(error),
-            StoreError::Corrupt(_) => StoreError::corrupt(error),
-        });
+        let found = self.answer.clone().await.map_err(StoreError::shared);
         Landed { found, asked_at: self.begun.at }
     }
 }

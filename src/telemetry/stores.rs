@@ -46,6 +46,8 @@ metrics! {
         feed: IntGauge = "signet_store_feed_connected";
         /// Changes heard of.
         changes: IntCounter = "signet_store_changes_total";
+        /// Groups of the control plane that can't be served, as of the last look at all of them.
+        unservable: IntGauge = "signet_tenants_unservable";
     }
 }
 
@@ -103,6 +105,10 @@ impl StoreMeter for Metrics {
 
     fn change_heard(&self) {
         self.stores().changes.inc();
+    }
+
+    fn unservable(&self, tenants: usize) {
+        self.stores().unservable.set(i64::try_from(tenants).unwrap_or(i64::MAX));
     }
 }
 

@@ -3,10 +3,11 @@
 //! 1. The settings themselves, and the profiles of documents in them. `tls`: the listener's certificate.
 //! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
 //!    by the independent implementation. `rotation`: what to register, and in which order.
-//! 3. The stores, and the keys of the tokens' issuer. `objects`: S3.
+//! 3. The stores, and the keys of the tokens' issuer. `objects`: S3. `tenants`: all of them, where that is asked for.
 
 mod objects;
 mod rotation;
+mod tenants;
 mod tls;
 
 use std::fmt::Write;
@@ -19,17 +20,25 @@ use super::profiles;
 use super::rules::{layout, public_delivery, upload_url};
 use super::traces;
 use crate::cloudfront::{Grant, Policy, Resource, SignableUrl};
-use crate::config::{AssetsSetting, PrivateSetting, Settings, time};
+use crate::config::{AssetsSetting, ObjectsSetting, PrivateSetting, Settings, time};
 use crate::service::delivery::PublicDelivery;
 use crate::service::key_ring::RingKey;
 use crate::store::embedded::OpenError;
 
-/// Checks settings, key pairs, stores and addresses; gives a report for people.
+/// What came of a check.
+pub struct Report {
+    /// For people.
+    pub text: String,
+    /// How many tenants can't be served; 0 where they weren't looked at.
+    pub unservable: usize,
+}
+
+/// Checks settings, key pairs, stores and addresses, and each of the tenants where `of_tenants` is set.
 ///
 /// # Errors
 /// The first thing that would keep `signet serve` from starting, or CloudFront from serving.
-pub async fn check(settings: &Settings) -> Result<String, StartError> {
-    let mut report = String::new();
+pub async fn check(settings: &Settings, of_tenants: bool) -> Result<Report, StartError> {
+    let (mut report, mut unservable) = (String::new(), 0);
     let mut say = |line: String| {
         // Writing to a String can't fail.
         let _ = writeln!(report, "{line}");
@@ -63,9 +72,14 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
                     Err(error) => format!("tokens      not accepted for now: {error}"),
                 });
             }
-            say(format!("stores      ok  {}", settings.store.path.display()));
+            say(format!("stores      ok  {}", stores(settings)));
             if settings.store.assets == AssetsSetting::Mongodb {
                 say(databases::budget(&settings.store.mongodb));
+            }
+            if of_tenants {
+                let tenants = tenants::look(settings, databases.mongo.as_ref()).await?;
+                unservable = tenants.unservable;
+                say(tenants.text);
             }
         }
         // A node that is serving holds its folder: that is no fault of the settings.
@@ -77,7 +91,22 @@ pub async fn check(settings: &Settings) -> Result<String, StartError> {
     if let Some(line) = objects::report(settings, &one_bucket).await? {
         say(line);
     }
-    Ok(report)
+    Ok(Report { text: report, unservable })
+}
+
+/// Where assets are, and files unless they are in S3.
+fn stores(settings: &Settings) -> String {
+    let folder = settings.store.path.display();
+    match (settings.store.assets, settings.store.objects) {
+        (AssetsSetting::Embedded, _) => folder.to_string(),
+        (AssetsSetting::Mongodb, objects) => {
+            let assets = format!("MongoDB, control plane {}", settings.store.mongodb.control_database);
+            match objects {
+                ObjectsSetting::S3 => assets,
+                ObjectsSetting::Embedded => format!("{assets}; files in {folder}"),
+            }
+        }
+    }
 }
 
 /// How assets are delivered.

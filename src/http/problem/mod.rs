@@ -12,7 +12,6 @@ mod translate;
 
 use std::borrow::Cow;
 use std::error::Error;
-use std::fmt::Write;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -27,7 +26,7 @@ use serde_json::{Map, Value};
 pub use catalogue::Kind;
 
 use super::observe::RequestContext;
-use crate::service::ports::Limit;
+use crate::service::ports::{Limit, with_causes};
 
 /// An error as its caller sees it.
 #[derive(Debug, Clone)]
@@ -89,13 +88,7 @@ impl Problem {
     /// The problem with its cause and the causes of that, for the log alone.
     #[must_use]
     pub fn caused_by(mut self, error: &dyn Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            let _ = write!(text, ": {inner}");
-            source = inner.source();
-        }
-        self.0.cause = Some(text);
+        self.0.cause = Some(with_causes(error));
         self
     }
 
@@ -121,7 +114,7 @@ impl Problem {
     /// rather than logged.
     #[must_use]
     pub fn turns_away(&self) -> bool {
-        matches!(self.kind(), Kind::TooManyRequests | Kind::Overloaded)
+        matches!(self.kind(), Kind::TooManyRequests | Kind::Overloaded | Kind::ConcurrentChange)
     }
 
     /// What the caller is told.

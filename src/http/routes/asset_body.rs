@@ -1,11 +1,16 @@
 //! An asset as answers show it.
 
+use axum::response::Response;
+use hyper::StatusCode;
+use hyper::header::{ETAG, HeaderValue};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::http::answer::time;
+use crate::http::answer::{self, Caching, time};
+use crate::http::conditions;
 use crate::http::openapi::leaves;
+use crate::http::problem::{Kind, Problem};
 use crate::media::{AssetId, Checksum, Status, Visibility};
 use crate::service::AssetView;
 
@@ -75,4 +80,16 @@ impl<'a> From<&'a AssetView> for AssetBody<'a> {
             expires_at: view.link.as_ref().and_then(|link| link.expires).map(time),
         }
     }
+}
+/// An answer with one asset and its tag.
+pub(super) fn answer_with(view: &AssetView, caching: Caching) -> Result<Response, Problem> {
+    let wrong = |error: &dyn std::error::Error| {
+        Problem::new(Kind::Internal, "the answer can't be written").caused_by(error)
+    };
+    let body = serde_json::to_vec(&AssetBody::from(view)).map_err(|error| wrong(&error))?;
+    let tag =
+        HeaderValue::try_from(conditions::entity_tag(&view.asset, &body)).map_err(|error| wrong(&error))?;
+    let mut response = answer::json_bytes(StatusCode::OK, body, caching);
+    response.headers_mut().insert(ETAG, tag);
+    Ok(response)
 }

@@ -7,20 +7,20 @@ use axum::body::Body;
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::asset_body::AssetBody;
+use super::asset_body::{AssetBody, answer_with};
 use crate::http::Api;
-use crate::http::answer::{self, Caching, json};
+use crate::http::answer::{Caching, json};
 use crate::http::caller::{May, Read, Write};
 use crate::http::conditions;
 use crate::http::extract::{Json, JsonRequest, PathId};
 use crate::http::openapi::{examples, leaves, refusals};
 use crate::http::params::{self, Params};
-use crate::http::problem::{Kind, Problem};
+use crate::http::problem::Problem;
 use crate::media::{AssetId, ContentType, Status, Tally, Visibility};
 use crate::service::ports::AssetFilter;
 use crate::service::{AssetPatch, AssetView, Assets};
@@ -100,7 +100,7 @@ pub(super) async fn find(
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
     let view = api.in_time(api.services.assets.find(&caller, id)).await?;
-    let tagged = asset(&view, Caching::of_links(max_age(&view).into_iter()))?;
+    let tagged = answer_with(&view, Caching::of_links(max_age(&view).into_iter()))?;
     let tag = tagged.headers().get(ETAG).and_then(|tag| tag.to_str().ok());
     let known = tag.is_some_and(|tag| conditions::none_match_names(&headers, tag));
     Ok(if known { not_modified(tagged) } else { tagged })
@@ -135,7 +135,7 @@ pub(super) async fn restore(
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
     let view = api.in_time(api.services.assets.restore(&caller, id)).await?;
-    asset(&view, Caching::No)
+    answer_with(&view, Caching::No)
 }
 
 #[utoipa::path(
@@ -175,7 +175,7 @@ pub(super) async fn patch(
     let patch = AssetPatch { visibility: body.visibility, metadata: body.metadata };
     let expected = conditions::if_match(&headers, id);
     let view = api.in_time(api.services.assets.patch(&caller, id, &expected, patch)).await?;
-    asset(&view, Caching::No)
+    answer_with(&view, Caching::No)
 }
 
 #[utoipa::path(
@@ -255,20 +255,7 @@ pub(super) async fn usage(
     json(StatusCode::OK, &body, Caching::No)
 }
 
-/// An answer with one asset and its tag.
-fn asset(view: &AssetView, caching: Caching) -> Result<Response, Problem> {
-    let wrong = |error: &dyn std::error::Error| {
-        Problem::new(Kind::Internal, "the answer can't be written").caused_by(error)
-    };
-    let body = serde_json::to_vec(&AssetBody::from(view)).map_err(|error| wrong(&error))?;
-    let tag =
-        HeaderValue::try_from(conditions::entity_tag(&view.asset, &body)).map_err(|error| wrong(&error))?;
-    let mut response = answer::json_bytes(StatusCode::OK, body, caching);
-    response.headers_mut().insert(ETAG, tag);
-    Ok(response)
-}
-
-/// The same without its body: tag and caching stay.
+/// An answer without its body: tag and caching stay.
 fn not_modified(mut response: Response) -> Response {
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     *response.body_mut() = Body::empty();

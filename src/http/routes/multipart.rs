@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::asset_body::AssetBody;
+use super::asset_body::{AssetBody, answer_with};
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
 use crate::http::caller::{May, Write};
@@ -65,7 +65,13 @@ pub(super) async fn parts(
     params(("id" = inline(leaves::AssetIdText), Path, description = "The asset.")),
     request_body(content = CompleteBody, example = json!(examples::complete())),
     responses(
-        (status = 200, description = "The asset, READY.", body = AssetBody, example = json!(examples::asset())),
+        (
+            status = 200,
+            description = "The asset, READY.",
+            body = AssetBody,
+            headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`.")),
+            example = json!(examples::asset()),
+        ),
         refusals::Complete,
     ),
     security(("token" = ["media:write"]), ("apiKey" = [])),
@@ -81,7 +87,7 @@ pub(super) async fn complete(
     Params::of(query.as_deref())?.finish()?;
     let tags = body.tags()?;
     let view = api.in_time(api.services.uploads.complete(&caller, id, tags)).await?;
-    json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
+    answer_with(&view, Caching::No)
 }
 
 #[utoipa::path(

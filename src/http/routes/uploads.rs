@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::asset_body::AssetBody;
+use super::asset_body::{AssetBody, answer_with};
 use super::multipart::{self, MultipartBody};
 use crate::http::Api;
 use crate::http::answer::{Caching, json};
@@ -95,7 +95,13 @@ pub(super) async fn ticket(
         good where something else came than the ticket was for. Safe to repeat.",
     params(("id" = inline(leaves::AssetIdText), Path, description = "The asset.")),
     responses(
-        (status = 200, description = "The asset, READY.", body = AssetBody, example = json!(examples::asset())),
+        (
+            status = 200,
+            description = "The asset, READY.",
+            body = AssetBody,
+            headers(("ETag" = String, description = "For `If-Match` and `If-None-Match`.")),
+            example = json!(examples::asset()),
+        ),
         refusals::Finalize,
     ),
     security(("token" = ["media:write"]), ("apiKey" = [])),
@@ -109,7 +115,7 @@ pub(super) async fn finalize(
 ) -> Result<Response, Problem> {
     Params::of(query.as_deref())?.finish()?;
     let view = api.in_time(api.services.uploads.finalize(&caller, id)).await?;
-    json(StatusCode::OK, &AssetBody::from(&view), Caching::No)
+    answer_with(&view, Caching::No)
 }
 
 /// A body of POST `/media/v1/uploads`.

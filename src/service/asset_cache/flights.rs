@@ -37,10 +37,7 @@ impl Flights {
         let found = answer.wait_for(Option::is_some).await.map(|found| found.clone());
         match found {
             Ok(Some(Ok(asset))) => Ok(asset),
-            Ok(Some(Err(error))) => Err(match *error {
-                StoreError::Unavailable(_) => StoreError::unavailable(error),
-                StoreError::Corrupt(_) => StoreError::corrupt(error),
-            }),
+            Ok(Some(Err(error))) => Err(StoreError::shared(error)),
             Ok(None) | Err(_) => Err(StoreError::unavailable("the look-up was cut off")),
         }
     }

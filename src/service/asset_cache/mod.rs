@@ -476,7 +476,7 @@ impl Inner {
             Err(StoreError::Unavailable(_)) => {
                 self.down_until.store(self.now().saturating_add(DOWN_MILLIS), Ordering::Relaxed);
             }
-            Err(StoreError::Corrupt(_)) => {}
+            Err(StoreError::Refused(_) | StoreError::Corrupt(_)) => {}
         }
         answer
     }

@@ -6,7 +6,7 @@
 //! - [`ObjectStore`]: where the bytes lie. [`ObjectGate`]: the way in and out where Signet itself
 //!   holds them (development, single machine).
 //! - [`TokenVerifier`]: bearer tokens. [`SecretSource`]: private keys that lie in a vault.
-//! - [`Clock`]: the time.
+//! - [`Clock`]: the time. [`StoreError`]: why a store couldn't answer.
 //! - [`CurrentTrace`]: which trace what is done now belongs to.
 //! - [`Meter`]: what the services count. [`StoreMeter`]: what is counted of stores. `words`: what it is called.
 //!
@@ -15,6 +15,7 @@
 mod assets;
 mod changes;
 mod clock;
+mod error;
 mod leases;
 mod meter;
 mod objects;
@@ -29,6 +30,7 @@ pub(crate) mod words;
 pub use assets::{AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, NamedCall, Update};
 pub use changes::{Change, ChangeFeed};
 pub use clock::{Clock, SystemClock};
+pub use error::{StoreError, with_causes};
 pub use leases::LeaseStore;
 pub use meter::{
     AssetSource, DocumentOutcome, LifecycleOutcome, Limit, LinkSource, Meter, NoMeter, TicketOutcome,
@@ -42,29 +44,6 @@ pub use secrets::{SecretBytes, SecretError, SecretSource};
 pub use store_meter::{
     CheckoutEnd, ConnectionEnd, ObjectOperation, StoreMeter, StoreOperation, StoreOutcome,
 };
-pub use tenants::{ApiKey, TenantStore, api_key_digest};
+pub use tenants::{ApiKey, LEAST_API_KEY_BYTES, TenantStore, api_key_digest};
 pub use tokens::{Claims, TokenError, TokenVerifier};
 pub use trace::{CurrentTrace, TraceContext};
-
-/// Why a store couldn't answer.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It can't be reached or is overloaded; trying again later may help.
-    #[error("the store is unavailable: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// What it holds can't be understood.
-    #[error("the store holds something that can't be read: {0}")]
-    Corrupt(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl StoreError {
-    /// A store that can't be reached.
-    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Unavailable(source.into())
-    }
-
-    /// A record that can't be read.
-    pub fn corrupt(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Corrupt(source.into())
-    }
-}

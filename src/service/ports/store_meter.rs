@@ -31,6 +31,8 @@ pub trait StoreMeter: Send + Sync + 'static {
     fn feed(&self, _connected: bool) {}
     /// A change of another node, or of this one, was heard of.
     fn change_heard(&self) {}
+    /// So many tenants can't be served.
+    fn unservable(&self, _tenants: usize) {}
 }
 
 words! {
@@ -110,6 +112,8 @@ words! {
         Done = "done",
         /// The store can't be reached, or is overloaded.
         Unavailable = "unavailable",
+        /// It refuses, and would do so again.
+        Refused = "refused",
         /// It holds something that can't be read.
         Corrupt = "corrupt",
         /// Nobody waited for its end.
@@ -146,6 +150,7 @@ impl StoreOutcome {
         match answer {
             Ok(_) => Self::Done,
             Err(StoreError::Unavailable(_)) => Self::Unavailable,
+            Err(StoreError::Refused(_)) => Self::Refused,
             Err(StoreError::Corrupt(_)) => Self::Corrupt,
         }
     }

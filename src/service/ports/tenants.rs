@@ -9,6 +9,9 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
 
+/// The fewest bytes of an API key that isn't to be guessed.
+pub const LEAST_API_KEY_BYTES: usize = 16;
+
 /// What is known of tenants.
 #[async_trait]
 pub trait TenantStore: Send + Sync + 'static {

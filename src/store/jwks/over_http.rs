@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::MAX_BYTES;
 use super::fetch::{FetchError, KeyFetch, TIME};
-use crate::service::ports::CurrentTrace;
+use crate::service::ports::{CurrentTrace, with_causes};
 
 /// The URL of a JWK set: `https`, or `http` on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,8 +118,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 impl FetchError {
     /// With the causes of the cause: the client's own words alone say little.
     fn unreachable(error: &(dyn Error + 'static)) -> Self {
-        let causes = std::iter::successors(Some(error), |&error| error.source());
-        Self::Unreachable(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+        Self::Unreachable(with_causes(error))
     }
 }
 

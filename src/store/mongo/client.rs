@@ -97,8 +97,9 @@ impl Cluster {
         self.ping().await?;
         let outcome = self.bounded(operation(self.control_database())).await;
         match &outcome {
-            Ok(_) => self.0.guard.prove(),
-            Err(_) => self.0.guard.doubt(),
+            // Who refuses has answered.
+            Ok(_) | Err(StoreError::Refused(_) | StoreError::Corrupt(_)) => self.0.guard.prove(),
+            Err(StoreError::Unavailable(_)) => self.0.guard.doubt(),
         }
         outcome
     }
@@ -114,7 +115,7 @@ impl Cluster {
     {
         let _turn = self.turn().await?;
         let outcome = self.bounded(operation(self.database(name))).await;
-        if outcome.is_ok() {
+        if !matches!(outcome, Err(StoreError::Unavailable(_))) {
             self.0.guard.answered();
         }
         outcome

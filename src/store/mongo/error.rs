@@ -1,11 +1,58 @@
 //! How the driver's errors become a store's, and why a cluster can't be used at start.
 
-use mongodb::error::{Error, ErrorKind, WriteFailure};
+use mongodb::error::{
+    Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
+    UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
+};
 
 use crate::service::ports::StoreError;
 
 /// The server's code for a value that a unique index holds already.
 const DUPLICATE_KEY: i32 = 11_000;
+
+/// Labels of errors after which the same operation may go well.
+const LABELS_OF_RETRIES: [&str; 4] =
+    [RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT];
+
+/// The server's codes for what it would refuse again: the operation, its user's rights or the documents that it meets
+/// have to change first. Any other code may go away by itself. Names as in the server's `error_codes.yml`.
+const REFUSALS: [i32; 35] = [
+    2,             // BadValue
+    9,             // FailedToParse
+    13,            // Unauthorized
+    14,            // TypeMismatch
+    15,            // Overflow
+    16,            // InvalidLength
+    20,            // IllegalOperation
+    22,            // InvalidBSON
+    26,            // NamespaceNotFound
+    27,            // IndexNotFound
+    28,            // PathNotViable
+    40,            // ConflictingUpdateOperators
+    52,            // DollarPrefixedFieldName
+    53,            // InvalidIdField
+    54,            // NotSingleValueField
+    56,            // EmptyFieldName
+    57,            // DottedFieldName
+    59,            // CommandNotFound
+    66,            // ImmutableField
+    67,            // CannotCreateIndex
+    72,            // InvalidOptions
+    73,            // InvalidNamespace
+    85,            // IndexOptionsConflict
+    86,            // IndexKeySpecsConflict
+    115,           // CommandNotSupported
+    121,           // DocumentValidationFailure
+    146,           // ExceededMemoryLimit
+    166,           // CommandNotSupportedOnView
+    197,           // InvalidIndexSpecificationOption
+    263,           // OperationNotSupportedInTransaction
+    10_334,        // BSONObjectTooLarge
+    DUPLICATE_KEY, // DuplicateKey, where none was expected
+    17_280,        // KeyTooLong
+    17_419,        // a document that an update makes too large
+    17_420,        // the same, by another operator
+];
 
 /// Why the cluster can't be used, in one line that names the remedy and nothing secret.
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +87,28 @@ pub fn store_error(error: Error) -> StoreError {
         ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) | ErrorKind::Bson(_) => {
             StoreError::corrupt(error)
         }
+        _ if is_refusal(&error) => StoreError::refused(error),
         _ => StoreError::unavailable(error),
     }
 }
 
 /// Whether a unique index holds the value already.
 pub fn is_duplicate(error: &Error) -> bool {
+    code(error) == Some(DUPLICATE_KEY)
+}
+
+/// Whether the server has answered, and would answer the same again.
+fn is_refusal(error: &Error) -> bool {
+    code(error).is_some_and(|code| REFUSALS.contains(&code))
+        && !LABELS_OF_RETRIES.iter().any(|label| error.contains_label(label))
+}
+
+/// The code of what the server says of a command or a write.
+fn code(error: &Error) -> Option<i32> {
     match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == DUPLICATE_KEY,
-        ErrorKind::Command(command) => command.code == DUPLICATE_KEY,
-        _ => false,
+        ErrorKind::Command(command) => Some(command.code),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        _ => None,
     }
 }
 
@@ -68,7 +127,27 @@ pub fn without_secrets(text: &str, uri: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mongodb::bson::{deserialize_from_document, doc};
+
     use super::*;
+
+    fn answered(code: i32) -> Error {
+        let answer = doc! { "code": code, "codeName": "x", "errmsg": "x" };
+        ErrorKind::Command(deserialize_from_document(answer).unwrap()).into()
+    }
+
+    #[test]
+    fn what_the_server_would_refuse_again_is_no_outage() {
+        // TypeMismatch, Unauthorized, BSONObjectTooLarge, DuplicateKey.
+        for code in [14, 13, 10_334, 11_000] {
+            assert!(matches!(store_error(answered(code)), StoreError::Refused(_)), "{code}");
+        }
+        // NotWritablePrimary, MaxTimeMSExpired, WriteConflict, InterruptedAtShutdown, one that nobody knows.
+        for code in [10_107, 50, 112, 11_600, 987_654] {
+            assert!(matches!(store_error(answered(code)), StoreError::Unavailable(_)), "{code}");
+        }
+        assert!(matches!(store_error(Error::custom("gone")), StoreError::Unavailable(_)));
+    }
 
     #[test]
     fn a_password_is_not_shown() {

@@ -59,8 +59,8 @@ pub fn shown_id(group: &Document) -> String {
     group.get("_id").map_or_else(|| "without _id".to_owned(), ToString::to_string)
 }
 
-/// The tenant that a group is.
-pub fn tenant(group: &Document) -> Result<Tenant, BadGroup> {
+/// The tenant that a group of this control plane is.
+pub fn tenant(group: &Document, control_database: &str) -> Result<Tenant, BadGroup> {
     let shown = shown_id(group);
     let bad = |member, problem: &str| BadGroup { group: shown.clone(), member, problem: problem.to_owned() };
     let id = match group.get("_id") {
@@ -87,6 +87,10 @@ pub fn tenant(group: &Document) -> Result<Tenant, BadGroup> {
             return Err(bad("tier", "isn't free, basic, pro or proplus, and there is no dbKey"));
         }
     };
+    // To the server, names that differ in capitals alone are one database.
+    if db_key.eq_ignore_ascii_case(control_database) {
+        return Err(bad("dbKey", "is the control plane's own database: no tenant's assets may lie there"));
+    }
     Ok(Tenant {
         id,
         key,
@@ -157,6 +161,10 @@ mod tests {
 
     use super::*;
 
+    fn tenant(group: &Document) -> Result<Tenant, BadGroup> {
+        super::tenant(group, "Vivreal")
+    }
+
     fn group() -> Document {
         doc! { "_id": "g1", "key": "anna", "tier": "free" }
     }
@@ -191,9 +199,15 @@ mod tests {
             let error = tenant(&with("tier", tier)).unwrap_err().to_string();
             assert!(error.contains("g1") && error.contains("tier"), "{error}");
         }
-        for name in
-            [bson!("admin"), bson!("Local"), bson!("a.b"), bson!("a/b"), bson!("x".repeat(64)), bson!(1)]
-        {
+        for name in [
+            bson!("admin"),
+            bson!("Local"),
+            bson!("a.b"),
+            bson!("a/b"),
+            bson!("x".repeat(64)),
+            bson!(1),
+            bson!("vivreal"),
+        ] {
             assert_eq!(tenant(&with("dbKey", name)).unwrap_err().member, "dbKey");
         }
     }
@@ -257,9 +271,9 @@ mod tests {
 
     #[test]
     fn an_api_key_is_known_by_its_digest_alone() {
-        let tenant = tenant(&with("apiKey", "sk_1")).unwrap();
-        assert_eq!(tenant.api_key, Some(api_key_digest("sk_1")));
-        assert_eq!(super::tenant(&with("apiKey", "")).unwrap().api_key, None);
-        assert!(super::tenant(&with("apiKey", 7)).is_err());
+        let api_key = |value: Bson| tenant(&with("apiKey", value)).map(|tenant| tenant.api_key);
+        assert_eq!(api_key(bson!("sk_1")).unwrap(), Some(api_key_digest("sk_1")));
+        assert_eq!(api_key(bson!("")).unwrap(), None);
+        assert!(api_key(bson!(7)).is_err());
     }
 }

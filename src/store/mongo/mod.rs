@@ -3,7 +3,7 @@
 //! 1. [`Mongo`]: one cluster. `client` has the rules of connections, `options` their numbers; `turns` and `guard`
 //!    are those that the driver doesn't have, `observe` what it tells of itself.
 //! 2. `tenants`: the port [`TenantStore`](crate::service::ports::TenantStore) on `groups`; `group`: what is
-//!    written there, and what it means; `databases`: from a tenant to its database.
+//!    written there, and what it means; `databases`: from a tenant to its database. `survey`: all groups at once.
 //! 3. `assets`: the port [`AssetStore`](crate::service::ports::AssetStore). `record`: how an asset is written.
 //!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `transaction`: whole or not at all.
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
@@ -32,6 +32,7 @@ mod options;
 mod record;
 mod secret;
 mod slugs;
+mod survey;
 mod tenants;
 mod transaction;
 mod turns;
@@ -50,6 +51,7 @@ use lanes::Lanes;
 pub use error::ConnectError;
 pub use feed::Feed;
 pub use options::MongoOptions;
+pub use survey::Survey;
 
 /// The stores in a MongoDB cluster. Cheap to clone.
 #[derive(Clone)]

@@ -16,8 +16,13 @@ use crate::service::ports::{ApiKey, StoreError, TenantStore};
 /// The collection of the control plane that has the tenants.
 pub const GROUPS: &str = "groups";
 
+/// The members of a group that make it a tenant, beside `_id`: a projection.
+pub fn members() -> Document {
+    doc! { "key": 1, "tier": 1, "dbKey": 1, "apiKey": 1, "frozen": 1, "mediaProfile": 1, "mediaQuota": 1 }
+}
+
 /// How many groups an error names.
-const NAMED: i64 = 3;
+pub const NAMED: usize = 3;
 
 /// More than one group answers to one name: whose it is can't be said, so it is nobody's.
 #[derive(Debug, thiserror::Error)]
@@ -47,20 +52,17 @@ impl Mongo {
         shown: impl Fn() -> String,
     ) -> Result<Option<Tenant>, StoreError> {
         let cluster = &self.0.cluster;
-        let members = doc! {
-            "key": 1, "tier": 1, "dbKey": 1, "apiKey": 1, "frozen": 1, "mediaProfile": 1, "mediaQuota": 1,
-        };
         let (groups, same_key): (Vec<Document>, Vec<Document>) = cluster
             .control(|database| async move {
                 let groups = database.collection::<Document>(GROUPS);
                 let find = |filter, members, limit| {
                     groups.find(filter).projection(members).limit(limit).max_time(cluster.max_time())
                 };
-                let found: Vec<Document> = find(filter, members, 2).await?.try_collect().await?;
+                let found: Vec<Document> = find(filter, members(), 2).await?.try_collect().await?;
                 let same_key = match found.as_slice() {
                     [group] if group.contains_key("key") => {
                         let filter = doc! { "key": group.get("key") };
-                        find(filter, doc! { "_id": 1 }, NAMED).await?.try_collect().await?
+                        find(filter, doc! { "_id": 1 }, NAMED as i64).await?.try_collect().await?
                     }
                     _ => Vec::new(),
                 };
@@ -79,7 +81,7 @@ impl Mongo {
                 format!("the key {key}: {}; none of them is served until each has its own", ids.join(", "));
             return Err(StoreError::corrupt(Ambiguous(said)));
         }
-        let tenant = group::tenant(group)?;
+        let tenant = group::tenant(group, &cluster.options().control_database)?;
         self.0.databases.learn(&tenant);
         Ok(Some(tenant))
     }

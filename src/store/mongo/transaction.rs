@@ -85,8 +85,10 @@ impl Mongo {
         cluster.ping().await?;
         let mut session = cluster.bounded(cluster.session()).await?;
         let outcome = cluster.bounded(run(cluster, &mut session, database, change)).await;
-        if outcome.is_err() {
-            cluster.doubt();
+        if let Err(error) = &outcome {
+            if matches!(error, StoreError::Unavailable(_)) {
+                cluster.doubt();
+            }
             tokio::spawn(let_go(cluster.clone(), session));
         }
         outcome

@@ -87,9 +87,13 @@ impl Delta {
     async fn add_to_group(&self, at: &mut Attempt<'_>, tenant: &TenantId) -> Result<(), Error> {
         let groups = at.control.collection::<Document>(GROUPS);
         // One of another shape is somebody else's: it isn't touched, and doesn't stand in the way.
-        let filter = doc! { "_id": { "$in": group::ids(tenant) }, "$or": [
-            { "mediaUsage": { "$exists": false } },
-            { "mediaUsage": { "$type": "object" } },
+        let is_missing_or = |member: &str, kind: &str| {
+            doc! { "$or": [{ member: { "$exists": false } }, { member: { "$type": kind } }] }
+        };
+        let filter = doc! { "_id": { "$in": group::ids(tenant) }, "$and": [
+            is_missing_or("mediaUsage", "object"),
+            is_missing_or("mediaUsage.count", "number"),
+            is_missing_or("mediaUsage.bytes", "number"),
         ] };
         let add = doc! { "$inc": { "mediaUsage.count": self.ready.0, "mediaUsage.bytes": self.ready.1 } };
         let update = groups
@@ -99,7 +103,7 @@ impl Delta {
             .max_time(at.max_time)
             .session(&mut *at.session);
         if update.await?.is_none() {
-            tracing::warn!(%tenant, "mediaUsage of the group isn't {{count, bytes}}: it isn't kept");
+            tracing::warn!(%tenant, "mediaUsage of the group isn't {{count, bytes}}, both of them numbers: it isn't kept");
         }
         Ok(())
     }

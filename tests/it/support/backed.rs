@@ -54,6 +54,11 @@ impl Ground {
         self.node_with(&[]).await
     }
 
+    /// A collection of any database of the MongoDB server.
+    pub fn collection(&self, database: &str, name: &str) -> Collection<Document> {
+        self.groups.client().database(database).collection(name)
+    }
+
     /// Host and port of the MongoDB server.
     pub fn host(&self) -> String {
         self.mongo.uri().strip_prefix("mongodb://").unwrap().to_owned()
