@@ -14,7 +14,7 @@ use super::delivery::{Delivery, Target};
 use super::layout::Place;
 use super::links::{Link, LinkError};
 use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update};
-use super::relocation::{Destination, Relocation};
+use super::relocation::{Destination, MOVE_PATIENCE, RELEASE_PATIENCE, Relocation};
 use super::uploads::ATTEMPTS;
 use crate::media::{
     Asset, AssetId, InvalidField, Metadata, Periods, Quota, Status, StatusConflict, Tenant, Timestamp,
@@ -223,7 +223,8 @@ impl Assets {
         Ok(self.views.view(caller, asset).await?)
     }
 
-    /// Changes an asset. A change of its visibility moves the object before it answers.
+    /// Changes an asset. A change of its visibility moves the object before it answers, waits for a move that is under
+    /// way, and ends one to the same visibility that was cut off.
     ///
     /// # Errors
     /// Where it isn't there, the change isn't allowed, or a store can't answer.
@@ -235,18 +236,29 @@ impl Assets {
         patch: AssetPatch,
     ) -> Result<AssetView, AssetError> {
         for _ in 0..ATTEMPTS {
-            let before = self.read(caller, id).await?;
+            let mut before = self.read(caller, id).await?;
             expected.check(&before)?;
+            if patch.visibility.is_some() && before.is_held(self.clock.now()) {
+                self.wait(caller, id).await?;
+                continue;
+            }
             let metadata = match &patch.metadata {
                 Some(change) => before.metadata.patched(change.clone()),
                 None => Ok(before.metadata.clone()),
             };
             let metadata = metadata.map_err(|detail| InvalidField::new("/metadata", detail))?;
-            if let Some(visibility) = patch.visibility.filter(|wanted| *wanted != before.visibility) {
-                match self.relocate(&caller.tenant, before, visibility, metadata).await? {
-                    Some(moved) => return Ok(self.views.view(caller, moved).await?),
-                    None => continue,
+            match patch.visibility {
+                Some(visibility) if visibility != before.visibility => {
+                    match self.relocate(&caller.tenant, before, visibility, metadata).await? {
+                        Some(moved) => return Ok(self.views.view(caller, moved).await?),
+                        None => continue,
+                    }
                 }
+                Some(_) if before.hold.is_some() => match self.end_move(&caller.tenant, before).await? {
+                    Some(moved) => before = moved,
+                    None => continue,
+                },
+                _ => {}
             }
             let after = before.described(metadata, self.clock.now())?;
             if self.store.update(&after).await? == Update::Done {
@@ -271,9 +283,6 @@ impl Assets {
         if before.status != Status::Ready {
             return Err(StatusConflict { status: before.status }.into());
         }
-        if before.is_held(now) {
-            return Err(AssetError::Contended);
-        }
         let held = before.held(self.relocation.hold(), now);
         if self.store.update(&held).await? == Update::Stale {
             return Ok(None);
@@ -282,6 +291,25 @@ impl Assets {
         let moving = async move { relocation.run(&place, held, to).await };
         let moving = tokio::spawn(moving.in_current_span());
         moving.await.map_err(StoreError::unavailable)?.map(Some)
+    }
+
+    /// The asset, whose move was cut off and is ended now; `None` where somebody else was faster.
+    async fn end_move(&self, tenant: &Tenant, before: Asset) -> Result<Option<Asset>, AssetError> {
+        let held = before.held(self.relocation.hold(), self.clock.now());
+        if self.store.update(&held).await? == Update::Stale {
+            return Ok(None);
+        }
+        let (relocation, place) = (self.relocation.clone(), self.views.place(tenant));
+        let moving = async move { relocation.end_move(&place, &held).await };
+        tokio::spawn(moving.in_current_span()).await.map_err(StoreError::unavailable)?.map(Some)
+    }
+
+    /// Waits until nobody holds an asset.
+    async fn wait(&self, caller: &Caller, id: AssetId) -> Result<(), AssetError> {
+        match self.relocation.until_released(&caller.tenant.id, id, MOVE_PATIENCE).await? {
+            true => Ok(()),
+            false => Err(AssetError::Contended),
+        }
     }
 
     /// Deletes an asset: links to it end at once. The task that moves its objects out of reach goes on when its caller
@@ -335,7 +363,7 @@ impl Assets {
                 if let Some(held) = &held {
                     return relocation.discard(&place, held).await.map(|_| true);
                 }
-                if !relocation.until_released(&tenant, id).await? {
+                if !relocation.until_released(&tenant, id, RELEASE_PATIENCE).await? {
                     return Ok(false);
                 }
                 let asset = relocation.store.find(&tenant, id).await?;
@@ -367,7 +395,8 @@ impl Assets {
                 return Err(AssetError::Gone { deleted_at });
             }
             if asset.is_held(now) {
-                return Err(AssetError::Contended);
+                self.wait(caller, id).await?;
+                continue;
             }
             let held = asset.returning().held(self.relocation.hold(), now);
             if self.store.update(&held).await? == Update::Stale {

@@ -292,8 +292,8 @@ impl Lifecycle {
         now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
         let Some(held) = self.claim(asset, now).await? else { return Ok(LifecycleOutcome::Nothing) };
-        self.relocation.clear_elsewhere(place, &held).await?;
-        self.change(&held.released(&self.parts.periods, self.now()), LifecycleOutcome::Recovered).await
+        let (relocation, place) = (self.relocation.clone(), place.clone());
+        self.spawn(async move { relocation.end_move(&place, &held).await }, LifecycleOutcome::Recovered).await
     }
 
     /// Removes an asset for good: from the first step on it can't be restored.

@@ -15,6 +15,7 @@ use super::ports::{
     Completion, InsertTerms, Inserted, ObjectLocation, PartTag, PartTerms, Presigned, StoreError, StoredPart,
     TicketOutcome, Update,
 };
+use super::relocation::RELEASE_PATIENCE;
 use super::uploads::{ATTEMPTS, FinalizeError, Uploads};
 use crate::media::{Asset, AssetId, InvalidField, PartPlan, Parts, Status, StatusConflict, Timestamp};
 
@@ -122,7 +123,7 @@ impl Uploads {
             match self.assembly.run(key, work).await {
                 Some(Assembled::Settled) => {}
                 Some(Assembled::Wrong(field)) => return Err(field.into()),
-                Some(Assembled::Failed(error)) => return Err(shared(error).into()),
+                Some(Assembled::Failed(error)) => return Err(StoreError::shared(error).into()),
                 None => return Err(StoreError::unavailable("putting the parts together broke down").into()),
             }
         }
@@ -146,7 +147,7 @@ impl Uploads {
                 Status::Ready => return Err(StatusConflict { status: Status::Ready }.into()),
                 Status::Pending if asset.is_held(now) => {
                     // It is being made READY.
-                    match self.relocation.until_released(&caller.tenant.id, id).await? {
+                    match self.relocation.until_released(&caller.tenant.id, id, RELEASE_PATIENCE).await? {
                         true => continue,
                         false => break,
                     }
@@ -318,14 +319,6 @@ fn first_wrong(plan: &PartPlan, stored: &[StoredPart], tags: &[PartTag]) -> Opti
         };
         Some(InvalidField::new(format!("/parts/{index}/{member}"), why))
     })
-}
-
-/// An error that others get too.
-fn shared(error: Arc<StoreError>) -> StoreError {
-    match &*error {
-        StoreError::Unavailable(_) => StoreError::unavailable(error),
-        StoreError::Corrupt(_) => StoreError::corrupt(error),
-    }
 }
 
 /// Why nothing can be done with an upload's parts.

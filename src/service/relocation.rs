@@ -4,6 +4,10 @@
 //!    lifecycle worker looks at the asset when the hold is over and removes what lies in the wrong place.
 //! 2. Copy. 3. Point the asset at the copy. 4. Remove the original. 5. Release the asset.
 //!
+//! A hold ends with the attempt that took it: it is released, or ended where something is left to do, also where the
+//! attempt is dropped or panics ([`Attempt`]). An asset whose hold is over and still there has a move that was cut off:
+//! the next call that asks for the same ends it ([`Relocation::end_move`]), or the worker does.
+//!
 //! While the asset's ticket lets a file arrive, a tombstone replaces the original in step 4: the place is never empty,
 //! so that the ticket can't fill it again. A move that has begun goes on when its caller gives up waiting.
 //! [`trash`](super::trash) takes the objects of deleted assets out of reach by the same means.
@@ -12,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::asset_files::{AssetFiles, Vacancy};
@@ -23,13 +28,16 @@ use crate::media::{
     Asset, AssetId, Hold, Metadata, ObjectKey, Periods, Placement, TenantId, Timestamp, Visibility,
 };
 
-/// How long a hold is good, in seconds: so long after a crash another call can't move the asset. A move that takes
-/// longer, as the copy of a very large file may, renews its hold.
-const HOLD_SECONDS: u64 = 300;
-/// How often a move renews its hold.
-const RENEWAL: Duration = Duration::from_secs(60);
-/// How long a call waits for another one to release an asset.
-const RELEASE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a hold is good, in seconds: so long after a crash, or where the store of assets can't be told that a move has
+/// failed, another call can't move the asset. A move that takes longer, as the copy of a very large file may, renews its
+/// hold. Clocks of nodes must agree better than that.
+const HOLD_SECONDS: u64 = 20;
+/// How often a move renews its hold: it may fail once.
+const RENEWAL: Duration = Duration::from_secs(6);
+/// How long work that goes on without its caller, and an upload's end, wait for another one to release an asset.
+pub(super) const RELEASE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a call waits for that which would move the asset once more: most moves take less. Then it is told to come again.
+pub(super) const MOVE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often it looks.
 const RELEASE_LOOK: Duration = Duration::from_millis(50);
 
@@ -120,6 +128,19 @@ impl Relocation {
         self.release(held).await
     }
 
+    /// Ends a move that was cut off, of an asset that its caller holds: what lies where the asset isn't goes. The asset,
+    /// released.
+    pub(super) async fn end_move(&self, place: &Place, held: &Asset) -> Result<Asset, AssetError> {
+        let ending = async {
+            if let Err(error) = self.clear_elsewhere(place, held).await {
+                self.end_hold(held).await?;
+                return Err(error.into());
+            }
+            self.release(held).await
+        };
+        self.renewing(held, ending).await
+    }
+
     /// Lets a hold run out, so that the worker ends at its next pass what was begun under it.
     pub(super) async fn end_hold(&self, held: &Asset) -> Result<Asset, AssetError> {
         self.change(held, |asset, now| Ok(asset.renewed(now))).await?
@@ -132,10 +153,12 @@ impl Relocation {
         held: &Asset,
         work: impl Future<Output = Result<T, AssetError>>,
     ) -> Result<T, AssetError> {
+        let mut attempt = Attempt { relocation: self, held, is_over: false };
         let mut work = pin!(work);
         let mut until = held.hold.as_ref().map(|hold| hold.until);
         loop {
             if let Ok(done) = timeout(RENEWAL, &mut work).await {
+                attempt.is_over = true;
                 return done;
             }
             let hold = self.hold().until;
@@ -217,9 +240,14 @@ impl Relocation {
         Err(AssetError::Contended)
     }
 
-    /// Waits until an asset isn't held, for as long as a call may wait. Returns `false` if it is still held.
-    pub(super) async fn until_released(&self, tenant: &TenantId, id: AssetId) -> Result<bool, StoreError> {
-        let deadline = Instant::now() + RELEASE_PATIENCE;
+    /// Waits until an asset isn't held, for so long at most. Returns `false` if it is still held.
+    pub(super) async fn until_released(
+        &self,
+        tenant: &TenantId,
+        id: AssetId,
+        patience: Duration,
+    ) -> Result<bool, StoreError> {
+        let deadline = Instant::now() + patience;
         loop {
             let asset = self.store.find(tenant, id).await?;
             if asset.is_none_or(|asset| !asset.is_held(self.clock.now())) {
@@ -235,5 +263,28 @@ impl Relocation {
     /// A hold of one's own.
     pub(super) fn hold(&self) -> Hold {
         Hold { by: ulid::Ulid::generate().to_string(), until: self.clock.now().plus_seconds(HOLD_SECONDS) }
+    }
+}
+
+/// Work under a hold. Where it is dropped before its end, or panics, it lets the hold run out.
+struct Attempt<'a> {
+    relocation: &'a Relocation,
+    held: &'a Asset,
+    is_over: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        // Where the runtime has ended, so has this node: the hold ends by its time.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (relocation, held) = (self.relocation.clone(), self.held.clone());
+        runtime.spawn(async move {
+            if let Err(error) = relocation.end_hold(&held).await {
+                tracing::debug!(asset = %held.id, %error, "a hold can't be ended before its time");
+            }
+        });
     }
 }

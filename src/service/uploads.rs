@@ -18,7 +18,7 @@ use super::ports::{
     AssetStore, Clock, InsertTerms, Inserted, Limit, Meter, NamedCall, ObjectLocation, ObjectStore, PartTag,
     Presigned, StoreError, StoredPart, TicketOutcome, Update, UploadTerms,
 };
-use super::relocation::Relocation;
+use super::relocation::{RELEASE_PATIENCE, Relocation};
 use crate::media::{
     Asset, AssetId, IdempotencyKey, InvalidField, PartPlan, Periods, Quota, Rejection, Status, Tenant,
     Timestamp, UploadPolicy, UploadRequest, Usage,
@@ -251,7 +251,7 @@ impl Uploads {
                 Status::Rejected => return Err(self.reject(&place, asset).await?),
                 Status::Pending if asset.is_held(self.clock.now()) => {
                     // Another call moves it.
-                    match self.relocation.until_released(&tenant.id, id).await? {
+                    match self.relocation.until_released(&tenant.id, id, RELEASE_PATIENCE).await? {
                         true => continue,
                         false => break,
                     }

@@ -96,8 +96,6 @@ catalogue! {
     TicketExpired = CONFLICT "ticket-expired" "The upload ticket has expired",
     /// The asset's state doesn't allow this. Member `assetStatus`.
     StatusConflict = CONFLICT "status-conflict" "The asset's state doesn't allow this",
-    /// Others are changing the asset at the same time.
-    ConcurrentChange = CONFLICT "concurrent-change" "The asset is being changed by others",
     /// The tenant has no room for the file. Members `usage`, `quota` (each `count`, `bytes`; null is no bound).
     QuotaExceeded = CONFLICT "quota-exceeded" "The tenant's quota is used up",
     /// The asset can't be restored: it isn't deleted.
@@ -135,6 +133,8 @@ catalogue! {
     SigningUnavailable = SERVICE_UNAVAILABLE "signing-unavailable" "Links can't be signed now",
     /// The store, or the token issuer's keys, can't be reached now.
     StoreUnavailable = SERVICE_UNAVAILABLE "store-unavailable" "A store can't be reached now",
+    /// Another call is changing or moving the asset, and has been for longer than this one may wait.
+    ConcurrentChange = SERVICE_UNAVAILABLE "concurrent-change" "The asset is being changed by others",
     /// The node has as much to do as it takes on.
     Overloaded = SERVICE_UNAVAILABLE "overloaded" "There is too much to do now",
     /// The answer wasn't ready in time.

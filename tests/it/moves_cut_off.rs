@@ -1,0 +1,152 @@
+//! Changes of visibility that were cut off: what a call is told, and what the next one finds.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use signet::media::{Asset, AssetId, Hold, Timestamp, Visibility};
+use signet::service::ports::{AssetStore, ObjectLocation, ObjectStore, Update};
+use signet::store::embedded::{Embedded, Files};
+use tempfile::TempDir;
+
+use crate::support::Node;
+use crate::support::backed::Ground;
+use crate::support::http::{get, get_as, patch};
+use crate::support::proxy::Wire;
+use crate::support::settings::{ANNA, two_tenants};
+use crate::support::upload::{picture, ready};
+
+const LAYOUT: &str = "path = \"{tenant}\"\nbucket = \"media\"";
+
+/// A node on a folder whose worker leaves everything to the calls of a test.
+fn serve(folder: &Path) -> Node {
+    let settings = two_tenants(folder, LAYOUT, "vectors/rsa", false);
+    Node::serve(folder, &format!("{settings}\n[lifecycle]\ninterval_seconds = 3600\n"), &[])
+}
+
+fn location(asset: &Asset, visibility: Visibility) -> ObjectLocation {
+    let key = match visibility {
+        Visibility::Public => asset.key.in_public(),
+        Visibility::Private => asset.key.in_private(),
+    };
+    ObjectLocation { bucket: "media".to_owned(), key: format!("{}/{}", ANNA.0, key.as_str()) }
+}
+
+/// In the store of a node that is down: an asset as a node leaves it that was killed in the middle of a move, with a
+/// copy of its file at either place. Its hold is over at a time.
+async fn cut_off(folder: &Path, id: &str, moved_to: Option<Visibility>, until: Timestamp) {
+    let store = Embedded::open(&folder.join("data")).unwrap();
+    let secret = store.secret("uploads").await.unwrap();
+    let files = Files::new(store.objects_dir(), "http://127.0.0.1/objects", &secret).unwrap();
+    let id: AssetId = id.parse().unwrap();
+    let asset = store.find_anywhere(id).await.unwrap().unwrap();
+    let other = match asset.visibility {
+        Visibility::Public => Visibility::Private,
+        Visibility::Private => Visibility::Public,
+    };
+    let (here, there) = (location(&asset, asset.visibility), location(&asset, other));
+    assert!(files.copy(&here, &there).await.unwrap(), "{here}");
+    let now = Timestamp::from_seconds(until.seconds() - 1);
+    let mut held = asset.clone().held(Hold { by: "a node that was killed".to_owned(), until }, now);
+    if let Some(visibility) = moved_to {
+        held.visibility = visibility;
+        held.key = match visibility {
+            Visibility::Public => asset.key.in_public(),
+            Visibility::Private => asset.key.in_private(),
+        };
+        held.moved = true;
+    }
+    assert_eq!(store.update(&held).await.unwrap(), Update::Done);
+}
+
+/// Where the file of an asset lies: in public, and in private.
+async fn lies(folder: &Path, id: &str) -> (bool, bool) {
+    let store = Embedded::open(&folder.join("data")).unwrap();
+    let secret = store.secret("uploads").await.unwrap();
+    let files = Files::new(store.objects_dir(), "http://127.0.0.1/objects", &secret).unwrap();
+    let asset = store.find_anywhere(id.parse().unwrap()).await.unwrap().unwrap();
+    let there = async |visibility| files.head(&location(&asset, visibility)).await.unwrap().is_some();
+    (there(Visibility::Public).await, there(Visibility::Private).await)
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_seconds(signet::config::time::now())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_again_is_told_private_only_when_the_public_copy_is_gone() {
+    let folder = TempDir::new().unwrap();
+    for (asked, pointed) in [
+        (Visibility::Private, Some(Visibility::Private)),
+        (Visibility::Private, None),
+        (Visibility::Public, Some(Visibility::Public)),
+    ] {
+        let node = serve(folder.path());
+        let first = if asked == Visibility::Private { "PUBLIC" } else { "PRIVATE" };
+        let asset = ready(&node.api, ANNA.2, "a.jpg", &picture(500, 1), json!({"visibility": first})).await;
+        let id = asset["assetId"].as_str().unwrap().to_owned();
+        assert_eq!(node.terminate(), Some(0));
+        cut_off(folder.path(), &id, pointed, now()).await;
+        assert_eq!(lies(folder.path(), &id).await, (true, true));
+        let node = serve(folder.path());
+        let url = format!("{}/media/v1/assets/{id}", node.api);
+        let wanted = if asked == Visibility::Private { "PRIVATE" } else { "PUBLIC" };
+        let again = patch(&url, ANNA.2, json!({"visibility": wanted, "metadata": {"alt": "b"}})).await;
+        assert_eq!(again.status, 200, "{}", again.text());
+        let again = again.json();
+        assert_eq!((&again["visibility"], &again["metadata"]["alt"]), (&json!(wanted), &json!("b")));
+        assert_eq!(get(again["url"].as_str().unwrap(), &[]).await.status, 200);
+        assert_eq!(node.terminate(), Some(0));
+        let is_public = asked == Visibility::Public;
+        assert_eq!(lies(folder.path(), &id).await, (is_public, !is_public), "{asked:?} {pointed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_waits_for_a_move_that_is_under_way_and_is_told_to_come_again_after_that() {
+    let folder = TempDir::new().unwrap();
+    let node = serve(folder.path());
+    let public = json!({"visibility": "PUBLIC"});
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let asset = ready(&node.api, ANNA.2, "a.jpg", &picture(500, 1), public.clone()).await;
+        ids.push(asset["assetId"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(node.terminate(), Some(0));
+    let began = Instant::now();
+    for (id, seconds) in ids.iter().zip([2, 3_600]) {
+        cut_off(folder.path(), id, None, Timestamp::from_seconds(now().seconds() + seconds)).await;
+    }
+    let node = serve(folder.path());
+    let [soon, late] = [0, 1].map(|at| format!("{}/media/v1/assets/{}", node.api, ids[at]));
+    let private = json!({"visibility": "PRIVATE"});
+    let (soon, refused) =
+        tokio::join!(patch(&soon, ANNA.2, private.clone()), patch(&late, ANNA.2, private.clone()));
+    assert_eq!(soon.status, 200, "{}", soon.text());
+    assert!(began.elapsed() >= Duration::from_secs(1), "it hasn't waited");
+    refused.assert_problem(503, "concurrent-change");
+    assert_ne!(refused.header("retry-after"), "");
+    // What doesn't move the file goes on meanwhile.
+    let described = patch(&late, ANNA.2, json!({"metadata": {"alt": "b"}})).await;
+    assert_eq!((described.status, &described.json()["visibility"]), (200, &json!("PUBLIC")));
+    assert_eq!(get_as(&late, ANNA.2).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_of_the_object_store_leaves_no_hold() {
+    let ground = Ground::new().await;
+    let backed = ground.node().await;
+    let asset = ready(&backed.node.api, ANNA.2, "a.jpg", &picture(500, 1), json!({})).await;
+    let url = backed.url(&format!("/media/v1/assets/{}", asset["assetId"].as_str().unwrap()));
+    for wanted in ["PUBLIC", "PRIVATE"] {
+        backed.s3.set(Wire::Cut);
+        let refused = patch(&url, ANNA.2, json!({"visibility": wanted})).await;
+        refused.assert_problem(503, "store-unavailable");
+        assert_ne!(refused.header("retry-after"), "");
+        backed.s3.set(Wire::Whole);
+        let began = Instant::now();
+        let again = patch(&url, ANNA.2, json!({"visibility": wanted})).await;
+        assert_eq!((again.status, &again.json()["visibility"]), (200, &json!(wanted)), "{}", again.text());
+        assert!(began.elapsed() < Duration::from_secs(5), "it has waited for a hold");
+    }
+}
