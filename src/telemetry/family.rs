@@ -308,7 +308,7 @@ mod tests {
         let text = TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
         assert!(text.contains("# HELP pairs_total What is counted, in two lines.\n"), "{text}");
         assert!(text.contains("pairs_total{outcome=\"corrupt\",source=\"signed\"} 1\n"), "{text}");
-        assert_eq!(text.matches("\npairs_total{").count(), 8);
+        assert_eq!(text.matches("\npairs_total{").count(), LinkSource::ALL.len() * StoreOutcome::ALL.len());
         assert!(text.contains("times_seconds_bucket{source=\"cache\",le=\"2\"} 1\n"), "{text}");
         assert!(text.contains("times_seconds_count{source=\"signed\"} 0\n"), "{text}");
     }
