@@ -3,9 +3,8 @@
 //!
 //! 1. [`listed`]: what the settings say by themselves. `signet check`, `serve` and `dev` ask for it first.
 //! 2. [`put`]: the same with those that the embedded store still has of earlier settings.
-//!
-//! 3. [`watch`]: tenants in MongoDB are somebody else's, and change at any time: `store/mongo/tenants` refuses what can't
-//!    be served when it is asked for, and all of them are looked at now and then, so that an operator hears of it first.
+//! 3. [`watch`]: the groups in MongoDB, which belong to the control plane and may change at any time. It checks all of
+//!    them every ten minutes, so that operators hear of a broken group before its tenant does.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -81,22 +80,22 @@ pub async fn put(settings: &Settings, embedded: &Embedded) -> Result<(), StartEr
     Ok(())
 }
 
-/// Looks at all groups now and then, for as long as the node serves: counts those that can't be served, and says in
-/// the log of each why, once.
+/// Checks all groups every ten minutes, for as long as the node serves: counts those that can't be served, and logs the
+/// reason for each once.
 pub async fn watch(mongo: Mongo, meter: Arc<dyn StoreMeter>) {
     let mut known: BTreeMap<String, String> = BTreeMap::new();
     loop {
         match mongo.survey().await {
             Ok(survey) => {
-                meter.unservable(survey.refused.len());
-                let new = survey.refused.iter().filter(|(group, why)| known.get(*group) != Some(why));
+                meter.unservable(survey.unservable.len());
+                let new = survey.unservable.iter().filter(|(group, why)| known.get(*group) != Some(why));
                 for (_, why) in new.take(MOST_SAID) {
                     tracing::warn!("{why}");
                 }
-                known = survey.refused;
+                known = survey.unservable;
             }
             Err(error) => {
-                tracing::debug!(%error, "the groups can't be looked at");
+                tracing::debug!(%error, "the groups can't be checked");
                 sleep(SURVEY_RETRY).await;
                 continue;
             }
@@ -186,9 +185,9 @@ fn check_apart(layout: &Layout, tenants: &[Named]) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Between two looks at all groups.
+/// The pause between two checks of all groups.
 const SURVEY_REST: Duration = Duration::from_secs(600);
-/// After a look that failed.
+/// The same after a check that failed.
 const SURVEY_RETRY: Duration = Duration::from_secs(30);
-/// How many groups one look adds to the log; the metric counts all, and `signet check --tenants` names them.
+/// How many groups one check adds to the log. The metric counts all of them, and `signet check --tenants` names them.
 const MOST_SAID: usize = 20;

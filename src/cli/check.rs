@@ -12,15 +12,15 @@ pub struct Args {
     /// File of settings, in TOML
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Go through all tenants too, and name those that can't be served; exit 1 where there are any
+    /// Check every tenant too, and name those that can't be served; exit 1 if there are any
     #[arg(long)]
     tenants: bool,
 }
 
-/// Checks settings, key pairs and stores, and tenants on demand.
+/// Checks settings, key pairs and stores; with `--tenants`, each tenant too.
 ///
 /// # Errors
-/// [`CliError::Failed`] with the first thing that is wrong, or after the report where tenants can't be served.
+/// [`CliError::Failed`] with the first thing that is wrong, or after the report if tenants can't be served.
 pub fn run(args: &Args, out: &mut Output) -> Result<(), CliError> {
     let settings = load(&args.config, &Environment::of_process()).map_err(CliError::failed)?;
     let check = app::check::check(&settings, args.tenants);

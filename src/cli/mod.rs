@@ -164,6 +164,6 @@ pub fn read_file(path: &Path) -> Result<zeroize::Zeroizing<Vec<u8>>, CliError> {
     }
 }
 
-/// Most threads for calls that block, such as those for files. Clients decide how many files are opened at the same time,
-/// and a thread keeps some 70 KiB of the allocator's memory for ten seconds after its last call.
+/// The most threads for blocking calls, such as reading files. Clients decide how many files are read at the same time,
+/// and each thread keeps some 70 KiB of the allocator's memory until it has been idle for ten seconds.
 const BLOCKING_THREADS: usize = 128;

@@ -1,4 +1,4 @@
-//! Bodies of answers that keep something until they are sent or given up, and may do something with each frame.
+//! Response bodies that own a guard: a value that lives until the body is sent or dropped, and may act on each frame.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,25 +6,25 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 
-/// What polling a body gives.
+/// The result of polling a body for a frame.
 pub(super) type PolledFrame = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// What a body keeps.
+/// A value that a body owns.
 pub(super) trait Guard: Unpin {
-    /// Polls the body for its next frame. By default does nothing beside.
+    /// Polls the body for its next frame. The default only does that.
     fn poll_frame(&mut self, body: Pin<&mut Body>, context: &mut Context<'_>) -> PolledFrame {
         body.poll_frame(context)
     }
 }
 
-/// A body with a guard, which is dropped with it.
+/// A body and its guard. Both are dropped together.
 pub(super) struct GuardedBody<G> {
     body: Body,
     guard: G,
 }
 
 impl<G> GuardedBody<G> {
-    /// Makes a body keep a guard.
+    /// Gives a body a guard.
     pub(super) fn new(body: Body, guard: G) -> Self {
         Self { body, guard }
     }

@@ -223,8 +223,8 @@ impl Assets {
         Ok(self.views.view(caller, asset).await?)
     }
 
-    /// Changes an asset. A change of its visibility moves the object before it answers, waits for a move that is under
-    /// way, and ends one to the same visibility that was cut off.
+    /// Changes an asset. If its visibility is named, the object lies where that wants it before this returns: a move that
+    /// is under way is waited for, and one that was cut off is finished.
     ///
     /// # Errors
     /// Where it isn't there, the change isn't allowed, or a store can't answer.
@@ -276,35 +276,29 @@ impl Assets {
         visibility: Visibility,
         metadata: Metadata,
     ) -> Result<Option<Asset>, AssetError> {
-        let (place, now) = (self.views.place(tenant), self.clock.now());
+        let place = self.views.place(tenant);
         let key = place
             .asset_key(tenant, before.id, &before.filename, visibility)
             .map_err(|error| InvalidField::new("/visibility", error.to_string()))?;
         if before.status != Status::Ready {
             return Err(StatusConflict { status: before.status }.into());
         }
-        let held = before.held(self.relocation.hold(), now);
-        if self.store.update(&held).await? == Update::Stale {
-            return Ok(None);
-        }
+        let Some(held) = self.relocation.claim(before).await? else { return Ok(None) };
         let (relocation, to) = (self.relocation.clone(), Destination { visibility, key, metadata });
         let moving = async move { relocation.run(&place, held, to).await };
         let moving = tokio::spawn(moving.in_current_span());
         moving.await.map_err(StoreError::unavailable)?.map(Some)
     }
 
-    /// The asset, whose move was cut off and is ended now; `None` where somebody else was faster.
+    /// Finishes a move that was cut off. Returns the asset, or `None` if somebody else was faster.
     async fn end_move(&self, tenant: &Tenant, before: Asset) -> Result<Option<Asset>, AssetError> {
-        let held = before.held(self.relocation.hold(), self.clock.now());
-        if self.store.update(&held).await? == Update::Stale {
-            return Ok(None);
-        }
+        let Some(held) = self.relocation.claim(before).await? else { return Ok(None) };
         let (relocation, place) = (self.relocation.clone(), self.views.place(tenant));
         let moving = async move { relocation.end_move(&place, &held).await };
         tokio::spawn(moving.in_current_span()).await.map_err(StoreError::unavailable)?.map(Some)
     }
 
-    /// Waits until nobody holds an asset.
+    /// Waits until nobody holds an asset, but not for long.
     async fn wait(&self, caller: &Caller, id: AssetId) -> Result<(), AssetError> {
         match self.relocation.until_released(&caller.tenant.id, id, MOVE_PATIENCE).await? {
             true => Ok(()),
@@ -368,12 +362,10 @@ impl Assets {
                 }
                 let asset = relocation.store.find(&tenant, id).await?;
                 let Some(asset) = asset.filter(Asset::is_deleting) else { return Ok(true) };
-                let (now, hold) = (relocation.clock.now(), relocation.hold());
-                if asset.is_held(now) {
+                if asset.is_held(relocation.clock.now()) {
                     continue;
                 }
-                let claimed = asset.held(hold, now);
-                held = (relocation.store.update(&claimed).await? == Update::Done).then_some(claimed);
+                held = relocation.claim(asset).await?;
             }
             Ok(false)
         };
@@ -398,10 +390,7 @@ impl Assets {
                 self.wait(caller, id).await?;
                 continue;
             }
-            let held = asset.returning().held(self.relocation.hold(), now);
-            if self.store.update(&held).await? == Update::Stale {
-                continue;
-            }
+            let Some(held) = self.relocation.claim(asset.returning()).await? else { continue };
             let (relocation, place) = (self.relocation.clone(), self.views.place(&caller.tenant));
             let moving = async move { relocation.bring_back(&place, &held).await };
             let restored =

@@ -173,9 +173,9 @@ impl Lifecycle {
             return self.purge(&place, asset, now).await;
         }
         match asset.status {
-            _ if asset.is_deleting() => self.discard(&place, asset, now).await,
+            _ if asset.is_deleting() => self.discard(&place, asset).await,
             _ if asset.hold.is_some() || asset.moved || asset.deleted_at.is_some() => {
-                self.recover(&place, asset, now).await
+                self.recover(&place, asset).await
             }
             Status::Pending => self.look(&place, asset, now).await,
             Status::Rejected | Status::Expired if is_over(periods.forget_at(&asset)) => {
@@ -204,7 +204,7 @@ impl Lifecycle {
             return Ok(outcome);
         };
         if changed.status == Status::Ready && asset.is_staged() {
-            return self.publish(place, asset, &changed, now).await;
+            return self.publish(place, asset, &changed).await;
         }
         if changed.status == Status::Ready {
             return self.change(&changed, LifecycleOutcome::Adopted).await;
@@ -228,9 +228,8 @@ impl Lifecycle {
         place: &Place,
         asset: Asset,
         ready: &Asset,
-        now: Timestamp,
     ) -> Result<LifecycleOutcome, StoreError> {
-        let Some(held) = self.claim(asset, now).await? else { return Ok(LifecycleOutcome::Nothing) };
+        let Some(held) = self.relocation.claim(asset).await? else { return Ok(LifecycleOutcome::Nothing) };
         let (relocation, place, dimensions) = (self.relocation.clone(), place.clone(), ready.dimensions());
         self.spawn(
             async move { relocation.publish(&place, held, dimensions).await },
@@ -239,20 +238,9 @@ impl Lifecycle {
         .await
     }
 
-    /// Takes a hold on an asset; `None` where it has been changed meanwhile.
-    async fn claim(&self, asset: Asset, now: Timestamp) -> Result<Option<Asset>, StoreError> {
-        let held = asset.held(self.relocation.hold(), now);
-        Ok((self.parts.assets.update(&held).await? == Update::Done).then_some(held))
-    }
-
     /// Takes the objects of a deleted asset out of reach, which a call has begun to do.
-    async fn discard(
-        &self,
-        place: &Place,
-        asset: Asset,
-        now: Timestamp,
-    ) -> Result<LifecycleOutcome, StoreError> {
-        let Some(held) = self.claim(asset, now).await? else { return Ok(LifecycleOutcome::Nothing) };
+    async fn discard(&self, place: &Place, asset: Asset) -> Result<LifecycleOutcome, StoreError> {
+        let Some(held) = self.relocation.claim(asset).await? else { return Ok(LifecycleOutcome::Nothing) };
         let (relocation, place) = (self.relocation.clone(), place.clone());
         self.spawn(async move { relocation.discard(&place, &held).await }, LifecycleOutcome::Recovered).await
     }
@@ -285,13 +273,8 @@ impl Lifecycle {
     }
 
     /// Ends a move that was cut off.
-    async fn recover(
-        &self,
-        place: &Place,
-        asset: Asset,
-        now: Timestamp,
-    ) -> Result<LifecycleOutcome, StoreError> {
-        let Some(held) = self.claim(asset, now).await? else { return Ok(LifecycleOutcome::Nothing) };
+    async fn recover(&self, place: &Place, asset: Asset) -> Result<LifecycleOutcome, StoreError> {
+        let Some(held) = self.relocation.claim(asset).await? else { return Ok(LifecycleOutcome::Nothing) };
         let (relocation, place) = (self.relocation.clone(), place.clone());
         self.spawn(async move { relocation.end_move(&place, &held).await }, LifecycleOutcome::Recovered).await
     }

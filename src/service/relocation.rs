@@ -4,9 +4,9 @@
 //!    lifecycle worker looks at the asset when the hold is over and removes what lies in the wrong place.
 //! 2. Copy. 3. Point the asset at the copy. 4. Remove the original. 5. Release the asset.
 //!
-//! A hold ends with the attempt that took it: it is released, or ended where something is left to do, also where the
-//! attempt is dropped or panics ([`Attempt`]). An asset whose hold is over and still there has a move that was cut off:
-//! the next call that asks for the same ends it ([`Relocation::end_move`]), or the worker does.
+//! A hold ends with the attempt that took it. The attempt releases it, or lets it run out if there is work left, even
+//! when it is dropped or panics ([`Attempt`]). An asset with a hold that has run out was moved only in part: the next
+//! call for the same visibility finishes the move ([`Relocation::end_move`]), or the worker does.
 //!
 //! While the asset's ticket lets a file arrive, a tombstone replaces the original in step 4: the place is never empty,
 //! so that the ticket can't fill it again. A move that has begun goes on when its caller gives up waiting.
@@ -28,18 +28,21 @@ use crate::media::{
     Asset, AssetId, Hold, Metadata, ObjectKey, Periods, Placement, TenantId, Timestamp, Visibility,
 };
 
-/// How long a hold is good, in seconds: so long after a crash, or where the store of assets can't be told that a move has
-/// failed, another call can't move the asset. A move that takes longer, as the copy of a very large file may, renews its
-/// hold. Clocks of nodes must agree better than that.
+/// How long a hold lasts, in seconds. After a crash, or a failure that the store couldn't be told of, nobody else can move
+/// the asset for that long. A move that takes longer, such as the copy of a very large file, renews its hold. The clocks
+/// of the nodes must agree to within a few seconds.
 const HOLD_SECONDS: u64 = 20;
-/// How often a move renews its hold: it may fail once.
+/// How often a move renews its hold. One renewal may fail.
 const RENEWAL: Duration = Duration::from_secs(6);
-/// How long work that goes on without its caller, and an upload's end, wait for another one to release an asset.
+/// How long a deletion in the background, a finalize or a cancelled upload waits for an asset to be released.
 pub(super) const RELEASE_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a call waits for that which would move the asset once more: most moves take less. Then it is told to come again.
+/// How long a call that moves an asset waits for the move before it. Most moves take less; after that its client is told
+/// to try again.
 pub(super) const MOVE_PATIENCE: Duration = Duration::from_secs(2);
-/// How often it looks.
-const RELEASE_LOOK: Duration = Duration::from_millis(50);
+/// The first pause between two looks at a held asset. Each one after it is twice as long, up to the longest.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+/// The longest pause: those who wait mustn't keep the store busy.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 /// Moves assets. Cheap to clone.
 #[derive(Clone)]
@@ -128,8 +131,8 @@ impl Relocation {
         self.release(held).await
     }
 
-    /// Ends a move that was cut off, of an asset that its caller holds: what lies where the asset isn't goes. The asset,
-    /// released.
+    /// Finishes a move that was cut off, of an asset that its caller holds: removes what the move has left elsewhere.
+    /// Returns the asset, released.
     pub(super) async fn end_move(&self, place: &Place, held: &Asset) -> Result<Asset, AssetError> {
         let ending = async {
             if let Err(error) = self.clear_elsewhere(place, held).await {
@@ -240,14 +243,14 @@ impl Relocation {
         Err(AssetError::Contended)
     }
 
-    /// Waits until an asset isn't held, for so long at most. Returns `false` if it is still held.
+    /// Waits at most `patience` until nobody holds the asset. Returns `false` if somebody still does.
     pub(super) async fn until_released(
         &self,
         tenant: &TenantId,
         id: AssetId,
         patience: Duration,
     ) -> Result<bool, StoreError> {
-        let deadline = Instant::now() + patience;
+        let (deadline, mut pause) = (Instant::now() + patience, FIRST_LOOK);
         loop {
             let asset = self.store.find(tenant, id).await?;
             if asset.is_none_or(|asset| !asset.is_held(self.clock.now())) {
@@ -256,8 +259,15 @@ impl Relocation {
             if Instant::now() >= deadline {
                 return Ok(false);
             }
-            sleep(RELEASE_LOOK).await;
+            sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
         }
+    }
+
+    /// Takes hold of an asset; `None` if it has been changed meanwhile.
+    pub(super) async fn claim(&self, asset: Asset) -> Result<Option<Asset>, StoreError> {
+        let held = asset.held(self.hold(), self.clock.now());
+        Ok((self.store.update(&held).await? == Update::Done).then_some(held))
     }
 
     /// A hold of one's own.
@@ -266,7 +276,7 @@ impl Relocation {
     }
 }
 
-/// Work under a hold. Where it is dropped before its end, or panics, it lets the hold run out.
+/// An attempt to work on a held asset. If it is dropped before its end, or panics, the hold runs out at once.
 struct Attempt<'a> {
     relocation: &'a Relocation,
     held: &'a Asset,
@@ -278,12 +288,12 @@ impl Drop for Attempt<'_> {
         if self.is_over {
             return;
         }
-        // Where the runtime has ended, so has this node: the hold ends by its time.
+        // Without a runtime the process is about to end, and the hold expires by itself.
         let Ok(runtime) = Handle::try_current() else { return };
         let (relocation, held) = (self.relocation.clone(), self.held.clone());
         runtime.spawn(async move {
             if let Err(error) = relocation.end_hold(&held).await {
-                tracing::debug!(asset = %held.id, %error, "a hold can't be ended before its time");
+                tracing::debug!(asset = %held.id, %error, "the hold of a cut-off attempt couldn't be ended early");
             }
         });
     }

@@ -288,10 +288,7 @@ impl Uploads {
         asset: Asset,
         dimensions: Option<(u32, u32)>,
     ) -> Result<(), StoreError> {
-        let held = asset.held(self.relocation.hold(), self.clock.now());
-        if self.assets.update(&held).await? == Update::Stale {
-            return Ok(());
-        }
+        let Some(held) = self.relocation.claim(asset).await? else { return Ok(()) };
         let relocation = self.relocation.clone();
         let moving = async move { relocation.publish(&place, held, dimensions).await };
         match tokio::spawn(moving.in_current_span()).await.map_err(StoreError::unavailable)? {

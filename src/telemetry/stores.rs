@@ -46,7 +46,7 @@ metrics! {
         feed: IntGauge = "signet_store_feed_connected";
         /// Changes heard of.
         changes: IntCounter = "signet_store_changes_total";
-        /// Groups of the control plane that can't be served, as of the last look at all of them.
+        /// Groups of the control plane that can't be served, as of the last check of all groups.
         unservable: IntGauge = "signet_tenants_unservable";
     }
 }

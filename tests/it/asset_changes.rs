@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::http::{Answer, get, get_as, moment, patch, post, send};
 use crate::support::settings::{ANNA, BEN, two_tenants};
-use crate::support::upload::{picture, ready, ticket};
+use crate::support::upload::{finalize, picture, put, ready, ticket};
 use crate::support::{Node, fresh_dev};
 
 struct Asset {
@@ -34,6 +34,21 @@ impl Asset {
 fn with_another_link(tag: &str) -> String {
     let (revision, _) = tag.rsplit_once('.').unwrap();
     format!("{revision}.0123456789abcdef\"")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalized_upload_comes_with_the_tag_that_its_first_change_needs() {
+    let (_folder, node) = fresh_dev();
+    let ticket = ticket(&node.api, &node.api_key, "a.jpg", 10, json!({})).await;
+    assert_eq!(put(&ticket, picture(10, 0)).await.status, 200);
+    let finalized = finalize(&node.api, &node.api_key, ticket["assetId"].as_str().unwrap()).await;
+    let (asset, tag) = (Asset::of(&node, &finalized.json()), finalized.header("etag").to_owned());
+    assert_eq!(tag, asset.tag().await, "as GET says it");
+    assert_eq!(asset.call("PATCH", "if-match", &tag, r#"{"metadata":{"alt":"a"}}"#).await.status, 200);
+    asset
+        .call("PATCH", "if-match", &tag, r#"{"metadata":{"alt":"b"}}"#)
+        .await
+        .assert_problem(412, "precondition-failed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

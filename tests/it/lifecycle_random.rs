@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -50,17 +50,20 @@ const DAY: u64 = 86_400;
 const RECORD_SECONDS: u64 = 100_000 * DAY;
 const LENGTH: usize = 40;
 
-/// Lets a process make so many calls to its stores; then it is dead.
+/// Lets a process make so many calls to its stores; then it is dead, or the last one panics and the others go on.
 struct Fuse {
     calls: AtomicI64,
     last_is_done: bool,
+    last_panics: AtomicBool,
     blown: Notify,
 }
 
 impl Fuse {
     async fn call<T>(&self, call: impl Future<Output = T>) -> T {
         let left = self.calls.fetch_sub(1, Ordering::SeqCst);
-        if left > 1 {
+        let panics = self.last_panics.load(Ordering::SeqCst);
+        assert!(left != 1 || !panics, "a defect, for a test");
+        if left > 1 || panics {
             return call.await;
         }
         if left == 1 && self.last_is_done {
@@ -371,7 +374,8 @@ impl World {
 
     /// A process that dies after so many calls; of the last one it never hears.
     fn process(self: &Arc<Self>, calls: i64, last_is_done: bool, alone: bool) -> Process {
-        let fuse = Arc::new(Fuse { calls: AtomicI64::new(calls), last_is_done, blown: Notify::new() });
+        let (calls, last_panics, blown) = (AtomicI64::new(calls), AtomicBool::new(false), Notify::new());
+        let fuse = Arc::new(Fuse { calls, last_is_done, last_panics, blown });
         let frail = Arc::new(Frail { world: self.clone(), fuse: fuse.clone() });
         let (assets, objects): (Arc<dyn AssetStore>, Arc<dyn ObjectStore>) = (frail.clone(), frail);
         let views = Views::new(Delivery::new(
@@ -655,4 +659,34 @@ async fn in_the_end_every_file_is_where_its_asset_says_or_gone() {
         ready += world.store.usage(&world.tenant.id).await.unwrap().ready.count;
     }
     assert!(ready > SEEDS && in_parts > 4, "files came through: {ready}, in parts: {in_parts}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_panics_holds_its_asset_no_longer() {
+    let (mut panicked, mut held) = (0, 0);
+    for call in 1..20 {
+        let world = World::new(PublicDelivery::Signed, false).await;
+        let process = world.process(i64::MAX, false, true);
+        let given = process.ticket(Visibility::Public, LENGTH).await.unwrap();
+        world.put(&given, true).await;
+        process.finish(&given, false).await;
+        let to = |visibility| AssetPatch { visibility: Some(visibility), metadata: None };
+        let doomed = world.process(call, false, true);
+        doomed.fuse.last_panics.store(true, Ordering::SeqCst);
+        let outcome = tokio::spawn(async move {
+            let patch = to(Visibility::Private);
+            doomed.assets.patch(&doomed.caller, given.id, &Expected::Any, patch).await.map(drop)
+        });
+        let moved = matches!(outcome.await, Ok(Ok(())));
+        panicked += usize::from(!moved);
+        let left = world.store.find_anywhere(given.id).await.unwrap().unwrap();
+        held += usize::from(left.hold.is_some());
+        // Time stands still: a hold that nobody ends stays.
+        let again = process.assets.patch(&process.caller, given.id, &Expected::Any, to(Visibility::Private));
+        let view = again.await.unwrap_or_else(|error| panic!("after a panic at call {call}: {error}"));
+        assert_eq!((view.asset.visibility, &view.asset.hold), (Visibility::Private, &None), "call {call}");
+        let public = world.layout.place(&world.tenant).location(&view.asset.key.in_public());
+        assert_eq!(world.files.head(&public).await.unwrap(), None, "call {call}");
+    }
+    assert!(panicked > 5 && held > 1, "{panicked} panicked, {held} left a hold");
 }

@@ -65,6 +65,7 @@ async fn three_parts_become_one_file() {
     assert!(early["detail"].as_str().unwrap().contains("/complete"), "{early}");
     let asset = upload.complete(&tags).await;
     assert_eq!(asset.status, 200, "{}", asset.text());
+    assert!(asset.header("etag").starts_with(&format!("\"{}.", upload.id)), "{:?}", asset.headers);
     let asset = asset.json();
     assert_eq!((&asset["status"], &asset["checksum"]), (&json!("READY"), &Value::Null));
     let file = get(asset["url"].as_str().unwrap(), &[]).await;

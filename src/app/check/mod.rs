@@ -3,7 +3,7 @@
 //! 1. The settings themselves, and the profiles of documents in them. `tls`: the listener's certificate.
 //! 2. Each key pair: read from where it lies, matched with its public key, one link signed and verified
 //!    by the independent implementation. `rotation`: what to register, and in which order.
-//! 3. The stores, and the keys of the tokens' issuer. `objects`: S3. `tenants`: all of them, where that is asked for.
+//! 3. The stores, and the keys of the tokens' issuer. `objects`: S3. `tenants`: each of them, on demand.
 
 mod objects;
 mod rotation;
@@ -25,15 +25,15 @@ use crate::service::delivery::PublicDelivery;
 use crate::service::key_ring::RingKey;
 use crate::store::embedded::OpenError;
 
-/// What came of a check.
+/// The result of a check.
 pub struct Report {
-    /// For people.
+    /// The report, for people.
     pub text: String,
-    /// How many tenants can't be served; 0 where they weren't looked at.
+    /// How many tenants can't be served; 0 if they weren't checked.
     pub unservable: usize,
 }
 
-/// Checks settings, key pairs, stores and addresses, and each of the tenants where `of_tenants` is set.
+/// Checks settings, key pairs, stores and addresses; with `of_tenants`, each tenant too.
 ///
 /// # Errors
 /// The first thing that would keep `signet serve` from starting, or CloudFront from serving.
@@ -77,14 +77,17 @@ pub async fn check(settings: &Settings, of_tenants: bool) -> Result<Report, Star
                 say(databases::budget(&settings.store.mongodb));
             }
             if of_tenants {
-                let tenants = tenants::look(settings, databases.mongo.as_ref()).await?;
+                let tenants = tenants::report(settings, databases.mongo.as_ref()).await?;
                 unservable = tenants.unservable;
                 say(tenants.text);
             }
         }
         // A node that is serving holds its folder: that is no fault of the settings.
         Err(StartError::Store(error @ OpenError::InUse { .. })) => {
-            say(format!("stores      not checked: {error}"))
+            say(format!("stores      not checked: {error}"));
+            if of_tenants {
+                say("tenants     not checked: that needs the stores".to_owned());
+            }
         }
         Err(error) => return Err(error),
     }
@@ -94,7 +97,7 @@ pub async fn check(settings: &Settings, of_tenants: bool) -> Result<Report, Star
     Ok(Report { text: report, unservable })
 }
 
-/// Where assets are, and files unless they are in S3.
+/// Names where assets are kept, and files unless they are in S3.
 fn stores(settings: &Settings) -> String {
     let folder = settings.store.path.display();
     match (settings.store.assets, settings.store.objects) {

@@ -144,8 +144,8 @@ impl Guard for Arc<Charge> {
 const COUNTERS: usize = 1 << 17;
 /// What a request holds beside its path and the body of its answer, in bytes: tasks, headers, HTTP/2's state.
 const REQUEST_BYTES: u64 = 8 * 1024;
-/// What is held of an answer that is read from somewhere while it is sent, in bytes: a chunk of 32 KiB that is being read,
-/// and what HTTP/1's buffer or HTTP/2's queue has of it, which is at most two more.
+/// Memory of a streamed answer that its client doesn't read, in bytes: a chunk of 32 KiB that is being read from the file,
+/// and at most two more in HTTP/1's write buffer or HTTP/2's send queue, rounded up.
 const PIECES_BYTES: u64 = 128 * 1024;
 
 #[cfg(test)]

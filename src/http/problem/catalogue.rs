@@ -133,7 +133,7 @@ catalogue! {
     SigningUnavailable = SERVICE_UNAVAILABLE "signing-unavailable" "Links can't be signed now",
     /// The store, or the token issuer's keys, can't be reached now.
     StoreUnavailable = SERVICE_UNAVAILABLE "store-unavailable" "A store can't be reached now",
-    /// Another call is changing or moving the asset, and has been for longer than this one may wait.
+    /// Another call is still changing or moving the asset. This one has waited for it as long as it may.
     ConcurrentChange = SERVICE_UNAVAILABLE "concurrent-change" "The asset is being changed by others",
     /// The node has as much to do as it takes on.
     Overloaded = SERVICE_UNAVAILABLE "overloaded" "There is too much to do now",

@@ -71,9 +71,10 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) => {
                 Self::new(Kind::StoreUnavailable, "what is needed for the answer can't be had now; try again")
             }
-            StoreError::Refused(_) => {
-                Self::new(Kind::Internal, "the store refuses what the answer needs; the operator has to help")
-            }
+            StoreError::Refused(_) => Self::new(
+                Kind::Internal,
+                "the store refuses an operation that this request needs; the operator has to fix that",
+            ),
             StoreError::Corrupt(_) => Self::new(Kind::Internal, "a stored record can't be read"),
         };
         problem.caused_by(&error)
@@ -238,7 +239,7 @@ impl From<AssetError> for Problem {
             AssetError::Field(error) => error.into(),
             AssetError::Status(error) => error.into(),
             AssetError::Contended => {
-                Self::new(Kind::ConcurrentChange, "another call is changing or moving it; ask again")
+                Self::new(Kind::ConcurrentChange, "another call is changing or moving the asset; try again")
             }
             AssetError::Link(error) => error.into(),
             AssetError::Store(error) => error.into(),

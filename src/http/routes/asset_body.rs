@@ -81,7 +81,8 @@ impl<'a> From<&'a AssetView> for AssetBody<'a> {
         }
     }
 }
-/// An answer with one asset and its tag.
+
+/// A response with one asset and its entity tag.
 pub(super) fn answer_with(view: &AssetView, caching: Caching) -> Result<Response, Problem> {
     let wrong = |error: &dyn std::error::Error| {
         Problem::new(Kind::Internal, "the answer can't be written").caused_by(error)

@@ -1,4 +1,4 @@
-//! Why a store couldn't answer, and how an error is told together with its causes.
+//! Errors of stores, and one line of text for an error with its causes.
 
 use std::error::Error;
 use std::fmt;
@@ -12,7 +12,7 @@ pub enum StoreError {
     /// It can't be reached or is overloaded; trying again later may help.
     #[error("the store is unavailable: {0}")]
     Unavailable(#[source] Cause),
-    /// It can be reached, and refuses what it is asked for. It would do so again: only an operator can help.
+    /// It answers, and refuses the operation. It would do so again: only an operator can help.
     #[error("the store refuses the operation: {0}")]
     Refused(#[source] Cause),
     /// What it holds can't be understood.
@@ -36,7 +36,7 @@ impl StoreError {
         Self::Corrupt(source.into())
     }
 
-    /// The error once more, for each of those who have waited for one answer.
+    /// A copy of an error for each caller that waited for the same answer.
     #[must_use]
     pub fn shared(error: Arc<Self>) -> Self {
         match &*error {
@@ -53,7 +53,7 @@ impl StoreError {
     }
 }
 
-/// The cause of an error that several have.
+/// The cause of an error that several callers get.
 #[derive(Debug)]
 struct Shared(Arc<StoreError>);
 
@@ -69,8 +69,8 @@ impl Error for Shared {
     }
 }
 
-/// An error and its causes in one line. A cause that the text before it names already isn't repeated: many errors, and
-/// most of the libraries', have it in their own words.
+/// Formats an error and its causes as one line. A cause whose text is in the line already is left out, because many
+/// errors include their cause in their own message.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = one_line(error);
     let mut cause = error.source();
@@ -98,7 +98,7 @@ mod tests {
     struct Outer(#[source] StoreError);
 
     #[test]
-    fn each_cause_is_told_once() {
+    fn each_cause_is_named_once() {
         let late = || StoreError::unavailable("no answer\n within 5 s");
         assert_eq!(with_causes(&late()), "the store is unavailable: no answer within 5 s");
         let told = with_causes(&Outer(late()));
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_many_get_is_told_to_each_as_it_was() {
+    fn copies_of_an_error_read_like_the_error() {
         for error in [StoreError::unavailable("x"), StoreError::refused("x"), StoreError::corrupt("x")] {
             let told = with_causes(&error);
             let first = StoreError::shared(Arc::new(error));

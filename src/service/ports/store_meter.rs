@@ -31,7 +31,7 @@ pub trait StoreMeter: Send + Sync + 'static {
     fn feed(&self, _connected: bool) {}
     /// A change of another node, or of this one, was heard of.
     fn change_heard(&self) {}
-    /// So many tenants can't be served.
+    /// Sets how many tenants can't be served.
     fn unservable(&self, _tenants: usize) {}
 }
 
@@ -112,7 +112,7 @@ words! {
         Done = "done",
         /// The store can't be reached, or is overloaded.
         Unavailable = "unavailable",
-        /// It refuses, and would do so again.
+        /// It refused the operation, and would do so again.
         Refused = "refused",
         /// It holds something that can't be read.
         Corrupt = "corrupt",

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::StoreError;
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
 
-/// The fewest bytes of an API key that isn't to be guessed.
+/// The shortest API key that can't be guessed, in bytes.
 pub const LEAST_API_KEY_BYTES: usize = 16;
 
 /// What is known of tenants.

@@ -10,12 +10,12 @@ use crate::service::ports::StoreError;
 /// The server's code for a value that a unique index holds already.
 const DUPLICATE_KEY: i32 = 11_000;
 
-/// Labels of errors after which the same operation may go well.
-const LABELS_OF_RETRIES: [&str; 4] =
+/// Labels of errors after which the same operation may succeed.
+const RETRYABLE_LABELS: [&str; 4] =
     [RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT];
 
-/// The server's codes for what it would refuse again: the operation, its user's rights or the documents that it meets
-/// have to change first. Any other code may go away by itself. Names as in the server's `error_codes.yml`.
+/// The server's error codes that a retry doesn't cure: the operation, the user's rights or the stored documents have to
+/// change first. Any other code is taken to be temporary. Names are those of the server's `error_codes.yml`.
 const REFUSALS: [i32; 35] = [
     2,             // BadValue
     9,             // FailedToParse
@@ -48,7 +48,7 @@ const REFUSALS: [i32; 35] = [
     197,           // InvalidIndexSpecificationOption
     263,           // OperationNotSupportedInTransaction
     10_334,        // BSONObjectTooLarge
-    DUPLICATE_KEY, // DuplicateKey, where none was expected
+    DUPLICATE_KEY, // DuplicateKey, if the caller hasn't expected it
     17_280,        // KeyTooLong
     17_419,        // a document that an update makes too large
     17_420,        // the same, by another operator
@@ -97,13 +97,13 @@ pub fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
-/// Whether the server has answered, and would answer the same again.
+/// Whether the server refuses the operation, and would do so again.
 fn is_refusal(error: &Error) -> bool {
     code(error).is_some_and(|code| REFUSALS.contains(&code))
-        && !LABELS_OF_RETRIES.iter().any(|label| error.contains_label(label))
+        && !RETRYABLE_LABELS.iter().any(|label| error.contains_label(label))
 }
 
-/// The code of what the server says of a command or a write.
+/// The server's error code for a command or a write.
 fn code(error: &Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(command) => Some(command.code),

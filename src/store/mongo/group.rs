@@ -54,12 +54,23 @@ pub fn ids(tenant: &TenantId) -> Vec<Bson> {
     ids
 }
 
-/// The id of a group, for operators.
+/// The id of a group for logs and reports, on one line and not too long.
 pub fn shown_id(group: &Document) -> String {
-    group.get("_id").map_or_else(|| "without _id".to_owned(), ToString::to_string)
+    let shown = match group.get("_id") {
+        Some(Bson::String(id)) => format!("{id:?}"),
+        Some(id) => id.to_string(),
+        None => "without _id".to_owned(),
+    };
+    match shown.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &shown[..end]),
+        None => shown,
+    }
 }
 
-/// The tenant that a group of this control plane is.
+/// How many characters of an id are shown.
+const MOST_SHOWN: usize = 80;
+
+/// Reads a group of this control plane as a tenant.
 pub fn tenant(group: &Document, control_database: &str) -> Result<Tenant, BadGroup> {
     let shown = shown_id(group);
     let bad = |member, problem: &str| BadGroup { group: shown.clone(), member, problem: problem.to_owned() };

@@ -3,7 +3,7 @@
 //! 1. [`Mongo`]: one cluster. `client` has the rules of connections, `options` their numbers; `turns` and `guard`
 //!    are those that the driver doesn't have, `observe` what it tells of itself.
 //! 2. `tenants`: the port [`TenantStore`](crate::service::ports::TenantStore) on `groups`; `group`: what is
-//!    written there, and what it means; `databases`: from a tenant to its database. `survey`: all groups at once.
+//!    written there, and what it means; `databases`: from a tenant to its database. `survey`: which groups can't be served.
 //! 3. `assets`: the port [`AssetStore`](crate::service::ports::AssetStore). `record`: how an asset is written.
 //!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `transaction`: whole or not at all.
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).

@@ -1,4 +1,4 @@
-//! All groups, looked at before their first request: those that can't be served, and why.
+//! Checks all groups, so that those that can't be served are known before their first request.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,22 +10,22 @@ use super::{Mongo, group};
 use crate::media::ApiKeyDigest;
 use crate::service::ports::{LEAST_API_KEY_BYTES, StoreError};
 
-/// What was found. Texts name groups and never show an API key.
+/// The result of a check of all groups. Its texts name groups and never show an API key.
 #[derive(Debug, Default)]
 pub struct Survey {
     /// How many groups there are.
     pub groups: usize,
-    /// Those that can't be served, or not to all who ask, each with one reason.
-    pub refused: BTreeMap<String, String>,
+    /// Groups that can't be served, at least by their API key: the reason, by the group's id.
+    pub unservable: BTreeMap<String, String>,
     /// What should be changed in groups that are served.
-    pub warned: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 impl Mongo {
-    /// Looks at all groups. Takes a connection for one batch at a time.
+    /// Checks all groups. It gives its connection back after each batch.
     ///
     /// # Errors
-    /// Where they can't be read to the end.
+    /// When they can't all be read.
     pub async fn survey(&self) -> Result<Survey, StoreError> {
         let cluster = &self.0.cluster;
         let groups = cluster.control(|database| async move {
@@ -34,22 +34,26 @@ impl Mongo {
         });
         let (mut groups, mut found) = (groups.await?, Found::default());
         loop {
-            let next = {
-                let _turn = cluster.turn().await?;
-                cluster.bounded(groups.try_next()).await?
-            };
-            let Some(group) = next else { return Ok(found.survey()) };
-            found.add(&group, &cluster.options().control_database);
+            let _turn = cluster.turn().await?;
+            for _ in 0..BATCH {
+                let Some(group) = cluster.bounded(groups.try_next()).await? else {
+                    return Ok(found.survey());
+                };
+                found.add(&group, &cluster.options().control_database);
+            }
         }
     }
 }
 
+/// What is known after some of the groups. A name that several groups have is none that a tenant can have.
 #[derive(Default)]
 struct Found {
     survey: Survey,
-    /// Which groups have each name. Of those that are tenants, with others that want their `key`.
+    /// Groups by the id of their tenant.
     ids: HashMap<String, Vec<String>>,
+    /// Groups by `key`, including those that are no tenant for another reason.
     keys: HashMap<String, Vec<String>>,
+    /// Groups by API key.
     api_keys: HashMap<ApiKeyDigest, Vec<String>>,
 }
 
@@ -63,7 +67,7 @@ impl Found {
         let tenant = match group::tenant(group, control_database) {
             Ok(tenant) => tenant,
             Err(error) => {
-                self.survey.refused.insert(shown, error.to_string());
+                self.survey.unservable.insert(shown, error.to_string());
                 return;
             }
         };
@@ -72,7 +76,7 @@ impl Found {
         self.api_keys.entry(digest).or_default().push(shown.clone());
         let length = group.get_str("apiKey").unwrap_or_default().len();
         if length < LEAST_API_KEY_BYTES {
-            self.survey.warned.push(format!(
+            self.survey.warnings.push(format!(
                 "the apiKey of the group {shown} has {length} bytes: it can be guessed; give it {LEAST_API_KEY_BYTES} or more"
             ));
         }
@@ -93,7 +97,7 @@ impl Found {
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 for group in of_one_name {
                     let line = format!("the group {group} can't be served: {others}{more} {why}");
-                    self.survey.refused.entry(group).or_insert(line);
+                    self.survey.unservable.entry(group).or_insert(line);
                 }
             }
         }
@@ -101,11 +105,12 @@ impl Found {
     }
 }
 
+/// The groups that share a name with others.
 fn several<K>(by_name: HashMap<K, Vec<String>>) -> Vec<Vec<String>> {
     by_name.into_values().filter(|groups| groups.len() > 1).collect()
 }
 
-/// How many groups come at a time.
+/// How many groups are read at a time.
 const BATCH: u32 = 1_000;
 
 #[cfg(test)]
@@ -132,14 +137,14 @@ mod tests {
         ]);
         assert_eq!(found.groups, 7);
         let named = ["control", "gold", "left", "one", "right", "two"].map(|id| format!("\"{id}\""));
-        assert_eq!(found.refused.keys().collect::<Vec<_>>(), named.iter().collect::<Vec<_>>());
-        for (group, line) in &found.refused {
+        assert_eq!(found.unservable.keys().collect::<Vec<_>>(), named.iter().collect::<Vec<_>>());
+        for (group, line) in &found.unservable {
             assert!(
                 line.starts_with(&format!("the group {group} can't be ")) && !line.contains("sk"),
                 "{line}"
             );
         }
-        assert_eq!(found.warned.len(), 2, "{:#?}", found.warned);
-        assert!(found.warned[0].contains("left") && found.warned[0].contains("2 bytes"));
+        assert_eq!(found.warnings.len(), 2, "{:#?}", found.warnings);
+        assert!(found.warnings[0].contains("left") && found.warnings[0].contains("2 bytes"));
     }
 }

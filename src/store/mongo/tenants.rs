@@ -16,7 +16,7 @@ use crate::service::ports::{ApiKey, StoreError, TenantStore};
 /// The collection of the control plane that has the tenants.
 pub const GROUPS: &str = "groups";
 
-/// The members of a group that make it a tenant, beside `_id`: a projection.
+/// The projection of a group to the members that make it a tenant.
 pub fn members() -> Document {
     doc! { "key": 1, "tier": 1, "dbKey": 1, "apiKey": 1, "frozen": 1, "mediaProfile": 1, "mediaQuota": 1 }
 }

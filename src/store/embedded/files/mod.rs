@@ -36,7 +36,7 @@ use crate::service::ports::{
 #[cfg(doc)]
 use crate::service::ports::ObjectGate;
 
-/// How much of a file is read at a time, in bytes. A client that doesn't read its answer holds three times as much.
+/// How much of a file is read at a time, in bytes. A client that doesn't read its answer keeps three such chunks in memory.
 const CHUNK_BYTES: u64 = 32 * 1024;
 
 /// The objects in a folder of the local disk. Cheap to clone.
@@ -213,9 +213,8 @@ impl ObjectStore for Files {
     }
 }
 
-/// Reads the next bytes of a file, chunk by chunk. A chunk is allocated by the thread that asks for it, and read into by
-/// one that may block: of those there are many, and each keeps what it has allocated for a while (`tokio::fs::File`
-/// allocates there).
+/// Reads the next `length` bytes of a file, chunk by chunk. Chunks are allocated by the thread that polls, not by the many
+/// blocking threads that read: each of those would keep the memory for a while (`tokio::fs::File` allocates there).
 fn chunks(file: File, length: u64) -> ByteStream {
     Box::pin(stream::try_unfold((file, length), |(mut file, left)| async move {
         let expected = left.min(CHUNK_BYTES);

@@ -1,4 +1,4 @@
-//! Changes of visibility that were cut off: what a call is told, and what the next one finds.
+//! Changes of visibility that were cut off: the next call finishes them before it answers.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::support::upload::{picture, ready};
 
 const LAYOUT: &str = "path = \"{tenant}\"\nbucket = \"media\"";
 
-/// A node on a folder whose worker leaves everything to the calls of a test.
+/// A node whose lifecycle worker doesn't interfere.
 fn serve(folder: &Path) -> Node {
     let settings = two_tenants(folder, LAYOUT, "vectors/rsa", false);
     Node::serve(folder, &format!("{settings}\n[lifecycle]\ninterval_seconds = 3600\n"), &[])
@@ -32,12 +32,18 @@ fn location(asset: &Asset, visibility: Visibility) -> ObjectLocation {
     ObjectLocation { bucket: "media".to_owned(), key: format!("{}/{}", ANNA.0, key.as_str()) }
 }
 
-/// In the store of a node that is down: an asset as a node leaves it that was killed in the middle of a move, with a
-/// copy of its file at either place. Its hold is over at a time.
-async fn cut_off(folder: &Path, id: &str, moved_to: Option<Visibility>, until: Timestamp) {
+/// The stores of a node that is down.
+async fn open(folder: &Path) -> (Embedded, Files) {
     let store = Embedded::open(&folder.join("data")).unwrap();
     let secret = store.secret("uploads").await.unwrap();
     let files = Files::new(store.objects_dir(), "http://127.0.0.1/objects", &secret).unwrap();
+    (store, files)
+}
+
+/// Leaves an asset as a node does that is killed in the middle of a move: a copy of the file lies in both places, and the
+/// hold lasts until `until`. `moved_to` is there if the node had pointed the asset at the copy.
+async fn cut_off(folder: &Path, id: &str, moved_to: Option<Visibility>, until: Timestamp) {
+    let (store, files) = open(folder).await;
     let id: AssetId = id.parse().unwrap();
     let asset = store.find_anywhere(id).await.unwrap().unwrap();
     let other = match asset.visibility {
@@ -59,11 +65,9 @@ async fn cut_off(folder: &Path, id: &str, moved_to: Option<Visibility>, until: T
     assert_eq!(store.update(&held).await.unwrap(), Update::Done);
 }
 
-/// Where the file of an asset lies: in public, and in private.
-async fn lies(folder: &Path, id: &str) -> (bool, bool) {
-    let store = Embedded::open(&folder.join("data")).unwrap();
-    let secret = store.secret("uploads").await.unwrap();
-    let files = Files::new(store.objects_dir(), "http://127.0.0.1/objects", &secret).unwrap();
+/// Whether there is a public copy of an asset's file, and a private one.
+async fn copies(folder: &Path, id: &str) -> (bool, bool) {
+    let (store, files) = open(folder).await;
     let asset = store.find_anywhere(id.parse().unwrap()).await.unwrap().unwrap();
     let there = async |visibility| files.head(&location(&asset, visibility)).await.unwrap().is_some();
     (there(Visibility::Public).await, there(Visibility::Private).await)
@@ -74,7 +78,7 @@ fn now() -> Timestamp {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_asks_again_is_told_private_only_when_the_public_copy_is_gone() {
+async fn a_repeated_call_answers_only_when_the_other_copy_is_gone() {
     let folder = TempDir::new().unwrap();
     for (asked, pointed) in [
         (Visibility::Private, Some(Visibility::Private)),
@@ -87,7 +91,7 @@ async fn who_asks_again_is_told_private_only_when_the_public_copy_is_gone() {
         let id = asset["assetId"].as_str().unwrap().to_owned();
         assert_eq!(node.terminate(), Some(0));
         cut_off(folder.path(), &id, pointed, now()).await;
-        assert_eq!(lies(folder.path(), &id).await, (true, true));
+        assert_eq!(copies(folder.path(), &id).await, (true, true));
         let node = serve(folder.path());
         let url = format!("{}/media/v1/assets/{id}", node.api);
         let wanted = if asked == Visibility::Private { "PRIVATE" } else { "PUBLIC" };
@@ -98,12 +102,12 @@ async fn who_asks_again_is_told_private_only_when_the_public_copy_is_gone() {
         assert_eq!(get(again["url"].as_str().unwrap(), &[]).await.status, 200);
         assert_eq!(node.terminate(), Some(0));
         let is_public = asked == Visibility::Public;
-        assert_eq!(lies(folder.path(), &id).await, (is_public, !is_public), "{asked:?} {pointed:?}");
+        assert_eq!(copies(folder.path(), &id).await, (is_public, !is_public), "{asked:?} {pointed:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_call_waits_for_a_move_that_is_under_way_and_is_told_to_come_again_after_that() {
+async fn a_call_waits_for_a_move_that_is_under_way_and_then_gets_a_503_with_retry_after() {
     let folder = TempDir::new().unwrap();
     let node = serve(folder.path());
     let public = json!({"visibility": "PUBLIC"});

@@ -1,29 +1,29 @@
-//! What MongoDB refuses for good, and groups that can't be served: told apart from an outage, and seen before a tenant
-//! meets it.
+//! Operations that MongoDB refuses for good are no outage, and groups that can't be served are known before their first
+//! request.
 
 use std::fs;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, bson, doc};
+use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::backed::Ground;
-use crate::support::http::{get_as, post};
+use crate::support::backed::{Ground, RECOVERY};
+use crate::support::http::{Answer, get_as, post, send};
 use crate::support::mongo::MongoServer;
 use crate::support::program::{ID, file};
 use crate::support::settings::{ANNA, BEN};
 use crate::support::upload::{finalize, picture, put, ready, ticket};
 
-use serde_json::json;
-
 /// A ticket that may be refused.
-async fn ask(api: &str, credentials: &str) -> crate::support::http::Answer {
+async fn ask(api: &str, credentials: &str) -> Answer {
     let body = json!({"filename": "a.jpg", "contentType": "image/jpeg", "sizeBytes": 100});
     post(&format!("{api}/media/v1/uploads"), credentials, body).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_media_usage_of_another_shape_is_left_alone_and_stands_in_nobodys_way() {
+async fn a_media_usage_of_another_shape_is_left_alone_and_blocks_nothing() {
     let ground = Ground::new().await;
     let odd = [bson!({ "count": "7", "bytes": null }), bson!({ "count": 1, "bytes": [] }), bson!("7")];
     let backed = ground.node().await;
@@ -33,7 +33,7 @@ async fn a_media_usage_of_another_shape_is_left_alone_and_stands_in_nobodys_way(
         ground.groups.update_one(filter.clone(), doc! { "$set": { "mediaUsage": &odd } }).await.unwrap();
         let asset = ready(api, ANNA.2, "a.jpg", &picture(100, 1), json!({})).await;
         let url = format!("{api}/media/v1/assets/{}", asset["assetId"].as_str().unwrap());
-        let deleted = crate::support::http::send("DELETE", &url, &[("authorization", ANNA.2)], "").await;
+        let deleted = send("DELETE", &url, &[("authorization", ANNA.2)], "").await;
         assert_eq!(deleted.status, 204, "{odd}: {}", deleted.text());
         let group = ground.groups.find_one(filter).await.unwrap().unwrap();
         assert_eq!(group.get("mediaUsage"), Some(&odd), "it isn't Signet's");
@@ -137,10 +137,10 @@ async fn a_node_counts_the_groups_that_can_not_be_served() {
     let ground = Ground::new().await;
     ground.groups.insert_one(doc! { "_id": "g_gold", "key": "gold", "tier": "Gold" }).await.unwrap();
     let backed = ground.node().await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while backed.metric("signet_tenants_unservable").await != 1 {
-        assert!(began.elapsed() < crate::support::backed::RECOVERY, "it isn't counted");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        assert!(began.elapsed() < RECOVERY, "it isn't counted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let warnings = backed.warnings();
     assert_eq!(warnings.matches("the group \\\"g_gold\\\" can't be a tenant: tier").count(), 1, "{warnings}");
