@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use crate::service::lifecycle::Lifecycle;
 
-/// Works and rests by turns. Never ends by itself.
-pub async fn work(lifecycle: Arc<Lifecycle>, rest: Duration) {
+/// Works and rests by turns, until `ending` is cancelled. What is being settled then is settled first.
+pub async fn work(lifecycle: Arc<Lifecycle>, rest: Duration, ending: CancellationToken) {
     loop {
         match lifecycle.pass().await {
             Ok(Some(pass)) if pass.looked_at > 0 => {
@@ -17,6 +18,8 @@ pub async fn work(lifecycle: Arc<Lifecycle>, rest: Duration) {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "what is due can't be found out"),
         }
-        sleep(rest).await;
+        if ending.run_until_cancelled(sleep(rest)).await.is_none() {
+            return;
+        }
     }
 }

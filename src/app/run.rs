@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use super::build::Node;
@@ -110,7 +111,8 @@ pub async fn run(
     let fetching = node.token_keys.map(|keys| tokio::spawn(keep_fresh(keys, every)));
     let certifying = listeners.tls.map(|tls| tokio::spawn(tls.run(tls_metrics)));
     let rest = Duration::from_secs(settings.lifecycle.interval_seconds);
-    let working = tokio::spawn(work(Arc::clone(&node.lifecycle), rest));
+    let working_ends = CancellationToken::new();
+    let mut working = tokio::spawn(work(Arc::clone(&node.lifecycle), rest, working_ends.clone()));
     readiness.set(true);
     up();
     let mut signalled = async || {
@@ -141,9 +143,15 @@ pub async fn run(
             servers.shutdown().await;
         }
     }
-    working.abort();
-    if let Err(error) = node.lifecycle.give_back().await {
-        tracing::warn!(%error, "the lease of the lifecycle worker can't be given back; it runs out by itself");
+    node.lifecycle.end();
+    working_ends.cancel();
+    if timeout(WORKER_PATIENCE, &mut working).await.is_err() {
+        working.abort();
+        tracing::warn!("the lifecycle worker is cut off; another node goes on with its assets");
+    }
+    let given_back = timeout(LEASE_PATIENCE, node.lifecycle.give_back()).await;
+    if !matches!(given_back, Ok(Ok(()))) {
+        tracing::warn!("the lease of the lifecycle worker can't be given back; it runs out by itself");
     }
     for task in [fetching, certifying].into_iter().flatten() {
         task.abort();
@@ -195,6 +203,10 @@ fn api_context(
     }
 }
 
+/// How long the lifecycle worker may take for the assets that it has begun with.
+const WORKER_PATIENCE: Duration = Duration::from_secs(2);
+/// How long giving its lease back may take.
+const LEASE_PATIENCE: Duration = Duration::from_millis(300);
 /// Most connections to the admin listener, which scrapers and probes use.
 const ADMIN_CONNECTIONS: usize = 256;
 /// Signals that come so soon after the first are that one.

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::task::JoinSet;
 
 use super::build::node;
 use super::changes::hear;
@@ -49,18 +51,26 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let reloading = tokio::spawn(reloader.run(ring, node.metrics.keys().clone()));
     let (assets, tenants) = (node.assets.clone(), Arc::clone(&node.known_tenants));
     let meter: Arc<dyn StoreMeter> = Arc::clone(&node.metrics) as Arc<dyn StoreMeter>;
-    let watching = databases.mongo.map(|mongo| {
-        let surveys = tokio::spawn(watch(mongo.clone(), meter));
-        [tokio::spawn(hear(mongo.feed(), assets, tenants)), surveys]
-    });
+    let mongo = databases.mongo;
+    let mut watching = JoinSet::new();
+    if let Some(mongo) = &mongo {
+        watching.spawn(watch(mongo.clone(), meter));
+        watching.spawn(hear(mongo.feed(), assets, tenants));
+    }
     let (up, down) = (|| tell_supervisor(NotifyState::Ready), || tell_supervisor(NotifyState::Stopping));
     let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, up, down).await;
     reloading.abort();
-    for task in watching.into_iter().flatten() {
-        task.abort();
+    watching.shutdown().await;
+    if let Some(mongo) = mongo
+        && let Err(error) = mongo.end(WRITES_PATIENCE).await
+    {
+        tracing::warn!(%error, "not all writes have ended; another node ends what they have left in MongoDB");
     }
     done
 }
+
+/// How long writes may take whose callers are gone.
+const WRITES_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells systemd that everything answers, or that the node ends, where it waits for that (`Type=notify`).
 fn tell_supervisor(state: NotifyState<'_>) {

@@ -14,13 +14,17 @@
 //! One node works at a time, by a lease. Two that meet do no harm: each change is made to the revision that
 //! was read, objects are removed only under a hold of one's own, and each step can be done twice.
 
+use std::convert::Infallible;
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{self, Either, select};
 use futures_util::{StreamExt, stream};
 use governor::{DefaultDirectRateLimiter, Quota as Rate, RateLimiter};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::assets::AssetError;
 use super::inspection::Inspection;
@@ -33,9 +37,11 @@ use crate::media::{Asset, Periods, Status, Timestamp};
 
 /// The lease of the worker.
 const LEASE: &str = "lifecycle";
-/// How long the lease is taken for, in seconds: far longer than a step takes.
-const LEASE_SECONDS: u64 = 300;
-/// How many assets are looked at between two renewals of the lease.
+/// How long the lease is taken for, in seconds. So long nobody works after a crash of the node that had it.
+const LEASE_SECONDS: u64 = 30;
+/// How often a worker renews its lease. One renewal may fail.
+const RENEWAL: Duration = Duration::from_secs(10);
+/// How many assets are read at a time from those that are due.
 const STEP: usize = 16;
 /// How many assets are looked at at a time.
 const AT_ONCE: usize = 4;
@@ -49,6 +55,7 @@ pub struct Lifecycle {
     relocation: Relocation,
     holder: String,
     rate: DefaultDirectRateLimiter,
+    ending: CancellationToken,
 }
 
 /// What the worker needs.
@@ -98,30 +105,42 @@ impl Lifecycle {
             ),
             holder: ulid::Ulid::generate().to_string(),
             rate: RateLimiter::direct(Rate::per_second(per_second)),
+            ending: CancellationToken::new(),
             parts,
         }
     }
 
-    /// Looks once at everything that is due. `None` where another node has the lease.
+    /// Looks once at everything that is due. `None` where another node has the lease, or the worker is to end.
     ///
     /// # Errors
     /// Where what is due can't be found out. What fails of one asset is counted and logged.
     pub async fn pass(&self) -> Result<Option<Pass>, StoreError> {
         let (mut pass, mut after) = (Pass::default(), None);
         loop {
-            if !self.lease().await? {
+            let next = async {
+                if self.lease().await? { self.next(after.as_ref()).await.map(Some) } else { Ok(None) }
+            };
+            let Some(dues) = self.ending.run_until_cancelled(next).await.transpose()?.flatten() else {
                 return Ok((pass != Pass::default()).then_some(pass));
-            }
-            let dues = self.parts.assets.due(self.now(), after.as_ref(), STEP).await?;
+            };
             let Some(last) = dues.last() else { break };
             after = Some(last.clone());
             let attending = dues.into_iter().map(|due| async move { self.attend(&due).await });
-            let done: Vec<bool> = stream::iter(attending).buffer_unordered(AT_ONCE).collect().await;
+            let attending = stream::iter(attending).buffer_unordered(AT_ONCE).filter_map(future::ready);
+            let done: Vec<bool> = match select(attending.collect(), pin!(self.keep_lease())).await {
+                Either::Left((done, _)) => done,
+                Either::Right((never, _)) => match never {},
+            };
             pass.looked_at += done.len();
             pass.failed += done.iter().filter(|done| !**done).count();
         }
         self.parts.meter.lifecycle_pass(self.now().seconds());
         Ok(Some(pass))
+    }
+
+    /// Begins with no other asset. A pass ends once those that were begun are settled.
+    pub fn end(&self) {
+        self.ending.cancel();
     }
 
     /// Lets another node work.
@@ -137,9 +156,23 @@ impl Lifecycle {
         self.parts.leases.take(LEASE, &self.holder, now, now.plus_seconds(LEASE_SECONDS)).await
     }
 
-    /// Looks at one asset; whether that went well.
-    async fn attend(&self, due: &Due) -> bool {
-        self.rate.until_ready().await;
+    async fn next(&self, after: Option<&Due>) -> Result<Vec<Due>, StoreError> {
+        self.parts.assets.due(self.now(), after, STEP).await
+    }
+
+    /// Renews the lease for as long as assets are being settled.
+    async fn keep_lease(&self) -> Infallible {
+        loop {
+            sleep(RENEWAL).await;
+            if let Err(error) = self.lease().await {
+                tracing::debug!(%error, "the lease of the lifecycle worker can't be renewed");
+            }
+        }
+    }
+
+    /// Looks at one asset; whether that went well. `None` where the worker is to end before that.
+    async fn attend(&self, due: &Due) -> Option<bool> {
+        self.ending.run_until_cancelled(self.rate.until_ready()).await?;
         let outcome = match timeout(PATIENCE, self.settle(due)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => {
@@ -152,7 +185,7 @@ impl Lifecycle {
             }
         };
         self.parts.meter.lifecycle(outcome);
-        outcome != LifecycleOutcome::Failed
+        Some(outcome != LifecycleOutcome::Failed)
     }
 
     async fn settle(&self, due: &Due) -> Result<LifecycleOutcome, StoreError> {

@@ -2,15 +2,13 @@
 //! time later; whether one still holds is decided by the time that is asked for.
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, DateTime, Document, doc};
-use mongodb::error::Error;
-use mongodb::options::Hint;
+use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use serde::Deserialize;
 
+use super::Mongo;
+use super::connection_permits::Work;
 use super::indexes::{CALL, CALLS};
 use super::record::date_or_last;
-use super::transaction::Attempt;
-use super::{Mongo, error};
 use crate::media::{Asset, AssetId, TenantId, Timestamp};
 use crate::service::ports::{Inserted, NamedCall, StoreError};
 
@@ -43,21 +41,10 @@ impl Call {
         Self { filter, call }
     }
 
-    /// Remembers it, over one whose time is over. `false` where there is one that holds.
-    pub async fn remember(&self, at: &mut Attempt<'_>) -> Result<bool, Error> {
-        let calls = at.tenants.collection::<Document>(CALLS);
-        let update = calls
-            .find_one_and_update(self.filter.clone(), doc! { "$set": &self.call })
-            .upsert(true)
-            .hint(Hint::Name(CALL.to_owned()))
-            .projection(doc! { "_id": 1 })
-            .max_time(at.max_time)
-            .session(&mut *at.session);
-        match update.await {
-            // Nothing matched, and so it would have been put in beside the one that is there.
-            Err(error) if error::is_duplicate(&error) => Ok(false),
-            remembered => remembered.map(|_| true),
-        }
+    /// The statement of an `update` that remembers it, over one whose time is over. A duplicate key means that there is
+    /// one that holds.
+    pub fn statement(&self) -> Bson {
+        doc! { "q": &self.filter, "u": { "$set": &self.call }, "upsert": true, "hint": CALL }.into()
     }
 }
 
@@ -73,7 +60,7 @@ impl Mongo {
         let cluster = &self.0.cluster;
         let filter = of(tenant, call);
         let found = cluster
-            .tenant(database, |database| async move {
+            .tenant(tenant, Work::Read, database, |database| async move {
                 database.collection::<CallRecord>(CALLS).find_one(filter).max_time(cluster.max_time()).await
             })
             .await?;

@@ -8,7 +8,7 @@
 //! | a `ping` of 2 s guards the control plane, not the tenants' databases | [`Mongo::control`], [`Mongo::tenant`] |
 //! | `maxTimeMS` on finds, updates, deletes, aggregates; not on inserts | each operation of this folder names [`Mongo::max_time`]; an operation that gets no answer at all is given up after [`MongoOptions::patience`] |
 //! | an error is an error, at once | [`store_error`]; nothing is tried again but what the driver tries once, and transactions |
-//! | limits of time and of connections | [`MongoOptions`], by the driver's options, and [`Turns`] for the wait for a connection |
+//! | limits of time and of connections | [`MongoOptions`], by the driver's options, and [`ConnectionPermits`] for the wait for a connection |
 //!
 //! Deletes and updates are `findAndModify`: the driver takes no `maxTimeMS` for the commands of these names.
 
@@ -23,11 +23,12 @@ use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, SelectionC
 use mongodb::{Client, ClientSession, Database};
 use tokio::time::timeout;
 
+use super::connection_permits::{ConnectionPermits, Owner, Permit, Work};
 use super::error::{ConnectError, is_selection, store_error, without_secrets};
 use super::guard::Guard;
 use super::observe;
 use super::options::MongoOptions;
-use super::turns::{Turn, Turns};
+use crate::media::TenantId;
 use crate::service::ports::{Clock, StoreError, StoreMeter};
 
 /// The cluster. Cheap to clone.
@@ -37,7 +38,7 @@ pub struct Cluster(Arc<Inner>);
 struct Inner {
     client: Client,
     options: MongoOptions,
-    turns: Turns,
+    permits: ConnectionPermits,
     guard: Guard,
     meter: Arc<dyn StoreMeter>,
 }
@@ -83,17 +84,22 @@ impl Cluster {
         client.sdam_event_handler = Some(observe::topology(Arc::clone(&meter)));
         client.command_event_handler = commands;
         let client = Client::with_options(client).map_err(wrong)?;
-        let turns = Turns::new(options.turns(), options.wait_queue, Arc::clone(&meter));
+        let permits = ConnectionPermits::new(options.permits(), options.wait_queue, Arc::clone(&meter));
         let guard = Guard::new(clock, options.heartbeat, options.ping);
-        Ok(Self(Arc::new(Inner { client, options, turns, guard, meter })))
+        Ok(Self(Arc::new(Inner { client, options, permits, guard, meter })))
     }
 
     /// Runs an operation on the control plane, once it is sure that the cluster answers.
-    pub async fn control<T, F>(&self, operation: impl FnOnce(Database) -> F) -> Result<T, StoreError>
+    pub async fn control<T, F>(
+        &self,
+        owner: Owner,
+        work: Work,
+        operation: impl FnOnce(Database) -> F,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
-        let _turn = self.turn().await?;
+        let _permit = self.permit(owner, work).await?;
         self.ping().await?;
         let outcome = self.bounded(operation(self.control_database())).await;
         match &outcome {
@@ -104,16 +110,31 @@ impl Cluster {
         outcome
     }
 
-    /// Runs an operation on a tenants' database.
+    /// Runs an operation of a tenant on its database.
     pub async fn tenant<T, F>(
         &self,
+        tenant: &TenantId,
+        work: Work,
         name: &str,
         operation: impl FnOnce(Database) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
-        let _turn = self.turn().await?;
+        let permit = self.permit(Owner::Tenant(tenant.clone()), work).await?;
+        self.tenant_with(permit, name, operation).await
+    }
+
+    /// The same by a connection that is the caller's.
+    pub async fn tenant_with<T, F>(
+        &self,
+        _permit: Permit,
+        name: &str,
+        operation: impl FnOnce(Database) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, mongodb::error::Error>>,
+    {
         let outcome = self.bounded(operation(self.database(name))).await;
         if !matches!(outcome, Err(StoreError::Unavailable(_))) {
             self.0.guard.answered();
@@ -122,11 +143,11 @@ impl Cluster {
     }
 
     /// Waits for a connection to be free.
-    pub async fn turn(&self) -> Result<Turn, StoreError> {
-        self.0.turns.take().await
+    pub async fn permit(&self, owner: Owner, work: Work) -> Result<Permit, StoreError> {
+        self.0.permits.acquire(owner, work).await
     }
 
-    /// Runs an operation within [`MongoOptions::patience`]; its holder has a [`Turn`].
+    /// Runs an operation within [`MongoOptions::patience`]; its holder has a [`Permit`].
     pub async fn bounded<T>(
         &self,
         operation: impl Future<Output = Result<T, mongodb::error::Error>>,

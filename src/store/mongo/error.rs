@@ -1,5 +1,6 @@
 //! How the driver's errors become a store's, and why a cluster can't be used at start.
 
+use mongodb::bson::{Bson, Document, deserialize_from_document};
 use mongodb::error::{
     Error, ErrorKind, RETRYABLE_ERROR, RETRYABLE_WRITE_ERROR, TRANSIENT_TRANSACTION_ERROR,
     UNKNOWN_TRANSACTION_COMMIT_RESULT, WriteFailure,
@@ -9,6 +10,8 @@ use crate::service::ports::StoreError;
 
 /// The server's code for a value that a unique index holds already.
 const DUPLICATE_KEY: i32 = 11_000;
+/// The server's code for a document that another transaction is changing.
+const WRITE_CONFLICT: i32 = 112;
 
 /// Labels of errors after which the same operation may succeed.
 const RETRYABLE_LABELS: [&str; 4] =
@@ -97,6 +100,20 @@ pub fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
+/// Whether an operation met another transaction, or was cut off by the server, and is to be tried again.
+pub fn is_met(error: &Error) -> bool {
+    error.contains_label(TRANSIENT_TRANSACTION_ERROR)
+        || code(error).is_some_and(|code| code == WRITE_CONFLICT)
+}
+
+/// The error of a statement that an `update` or a `delete` answers with success in all.
+pub fn refused_statement(answer: &Document) -> Result<(), Error> {
+    let errors = answer.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default();
+    let Some(Bson::Document(error)) = errors.first() else { return Ok(()) };
+    let error = deserialize_from_document(error.clone());
+    Err(error.map_or_else(Error::custom, |error| ErrorKind::Command(error).into()))
+}
+
 /// Whether the server refuses the operation, and would do so again.
 fn is_refusal(error: &Error) -> bool {
     code(error).is_some_and(|code| REFUSALS.contains(&code))
@@ -108,6 +125,7 @@ fn code(error: &Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(command) => Some(command.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        ErrorKind::InsertMany(many) => Some(many.write_errors.as_ref()?.first()?.code),
         _ => None,
     }
 }
@@ -127,7 +145,7 @@ pub fn without_secrets(text: &str, uri: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mongodb::bson::{deserialize_from_document, doc};
+    use mongodb::bson::doc;
 
     use super::*;
 

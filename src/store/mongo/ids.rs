@@ -4,14 +4,13 @@
 
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, DateTime, Document, doc};
-use mongodb::error::Error;
 use mongodb::options::Hint;
 use serde::{Deserialize, Serialize};
 
+use super::Mongo;
+use super::connection_permits::{Owner, Work};
 use super::indexes::{ASSETS, DUE, IDS};
 use super::record::{date_or_last, timestamp};
-use super::transaction::Attempt;
-use super::{Mongo, error};
 use crate::media::{Asset, AssetId, TenantId, Timestamp};
 use crate::service::ports::{Due, StoreError};
 
@@ -50,35 +49,18 @@ impl IdRecord {
         }
     }
 
-    /// Puts it in. `false` where the id is taken.
-    pub async fn insert(&self, at: &mut Attempt<'_>) -> Result<bool, Error> {
-        let ids = at.control.collection::<Self>(IDS);
-        match ids.insert_one(self).session(&mut *at.session).await {
-            Err(error) if error::is_duplicate(&error) => Ok(false),
-            inserted => inserted.map(|_| true),
-        }
-    }
-
-    /// Says when an asset is due.
-    pub async fn move_due(at: &mut Attempt<'_>, asset: &Asset) -> Result<(), Error> {
+    /// The statement of an `update` that says when an asset is due.
+    pub fn due_statement(asset: &Asset) -> Bson {
         let change = match asset.due_at {
             Some(due_at) => doc! { "$set": { "dueAt": date_or_last(due_at) } },
             None => doc! { "$unset": { "dueAt": "" } },
         };
-        let ids = at.control.collection::<Document>(IDS);
-        let update = ids.find_one_and_update(row(asset.id, &asset.tenant), change);
-        let update = update.hint(Hint::Keys(doc! { "_id": 1 }));
-        update.projection(doc! { "_id": 1 }).max_time(at.max_time).session(&mut *at.session).await?;
-        Ok(())
+        doc! { "q": row(asset.id, &asset.tenant), "u": change, "hint": { "_id": 1 } }.into()
     }
 
-    /// Sets an id free.
-    pub async fn remove(at: &mut Attempt<'_>, asset: &Asset) -> Result<(), Error> {
-        let ids = at.control.collection::<Document>(IDS);
-        let remove = ids.find_one_and_delete(row(asset.id, &asset.tenant));
-        let remove = remove.hint(Hint::Keys(doc! { "_id": 1 }));
-        remove.projection(doc! { "_id": 1 }).max_time(at.max_time).session(&mut *at.session).await?;
-        Ok(())
+    /// The statement of a `delete` that sets an id free.
+    pub fn removal_statement(asset: &Asset) -> Bson {
+        doc! { "q": row(asset.id, &asset.tenant), "limit": 1, "hint": { "_id": 1 } }.into()
     }
 }
 
@@ -87,7 +69,7 @@ impl Mongo {
     pub(super) async fn place_of(&self, id: AssetId) -> Result<Option<IdRecord>, StoreError> {
         let cluster = &self.0.cluster;
         cluster
-            .control(|database| async move {
+            .control(Owner::Stranger, Work::Read, |database| async move {
                 let ids = database.collection::<IdRecord>(IDS);
                 ids.find_one(doc! { "_id": id.to_string() }).max_time(cluster.max_time()).await
             })
@@ -101,7 +83,7 @@ impl Mongo {
         }
         let cluster = &self.0.cluster;
         let found: Vec<IdAlone> = cluster
-            .control(|database| async move {
+            .control(Owner::Stranger, Work::Read, |database| async move {
                 let rows = database.collection::<IdAlone>(IDS);
                 let found = rows.find(doc! { "_id": { "$in": texts(ids) } }).projection(doc! { "_id": 1 });
                 found.max_time(cluster.max_time()).await?.try_collect().await
@@ -130,7 +112,7 @@ impl Mongo {
         }
         let cluster = &self.0.cluster;
         let rows: Vec<IdRecord> = cluster
-            .control(|database| async move {
+            .control(Owner::Node, Work::Read, |database| async move {
                 let rows = database.collection::<IdRecord>(IDS);
                 let due = rows.find(filter).sort(doc! { "dueAt": 1, "_id": 1 }).limit(limit);
                 let due = due.hint(Hint::Name(DUE.to_owned())).max_time(cluster.max_time());
@@ -151,7 +133,7 @@ impl Mongo {
         let cluster = &self.0.cluster;
         let filter = row(due.id, &due.tenant);
         let there = cluster
-            .tenant(&place.db_key, |database| async move {
+            .tenant(&due.tenant, Work::Read, &place.db_key, |database| async move {
                 let assets = database.collection::<Document>(ASSETS);
                 let find = assets.find_one(filter).projection(doc! { "_id": 1 });
                 find.max_time(cluster.max_time()).await
@@ -163,7 +145,7 @@ impl Mongo {
         let mut filter = row(due.id, &due.tenant);
         filter.insert("dueAt", date_or_last(due.at));
         cluster
-            .control(|database| async move {
+            .control(Owner::Node, Work::Write, |database| async move {
                 let ids = database.collection::<Document>(IDS);
                 let remove = ids.find_one_and_delete(filter).projection(doc! { "_id": 1 });
                 remove.hint(Hint::Keys(doc! { "_id": 1 })).max_time(cluster.max_time()).await
@@ -173,9 +155,9 @@ impl Mongo {
     }
 }
 
-/// The document of an asset of a tenant.
+/// The document of an asset of a tenant. Its id comes first: some servers look for the first member that has an index.
 pub fn row(id: AssetId, tenant: &TenantId) -> Document {
-    doc! { "groupID": tenant.as_str(), "_id": id.to_string() }
+    doc! { "_id": id.to_string(), "groupID": tenant.as_str() }
 }
 
 /// Ids as they are written.

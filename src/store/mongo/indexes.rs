@@ -8,7 +8,8 @@
 //! | | `media_ids` | `_id_` | `_id` | `/m/`, whether ids are known |
 //! | | | `signet_due` | `dueAt`, `_id`, where there is a `dueAt` | the worker |
 //! | | `media_leases` | `_id_` | `_id` | leases |
-//! | tenants' | `media_assets` | `signet_id` | `groupID`, `_id` | finds by id, changes |
+//! | | `media_nodes` | `_id_` | `_id` | the sessions of each node |
+//! | tenants' | `media_assets` | `_id_` | `_id` | finds by id, changes |
 //! | | | `signet_list` | `groupID`, `deleted`, `createdAt` ↓, `_id` ↓ | lists |
 //! | | | `signet_list_type` | `groupID`, `deleted`, `contentType`, `createdAt` ↓, `_id` ↓ | lists of a type |
 //! | | | `signet_list_status` | `groupID`, `deleted`, `status`, `createdAt` ↓, `_id` ↓ | lists of a state |
@@ -26,6 +27,7 @@ use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 
 use super::client::Cluster;
+use super::connection_permits::{Owner, Work};
 use super::error::ConnectError;
 use super::tenants::GROUPS;
 
@@ -33,6 +35,8 @@ use super::tenants::GROUPS;
 pub const IDS: &str = "media_ids";
 /// Who holds what among the nodes.
 pub const LEASES: &str = "media_leases";
+/// Which sessions each node uses.
+pub const NODES: &str = "media_nodes";
 /// The assets of a database's tenants.
 pub const ASSETS: &str = "media_assets";
 /// What each tenant has.
@@ -45,8 +49,6 @@ pub const LIST: &str = "signet_list";
 pub const LIST_TYPE: &str = "signet_list_type";
 pub const LIST_STATUS: &str = "signet_list_status";
 pub const LIST_VISIBILITY: &str = "signet_list_visibility";
-/// The assets by their ids.
-pub const ID: &str = "signet_id";
 /// The calls by their names.
 pub const CALL: &str = "signet_call";
 /// What is due.
@@ -96,7 +98,6 @@ pub async fn see_to_tenants(cluster: &Cluster, name: &str) -> Result<(), Connect
         keys
     };
     let wanted = [
-        Wanted::new(ASSETS, ID, doc! { "groupID": 1, "_id": 1 }, Options::None),
         Wanted::new(ASSETS, LIST, list(None), Options::None),
         Wanted::new(ASSETS, LIST_TYPE, list(Some("contentType")), Options::None),
         Wanted::new(ASSETS, LIST_STATUS, list(Some("status")), Options::None),
@@ -116,7 +117,7 @@ async fn see_to(cluster: &Cluster, database: &Database, wanted: &[Wanted]) -> Re
             let collection = collection.namespace().to_string();
             move |source| ConnectError::Index { collection, index, source }
         };
-        let _turn = cluster.turn().await.map_err(failed(first.name))?;
+        let _permit = cluster.permit(Owner::Node, Work::Write).await.map_err(failed(first.name))?;
         let there = cluster.bounded(existing(&collection, cluster.max_time())).await;
         let there = there.map_err(failed(first.name))?;
         for index in group {

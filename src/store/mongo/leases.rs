@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 
+use super::connection_permits::{Owner, Work};
 use super::indexes::LEASES;
 use super::record::date_or_last;
 use super::{Mongo, error};
@@ -26,7 +27,7 @@ impl LeaseStore for Mongo {
         ] };
         let mine = doc! { "$set": { "holder": holder, "until": date_or_last(until) } };
         cluster
-            .control(|database| async move {
+            .control(Owner::Node, Work::Write, |database| async move {
                 let leases = database.collection::<Document>(LEASES);
                 let take = leases.find_one_and_update(free, mine).upsert(true);
                 let take = take.hint(Hint::Keys(doc! { "_id": 1 }));
@@ -43,7 +44,7 @@ impl LeaseStore for Mongo {
         let cluster = &self.0.cluster;
         let own = doc! { "_id": lease, "holder": holder };
         cluster
-            .control(|database| async move {
+            .control(Owner::Node, Work::Write, |database| async move {
                 let leases = database.collection::<Document>(LEASES);
                 let remove = leases.find_one_and_delete(own).projection(doc! { "_id": 1 });
                 remove.hint(Hint::Keys(doc! { "_id": 1 })).max_time(cluster.max_time()).await

@@ -1,11 +1,13 @@
 //! Assets, tenants and leases in MongoDB, by the official driver.
 //!
-//! 1. [`Mongo`]: one cluster. `client` has the rules of connections, `options` their numbers; `turns` and `guard`
-//!    are those that the driver doesn't have, `observe` what it tells of itself.
+//! 1. [`Mongo`]: one cluster. `client` has the rules of connections, `options` their numbers; `connection_permits`
+//!    and `guard` are those that the driver doesn't have, `observe` what it tells of itself.
 //! 2. `tenants`: the port [`TenantStore`](crate::service::ports::TenantStore) on `groups`; `group`: what is
 //!    written there, and what it means; `databases`: from a tenant to its database. `survey`: which groups can't be served.
 //! 3. `assets`: the port [`AssetStore`](crate::service::ports::AssetStore). `record`: how an asset is written.
-//!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `transaction`: whole or not at all.
+//!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `reads`: those of
+//!    single assets. `writes`: those that change several documents, whole or not at all. `queues`: what waits to be done
+//!    together.
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
 //!    `secret`: what all nodes share.
 //! 5. `feed`: the port [`ChangeFeed`](crate::service::ports::ChangeFeed), what other nodes change.
@@ -18,6 +20,7 @@
 mod assets;
 mod calls;
 mod client;
+mod connection_permits;
 mod databases;
 mod error;
 mod feed;
@@ -25,18 +28,18 @@ mod group;
 mod guard;
 mod ids;
 mod indexes;
-mod lanes;
 mod leases;
 mod observe;
 mod options;
+mod queues;
+mod reads;
 mod record;
 mod secret;
 mod slugs;
 mod survey;
 mod tenants;
-mod transaction;
-mod turns;
 mod usage;
+mod writes;
 
 use std::sync::Arc;
 
@@ -46,7 +49,8 @@ use mongodb::event::command::CommandEvent;
 use crate::service::ports::{Clock, StoreError, StoreMeter};
 use client::Cluster;
 use databases::Databases;
-use lanes::Lanes;
+use reads::Reads;
+use writes::Writes;
 
 pub use error::ConnectError;
 pub use feed::Feed;
@@ -60,7 +64,8 @@ pub struct Mongo(Arc<Inner>);
 struct Inner {
     cluster: Cluster,
     databases: Databases,
-    lanes: Lanes,
+    reads: Reads,
+    writes: Writes,
 }
 
 impl Mongo {
@@ -99,8 +104,10 @@ impl Mongo {
         commands: Option<EventHandler<CommandEvent>>,
     ) -> Result<Self, ConnectError> {
         let cluster = Cluster::new(uri, options, clock, meter, commands).await?;
-        let (databases, lanes) = (Databases::default(), Lanes::default());
-        Ok(Self(Arc::new(Inner { cluster, databases, lanes })))
+        let (databases, reads, writes) = (Databases::default(), Reads::new(), Writes::new());
+        let mongo = Self(Arc::new(Inner { cluster, databases, reads, writes }));
+        mongo.keep_sessions();
+        Ok(mongo)
     }
 
     /// Sees to it that the cluster has answered a moment ago.

@@ -61,7 +61,7 @@ impl MongoOptions {
     }
 
     /// How many operations run at the same time: one connection is left to the changes.
-    pub(super) fn turns(&self) -> usize {
+    pub(super) fn permits(&self) -> usize {
         usize::try_from(self.pool_size.saturating_sub(1)).unwrap_or(usize::MAX).max(1)
     }
 

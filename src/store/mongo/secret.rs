@@ -8,6 +8,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::Mongo;
+use super::connection_permits::{Owner, Work};
 use crate::service::ports::{SecretBytes, StoreError};
 
 /// The collection of the control plane that has them.
@@ -31,7 +32,7 @@ impl Mongo {
         let secret = Binary { subtype: BinarySubtype::Generic, bytes: fresh.to_vec() };
         let cluster = &self.0.cluster;
         let record = cluster
-            .control(|database| async move {
+            .control(Owner::Node, Work::Write, |database| async move {
                 let secrets = database.collection::<SecretRecord>(SECRETS);
                 secrets
                     .find_one_and_update(doc! { "_id": name }, doc! { "$setOnInsert": { "secret": secret } })

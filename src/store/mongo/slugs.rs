@@ -11,6 +11,7 @@ use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
 
 use super::client::Cluster;
+use super::connection_permits::{Owner, Work};
 use super::indexes::existing;
 use super::tenants::GROUPS;
 
@@ -24,7 +25,7 @@ const NAMED: i32 = 5;
 /// Tries for the unique index, and says what keeps it from being made.
 pub async fn see_to(cluster: &Cluster) {
     let groups = cluster.control_database().collection::<Document>(GROUPS);
-    let Ok(_turn) = cluster.turn().await else { return };
+    let Ok(_permit) = cluster.permit(Owner::Node, Work::Write).await else { return };
     let tried = cluster.bounded(async {
         let there = existing(&groups, cluster.max_time()).await?;
         let of_key = || there.iter().filter(|index| is_of_key(index));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
 
+use super::connection_permits::{Owner, Work};
 use super::tenants::{GROUPS, NAMED, members};
 use super::{Mongo, group};
 use crate::media::ApiKeyDigest;
@@ -28,13 +29,13 @@ impl Mongo {
     /// When they can't all be read.
     pub async fn survey(&self) -> Result<Survey, StoreError> {
         let cluster = &self.0.cluster;
-        let groups = cluster.control(|database| async move {
+        let groups = cluster.control(Owner::Node, Work::List, |database| async move {
             let groups = database.collection::<Document>(GROUPS);
             groups.find(doc! {}).projection(members()).batch_size(BATCH).max_time(cluster.max_time()).await
         });
         let (mut groups, mut found) = (groups.await?, Found::default());
         loop {
-            let _turn = cluster.turn().await?;
+            let _permit = cluster.permit(Owner::Node, Work::List).await?;
             for _ in 0..BATCH {
                 let Some(group) = cluster.bounded(groups.try_next()).await? else {
                     return Ok(found.survey());

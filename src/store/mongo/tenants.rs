@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, doc};
 
+use super::connection_permits::{Owner, Work};
 use super::{Mongo, group};
 use crate::media::{Tenant, TenantId};
 use crate::service::ports::{ApiKey, StoreError, TenantStore};
@@ -53,7 +54,7 @@ impl Mongo {
     ) -> Result<Option<Tenant>, StoreError> {
         let cluster = &self.0.cluster;
         let (groups, same_key): (Vec<Document>, Vec<Document>) = cluster
-            .control(|database| async move {
+            .control(Owner::Stranger, Work::Read, |database| async move {
                 let groups = database.collection::<Document>(GROUPS);
                 let find = |filter, members, limit| {
                     groups.find(filter).projection(members).limit(limit).max_time(cluster.max_time())

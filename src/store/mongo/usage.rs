@@ -1,4 +1,4 @@
-//! What a tenant has: a document of its own, changed in each transaction that changes its assets. What is READY is
+//! What a tenant has: a document of its own, changed in each transaction that changes what its assets are counted as. What is READY is
 //! kept in the tenant's group too (`mediaUsage`), where Vivreal's services look for it.
 //!
 //! Both are changed by how much, never set: others count there as well.
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::indexes::USAGE;
 use super::tenants::GROUPS;
-use super::transaction::Attempt;
+use super::writes::Attempt;
 use super::{error, group};
 use crate::media::{Asset, Tally, TenantId, Usage};
 
@@ -51,13 +51,31 @@ impl Delta {
         *self == Self { ready: (0, 0), pending: (0, 0) }
     }
 
+    /// All of these together.
+    pub fn sum<'a>(deltas: impl IntoIterator<Item = &'a Self>) -> Self {
+        let add = |(count, bytes): (i64, i64), (more, larger): (i64, i64)| {
+            (count.saturating_add(more), bytes.saturating_add(larger))
+        };
+        let none = Self { ready: (0, 0), pending: (0, 0) };
+        deltas.into_iter().fold(none, |sum, delta| Self {
+            ready: add(sum.ready, delta.ready),
+            pending: add(sum.pending, delta.pending),
+        })
+    }
+
+    /// What is there once this is added.
+    pub fn after(&self, before: Usage) -> Usage {
+        let add = |tally: Tally, (count, bytes): (i64, i64)| Tally {
+            count: tally.count.saturating_add_signed(count),
+            bytes: tally.bytes.saturating_add_signed(bytes),
+        };
+        Usage { ready: add(before.ready, self.ready), pending: add(before.pending, self.pending) }
+    }
+
     /// What was there before this was added.
     pub fn before(&self, after: Usage) -> Usage {
-        let back = |tally: Tally, (count, bytes): (i64, i64)| Tally {
-            count: tally.count.saturating_add_signed(count.saturating_neg()),
-            bytes: tally.bytes.saturating_add_signed(bytes.saturating_neg()),
-        };
-        Usage { ready: back(after.ready, self.ready), pending: back(after.pending, self.pending) }
+        let back = |(count, bytes): (i64, i64)| (count.saturating_neg(), bytes.saturating_neg());
+        Self { ready: back(self.ready), pending: back(self.pending) }.after(after)
     }
 
     /// Adds it to what a tenant has; gives what that is then. `None` where another node has made the tenant's
@@ -74,17 +92,17 @@ impl Delta {
             .return_document(ReturnDocument::After)
             .max_time(at.max_time)
             .session(&mut *at.session);
-        let after = match update.await {
-            Err(error) if error::is_duplicate(&error) => return Ok(None),
-            after => after?.unwrap_or_default().usage(),
-        };
-        if self.ready != (0, 0) {
-            self.add_to_group(at, tenant).await?;
+        match update.await {
+            Err(error) if error::is_duplicate(&error) => Ok(None),
+            after => Ok(Some(after?.unwrap_or_default().usage())),
         }
-        Ok(Some(after))
     }
 
-    async fn add_to_group(&self, at: &mut Attempt<'_>, tenant: &TenantId) -> Result<(), Error> {
+    /// Adds what is READY to `mediaUsage` of the tenant's group.
+    pub async fn add_to_group(&self, at: &mut Attempt<'_>, tenant: &TenantId) -> Result<(), Error> {
+        if self.ready == (0, 0) {
+            return Ok(());
+        }
         let groups = at.control.collection::<Document>(GROUPS);
         // One of another shape is somebody else's: it isn't touched, and doesn't stand in the way.
         let is_missing_or = |member: &str, kind: &str| {

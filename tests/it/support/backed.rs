@@ -59,6 +59,11 @@ impl Ground {
         self.groups.client().database(database).collection(name)
     }
 
+    /// Sends the MongoDB server a signal.
+    pub fn signal(&self, name: &str) {
+        self.mongo.signal(name);
+    }
+
     /// Host and port of the MongoDB server.
     pub fn host(&self) -> String {
         self.mongo.uri().strip_prefix("mongodb://").unwrap().to_owned()

@@ -5,7 +5,8 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::Hint;
 
 use super::super::Mongo;
-use super::super::ids::{row, texts};
+use super::super::connection_permits::{Owner, Permit, Work};
+use super::super::ids::texts;
 use super::super::indexes::{ASSETS, LIST, LIST_STATUS, LIST_TYPE, LIST_VISIBILITY, USAGE};
 use super::super::record::{AssetRecord, date_or_last};
 use super::super::usage::{self, UsageRecord};
@@ -13,35 +14,32 @@ use crate::media::{Asset, AssetId, TenantId, Usage};
 use crate::service::ports::{AssetFilter, ListPosition, StoreError};
 
 impl Mongo {
-    /// One asset.
-    pub(super) async fn find_in(
-        &self,
-        database: &str,
-        tenant: &TenantId,
-        id: AssetId,
-    ) -> Result<Option<Asset>, StoreError> {
-        let cluster = &self.0.cluster;
-        let filter = row(id, tenant);
-        let found = cluster
-            .tenant(database, |database| async move {
-                let assets = database.collection::<AssetRecord>(ASSETS);
-                assets.find_one(filter).max_time(cluster.max_time()).await
-            })
-            .await?;
-        found.map(AssetRecord::asset).transpose()
-    }
-
     /// Many assets.
-    pub(super) async fn find_many_in(
+    pub(in super::super) async fn find_many_in(
         &self,
         database: &str,
         tenant: &TenantId,
         ids: &[AssetId],
     ) -> Result<Vec<Asset>, StoreError> {
+        let permit = self.0.cluster.permit(Owner::Tenant(tenant.clone()), Work::Read).await?;
+        self.find_with(permit, database, tenant, ids).await
+    }
+
+    /// Many assets, by a connection that is the caller's.
+    pub(in super::super) async fn find_with(
+        &self,
+        permit: Permit,
+        database: &str,
+        tenant: &TenantId,
+        ids: &[AssetId],
+    ) -> Result<Vec<Asset>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let cluster = &self.0.cluster;
-        let filter = doc! { "groupID": tenant.as_str(), "_id": { "$in": texts(ids) } };
+        let filter = doc! { "_id": { "$in": texts(ids) }, "groupID": tenant.as_str() };
         let found: Vec<AssetRecord> = cluster
-            .tenant(database, |database| async move {
+            .tenant_with(permit, database, |database| async move {
                 let assets = database.collection::<AssetRecord>(ASSETS);
                 assets.find(filter).max_time(cluster.max_time()).await?.try_collect().await
             })
@@ -65,7 +63,7 @@ impl Mongo {
         let (filter, index) = listed(tenant, filter, after);
         let cluster = &self.0.cluster;
         let page: Vec<AssetRecord> = cluster
-            .tenant(database, |database| async move {
+            .tenant(tenant, Work::List, database, |database| async move {
                 let assets = database.collection::<AssetRecord>(ASSETS);
                 let page = assets.find(filter).sort(doc! { "createdAt": -1, "_id": -1 }).limit(limit);
                 let page = page.hint(Hint::Name(index.to_owned())).max_time(cluster.max_time());
@@ -80,7 +78,7 @@ impl Mongo {
         let cluster = &self.0.cluster;
         let filter = usage::of(tenant);
         let found = cluster
-            .tenant(database, |database| async move {
+            .tenant(tenant, Work::Read, database, |database| async move {
                 let usage = database.collection::<UsageRecord>(USAGE);
                 usage.find_one(filter).max_time(cluster.max_time()).await
             })

@@ -1,21 +1,25 @@
 //! The store of assets.
 //!
-//! `find`: the ways to read. `change`: the ways to change, each in one transaction with the tenant's usage and the
-//! asset's row in `media_ids`.
+//! `find`: the ways to read. Changes that reach the tenant's usage or the asset's row in `media_ids` are made in one
+//! transaction with these (`writes`).
 
-mod change;
 mod find;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use mongodb::bson::{Document, doc};
+use mongodb::options::Hint;
 
 use super::Mongo;
 use super::calls::Call;
-use super::usage::Delta;
+use super::connection_permits::Work;
+use super::indexes::ASSETS;
+use super::writes::{Insertion, Outcome, Removal, Replacement, Write};
 use crate::media::{Asset, AssetId, TenantId, Timestamp, Usage};
 use crate::service::ports::{
     AssetFilter, AssetStore, Due, InsertTerms, Inserted, ListPosition, StoreError, Update,
 };
-use change::{Insertion, Removal, Replacement, Tried};
 
 /// How often an insertion is begun anew that met a call of its name which is gone when it is looked for.
 const MEETINGS: usize = 3;
@@ -30,17 +34,18 @@ impl AssetStore for Mongo {
     async fn insert(&self, asset: &Asset, terms: &InsertTerms) -> Result<Inserted, StoreError> {
         let database = self.database_of(&asset.tenant).await?;
         let database = database.ok_or_else(|| StoreError::corrupt(NoGroup(asset.tenant.clone())))?;
-        let call = terms.call.as_ref().map(|call| Call::new(asset, call, terms.now));
-        let insertion = Insertion::new(asset, &database, call, terms.quota)?;
         for _ in 0..MEETINGS {
             if let Some(call) = &terms.call
                 && let Some(before) = self.call_before(&asset.tenant, &database, call, terms.now).await?
             {
                 return Ok(before);
             }
-            match self.change(&asset.tenant, &database, &insertion).await? {
-                Tried::Done(inserted) => return Ok(inserted),
-                Tried::Called => {}
+            let call = terms.call.as_ref().map(|call| Call::new(asset, call, terms.now));
+            let insertion = Insertion::new(asset, &database, call, terms.quota)?;
+            match self.write(&asset.tenant, &database, Write::Insert(insertion)).await? {
+                Outcome::Inserted(inserted) => return Ok(inserted),
+                Outcome::Called => {}
+                Outcome::Updated(_) => return Err(misanswered()),
             }
         }
         Err(StoreError::unavailable("calls of the same name come and go"))
@@ -62,7 +67,7 @@ impl AssetStore for Mongo {
 
     async fn find_anywhere(&self, id: AssetId) -> Result<Option<Asset>, StoreError> {
         match self.place_of(id).await? {
-            Some(place) => self.find_in(&place.db_key, &place.group_id, id).await,
+            Some(place) => self.find_in(&place.db_key.into(), &place.group_id, id).await,
             None => Ok(None),
         }
     }
@@ -91,10 +96,10 @@ impl AssetStore for Mongo {
         let before = before.filter(|before| before.revision.checked_add(1) == Some(asset.revision));
         let Some(before) = before else { return Ok(Update::Stale) };
         let replacement = Replacement::new(&before, asset)?;
-        if before.due_at == asset.due_at && Delta::between(Some(&before), Some(asset)).is_none() {
-            return self.replace(&database, &replacement).await;
+        if replacement.is_alone() {
+            return self.replace(&database, replacement).await;
         }
-        self.change(&asset.tenant, &database, &replacement).await
+        self.update_by(&asset.tenant, &database, Write::Replace(replacement)).await
     }
 
     async fn remove(&self, asset: &Asset) -> Result<Update, StoreError> {
@@ -103,7 +108,7 @@ impl AssetStore for Mongo {
         let Some(before) = before.filter(|before| before.revision == asset.revision) else {
             return Ok(Update::Stale);
         };
-        self.change(&asset.tenant, &database, &Removal::new(before)?).await
+        self.update_by(&asset.tenant, &database, Write::Remove(Removal::new(before)?)).await
     }
 
     async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError> {
@@ -120,4 +125,38 @@ impl AssetStore for Mongo {
     async fn forget_due(&self, due: &Due) -> Result<(), StoreError> {
         self.forget_row(due).await
     }
+}
+
+impl Mongo {
+    async fn update_by(
+        &self,
+        tenant: &TenantId,
+        database: &Arc<str>,
+        write: Write,
+    ) -> Result<Update, StoreError> {
+        match self.write(tenant, database, write).await? {
+            Outcome::Updated(update) => Ok(update),
+            Outcome::Inserted(_) | Outcome::Called => Err(misanswered()),
+        }
+    }
+
+    /// Replaces an asset where nothing else changes with it: no transaction is needed.
+    async fn replace(&self, database: &str, replacement: Replacement) -> Result<Update, StoreError> {
+        let cluster = &self.0.cluster;
+        let tenant = replacement.asset.tenant.clone();
+        let replaced = cluster
+            .tenant(&tenant, Work::Write, database, |database| async move {
+                let assets = database.collection::<Document>(ASSETS);
+                let replace = assets.find_one_and_replace(replacement.before, replacement.record);
+                let replace = replace.projection(doc! { "_id": 1 }).hint(Hint::Keys(doc! { "_id": 1 }));
+                replace.max_time(cluster.max_time()).await
+            })
+            .await?;
+        Ok(if replaced.is_some() { Update::Done } else { Update::Stale })
+    }
+}
+
+/// A write was answered as one of another kind.
+fn misanswered() -> StoreError {
+    StoreError::corrupt("a write was answered as one of another kind")
 }
