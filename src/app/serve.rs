@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sd_notify::NotifyState;
 
+use super::access;
 use super::build::node;
 use super::changes::hear;
 use super::databases;
@@ -51,7 +52,8 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let meter: Arc<dyn StoreMeter> = Arc::clone(&node.metrics) as Arc<dyn StoreMeter>;
     let watching = databases.mongo.map(|mongo| {
         let surveys = tokio::spawn(watch(mongo.clone(), meter));
-        [tokio::spawn(hear(mongo.feed(), assets, tenants)), surveys]
+        let access = access::watch(mongo.clone(), node.readiness.clone());
+        [tokio::spawn(hear(mongo.feed(), assets, tenants)), surveys, access]
     });
     let (up, down) = (|| tell_supervisor(NotifyState::Ready), || tell_supervisor(NotifyState::Stopping));
     let done = run(&settings, node, Listeners { api, tls, admin, edge }, traces, up, down).await;

@@ -1,7 +1,11 @@
 //! What faults leave behind: nothing.
 //!
+//! - `connections`: a node whose requests get no connection to MongoDB isn't ready.
 //! - `moves`: changes of visibility that a crash or an outage cut off.
 //! - `refusals`: errors of MongoDB that no retry cures, and groups that can't be served.
+//! - `silence`: a MongoDB that answers nothing is known to within seconds, and one that is only slow isn't taken for it.
 
+mod connections;
 mod moves;
 mod refusals;
+mod silence;

@@ -20,7 +20,7 @@ pub const RECOVERY: Duration = Duration::from_secs(30);
 
 /// What nodes stand on: two tenants' groups, and a bucket for each.
 pub struct Ground {
-    mongo: MongoServer,
+    pub mongo: MongoServer,
     mark: String,
     /// The control plane's tenants.
     pub groups: Collection<Document>,

@@ -1,18 +1,31 @@
-//! A wire to a server, which can be cut, and which can go silent.
+//! A wire to a server, which can be cut, be slow, go silent, and have room for few connections.
 
-use tokio::io::copy_bidirectional;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::io::{self, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 /// How the wire is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
     /// Everything passes.
     Whole,
+    /// Everything passes; what the server answers takes so long.
+    Slow(Duration),
     /// Connections break, those that are there and those that come.
     Cut,
     /// Connections are taken, and nothing passes.
     Silent,
+}
+
+impl Wire {
+    fn passes(self) -> bool {
+        matches!(self, Self::Whole | Self::Slow(_))
+    }
 }
 
 /// A wire on a port of its own, for as long as the test's runtime lives.
@@ -20,6 +33,22 @@ pub struct Proxy {
     /// Where it is reached: host and port.
     pub address: String,
     wire: watch::Sender<Wire>,
+    connections: Arc<Connections>,
+}
+
+/// The connections of a wire.
+struct Connections {
+    open: AtomicUsize,
+    most: AtomicUsize,
+}
+
+/// A connection that is open.
+struct Open(Arc<Connections>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Proxy {
@@ -28,22 +57,35 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (wire, state) = watch::channel(Wire::Whole);
+        let connections =
+            Arc::new(Connections { open: AtomicUsize::new(0), most: AtomicUsize::new(usize::MAX) });
+        let of = Arc::clone(&connections);
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(pass(client, target.clone(), state.clone()));
+                let before = of.open.fetch_add(1, Ordering::SeqCst);
+                let open = Open(Arc::clone(&of));
+                // Without room it is taken and closed, as a server at its limit does.
+                if before < of.most.load(Ordering::SeqCst) {
+                    tokio::spawn(pass(client, target.clone(), state.clone(), open));
+                }
             }
         });
-        Self { address, wire }
+        Self { address, wire, connections }
     }
 
     /// Changes the wire, for all connections.
     pub fn set(&self, wire: Wire) {
         self.wire.send(wire).unwrap();
     }
+
+    /// Sets how many connections there may be at the same time. Those that are there stay.
+    pub fn limit(&self, most: usize) {
+        self.connections.most.store(most, Ordering::SeqCst);
+    }
 }
 
-async fn pass(mut client: TcpStream, target: String, mut state: watch::Receiver<Wire>) {
+async fn pass(mut client: TcpStream, target: String, mut state: watch::Receiver<Wire>, _open: Open) {
     let wire = *state.borrow_and_update();
     match wire {
         Wire::Cut => {}
@@ -51,14 +93,15 @@ async fn pass(mut client: TcpStream, target: String, mut state: watch::Receiver<
             // Whoever waits for an answer waits until the wire changes.
             let _ = state.changed().await;
         }
-        Wire::Whole => {
+        Wire::Whole | Wire::Slow(_) => {
             let Ok(mut server) = TcpStream::connect(target).await else { return };
+            let wires = state.clone();
             let cut = async {
-                while state.changed().await.is_ok() && *state.borrow() == Wire::Whole {}
+                while state.changed().await.is_ok() && state.borrow().passes() {}
                 *state.borrow()
             };
             let wire = tokio::select! {
-                _ = copy_bidirectional(&mut client, &mut server) => return,
+                () = both_ways(&mut client, &mut server, &wires) => return,
                 wire = cut => wire,
             };
             if wire == Wire::Silent {
@@ -66,4 +109,28 @@ async fn pass(mut client: TcpStream, target: String, mut state: watch::Receiver<
             }
         }
     }
+}
+
+/// Passes everything on until a side ends.
+async fn both_ways(client: &mut TcpStream, server: &mut TcpStream, wire: &watch::Receiver<Wire>) {
+    let (mut asks, mut hears) = client.split();
+    let (mut answers, mut is_asked) = server.split();
+    let there = async {
+        let _ = io::copy(&mut asks, &mut is_asked).await;
+        let _ = is_asked.shutdown().await;
+    };
+    let back = async {
+        let mut bytes = vec![0; 1 << 20];
+        while let Ok(length @ 1..) = answers.read(&mut bytes).await {
+            let state = *wire.borrow();
+            if let Wire::Slow(time) = state {
+                sleep(time).await;
+            }
+            if hears.write_all(&bytes[..length]).await.is_err() {
+                break;
+            }
+        }
+        let _ = hears.shutdown().await;
+    };
+    tokio::join!(there, back);
 }

@@ -1,0 +1,90 @@
+//! When the cluster was last heard, by which connections.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// After so long without any answer the cluster is taken to answer nothing: three times what the change stream
+/// ([`super::feed`]) takes where nothing changes.
+pub const SILENCE: Duration = Duration::from_millis(1_500);
+
+/// The times of the last answers.
+pub struct Pulse {
+    began: Instant,
+    answered: Mark,
+    served: Mark,
+    primary: Mark,
+    feed_tried: AtomicBool,
+}
+
+/// A time, in milliseconds since the pulse began.
+#[derive(Default)]
+struct Mark(AtomicU64);
+
+impl Pulse {
+    /// A pulse that begins now: what is yet to be heard counts as heard now.
+    pub fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            answered: Mark::default(),
+            served: Mark::default(),
+            primary: Mark::default(),
+            feed_tried: AtomicBool::new(false),
+        }
+    }
+
+    /// The change stream was answered, or refused.
+    pub fn feed_answered(&self) {
+        self.set(&self.answered);
+        self.set(&self.primary);
+    }
+
+    /// An operation that isn't the change stream's was answered.
+    pub fn served(&self) {
+        self.set(&self.served);
+        self.set(&self.answered);
+    }
+
+    /// The primary has answered the driver's monitor.
+    pub fn primary_heard(&self) {
+        self.set(&self.primary);
+    }
+
+    /// Nobody could hear for a while, as this process stood still: that wasn't the cluster's silence.
+    pub fn stood_still(&self) {
+        self.set(&self.answered);
+    }
+
+    /// The change stream has been asked for, and whatever came of it is known.
+    pub fn feed_was_tried(&self) {
+        self.feed_tried.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the change stream has been asked for.
+    pub fn feed_tried(&self) -> bool {
+        self.feed_tried.load(Ordering::Relaxed)
+    }
+
+    /// How long nothing was answered by the connections of the pool.
+    pub fn silent_for(&self) -> Duration {
+        self.since(&self.answered)
+    }
+
+    /// How long no operation was answered but the change stream's.
+    pub fn unserved_for(&self) -> Duration {
+        self.since(&self.served)
+    }
+
+    /// How long the primary wasn't heard, by whichever connection.
+    pub fn primary_unheard_for(&self) -> Duration {
+        self.since(&self.primary)
+    }
+
+    fn set(&self, mark: &Mark) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        mark.0.store(now, Ordering::Relaxed);
+    }
+
+    fn since(&self, mark: &Mark) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(mark.0.load(Ordering::Relaxed)))
+    }
+}
