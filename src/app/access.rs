@@ -31,7 +31,9 @@ async fn follow(mut access: Receiver<Access>, readiness: &Readiness) {
             Access::Granted => {
                 readiness.set_obstacle(None);
                 if before == Access::Denied {
-                    tracing::info!("ready: requests get a connection to MongoDB again, or it is away as a whole");
+                    tracing::info!(
+                        "ready: requests get a connection to MongoDB again, or it is away as a whole"
+                    );
                 }
             }
             Access::Denied => {

@@ -19,8 +19,8 @@ use super::tls::ServedTls;
 use super::tokens::keep_fresh;
 use crate::config::{DocsSetting, Settings};
 use crate::http::{
-    AdminContext, ApiContext, EdgeContext, HttpLimits, RequestMeter, RequestTracer, Server,
-    ServerLimits, Workers, admin, api, edge,
+    AdminContext, ApiContext, EdgeContext, HttpLimits, RequestMeter, RequestTracer, Server, ServerLimits,
+    Workers, admin, api, edge,
 };
 use crate::service::ports::SystemClock;
 use crate::telemetry::tls::TlsMetrics;

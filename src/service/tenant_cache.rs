@@ -271,7 +271,8 @@ impl CachedTenants {
             return Ok(None);
         }
         // What is answered if the store can't be asked.
-        let stale = known.filter(|known| now.abs_diff(known.asked_at) < STALE_MILLIS).map(|known| known.value);
+        let stale =
+            known.filter(|known| now.abs_diff(known.asked_at) < STALE_MILLIS).map(|known| known.value);
         if (self.outage.is_on() || now < self.down_until.load(Ordering::Relaxed)) && stale.is_some() {
             return Ok(stale);
         }

@@ -81,8 +81,8 @@ impl Cluster {
                 .build(),
         );
         client.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        client.cmap_event_handler = Some(observe::pool(Arc::clone(&meter)));
         let pulse = Arc::new(Pulse::new());
+        client.cmap_event_handler = Some(observe::pool(Arc::clone(&meter), Arc::clone(&pulse)));
         client.sdam_event_handler = Some(observe::topology(Arc::clone(&meter), Arc::clone(&pulse)));
         client.command_event_handler = commands;
         let client = Client::with_options(client).map_err(wrong)?;

@@ -286,6 +286,7 @@ impl Feed {
             tracing::info!("MongoDB answers again");
         }
         if before != Told::Heard {
+            cluster.pulse().set_feed_heard(true);
             cluster.meter().feed(true);
         }
         before == Told::Heard
@@ -298,7 +299,9 @@ impl Feed {
 
     fn tell(&mut self, told: Told) -> Change {
         self.told = told;
-        self.mongo.0.cluster.meter().feed(told == Told::Heard);
+        let (cluster, heard) = (&self.mongo.0.cluster, told == Told::Heard);
+        cluster.pulse().set_feed_heard(heard);
+        cluster.meter().feed(heard);
         match told {
             Told::Heard => Change::Resumed,
             Told::Lost => Change::Lost,

@@ -9,16 +9,20 @@ use mongodb::event::sdam::SdamEvent;
 use super::pulse::Pulse;
 use crate::service::ports::{CheckoutEnd, ConnectionEnd, StoreMeter};
 
-/// Counts connections and check-outs.
-pub fn pool(meter: Arc<dyn StoreMeter>) -> EventHandler<CmapEvent> {
+/// Counts connections and check-outs, and says which connections can be used.
+pub fn pool(meter: Arc<dyn StoreMeter>, pulse: Arc<Pulse>) -> EventHandler<CmapEvent> {
     EventHandler::callback(move |event| match event {
         CmapEvent::ConnectionCreated(_) => meter.connection_opened(),
-        CmapEvent::ConnectionClosed(closed) => meter.connection_closed(match closed.reason {
-            ConnectionClosedReason::Idle => ConnectionEnd::Idle,
-            ConnectionClosedReason::Stale => ConnectionEnd::Stale,
-            ConnectionClosedReason::PoolClosed => ConnectionEnd::PoolClosed,
-            _ => ConnectionEnd::Error,
-        }),
+        CmapEvent::ConnectionReady(ready) => pulse.opened(ready.address.to_string(), ready.connection_id),
+        CmapEvent::ConnectionClosed(closed) => {
+            pulse.closed(closed.address.to_string(), closed.connection_id);
+            meter.connection_closed(match closed.reason {
+                ConnectionClosedReason::Idle => ConnectionEnd::Idle,
+                ConnectionClosedReason::Stale => ConnectionEnd::Stale,
+                ConnectionClosedReason::PoolClosed => ConnectionEnd::PoolClosed,
+                _ => ConnectionEnd::Error,
+            });
+        }
         CmapEvent::ConnectionCheckedOut(out) => meter.checked_out(out.duration, CheckoutEnd::Done),
         CmapEvent::ConnectionCheckoutFailed(failed) => {
             let end = match failed.reason {

@@ -17,6 +17,8 @@ use super::error::is_answer;
 
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The same at the start, which waits for the first answer.
+const LOOK_AT_START_EVERY: Duration = Duration::from_millis(10);
 /// A ping is sent where nothing was heard for so long: half of the time after which the cluster counts as silent.
 const SILENT: Duration = Duration::from_millis(750);
 /// A ping is sent where no request was answered for so long.
@@ -27,8 +29,11 @@ const UNSERVED_AND_DENIED: Duration = Duration::from_secs(1);
 const FEED_FIRST: Duration = Duration::from_secs(2);
 /// The primary counts as alive for a heartbeat and so long after it was heard.
 const HEARTBEAT_MARGIN: Duration = Duration::from_secs(1);
-/// Requests fail for a heartbeat and so long, without one that is answered, before it is said.
+/// Requests fail for a heartbeat and so long before it is said.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Requests are answered for so long before it is said again. A single answer proves little: where there are fewer
+/// connections than wanted, each is now and then free by chance.
+const STEADY: Duration = Duration::from_secs(2);
 
 /// Whether requests can get a connection to the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,14 +49,13 @@ pub enum Access {
 impl Mongo {
     /// Probes the cluster for as long as the node serves, and says by `access` whether requests can get a connection.
     pub async fn probe(self, access: watch::Sender<Access>) {
-        let cluster = &self.0.cluster;
-        let (pulse, options) = (cluster.pulse(), cluster.options());
+        let (pulse, options) = (self.0.cluster.pulse(), self.0.cluster.options());
         let mut judge = Judge::new(*access.borrow(), options.heartbeat.saturating_add(PATIENCE));
-        let alive_for = options.heartbeat.saturating_add(HEARTBEAT_MARGIN);
         let began = Instant::now();
         loop {
-            sleep(LOOK_EVERY).await;
-            if !pulse.feed_tried() && began.elapsed() < FEED_FIRST {
+            let starting = judge.access == Access::Unproven && began.elapsed() < FEED_FIRST;
+            sleep(if starting { LOOK_AT_START_EVERY } else { LOOK_EVERY }).await;
+            if !pulse.feed_tried() && starting {
                 continue;
             }
             let unserved = match judge.access {
@@ -60,21 +64,38 @@ impl Mongo {
                 Access::Denied => UNSERVED_AND_DENIED,
             };
             let outcome = if pulse.silent_for() >= SILENT || pulse.unserved_for() >= unserved {
-                let ping = cluster.control_database();
-                let ping = timeout(options.ping, ping.run_command(doc! { "ping": 1 })).await;
-                if ping.is_ok_and(|ping| ping.as_ref().map_or_else(is_answer, |_| true)) {
-                    pulse.served();
-                    Outcome::Answered
-                } else if pulse.primary_unheard_for() < alive_for {
-                    Outcome::Denied
-                } else {
-                    Outcome::Away
-                }
+                self.ping().await
             } else {
                 Outcome::Answered
             };
             let judged = judge.take(outcome, Instant::now());
             access.send_if_modified(|access| std::mem::replace(access, judged) != judged);
+        }
+    }
+
+    /// Sends a ping by a connection of the pool.
+    async fn ping(&self) -> Outcome {
+        let cluster = &self.0.cluster;
+        let (pulse, options) = (cluster.pulse(), cluster.options());
+        let database = cluster.control_database();
+        let answer = timeout(options.ping, database.run_command(doc! { "ping": 1 })).await;
+        // One is the change stream's, where there is one.
+        let beside_the_feed = pulse.connections() > 1 || !pulse.feed_heard();
+        match answer {
+            Ok(answer) if answer.as_ref().map_or_else(is_answer, |_| true) => {
+                pulse.served();
+                if beside_the_feed {
+                    return Outcome::Answered;
+                }
+            }
+            Ok(_) => {}
+            Err(_) if beside_the_feed => return Outcome::Busy,
+            Err(_) => {}
+        }
+        if pulse.primary_unheard_for() < options.heartbeat.saturating_add(HEARTBEAT_MARGIN) {
+            Outcome::Denied
+        } else {
+            Outcome::Away
         }
     }
 }
@@ -84,9 +105,11 @@ impl Mongo {
 enum Outcome {
     /// A request was answered, or a ping.
     Answered,
-    /// None was, though the primary is alive.
+    /// There are connections, and none came free for a ping.
+    Busy,
+    /// None was answered, or only by the change stream's connection, though the primary is alive.
     Denied,
-    /// None was, and nobody hears the primary.
+    /// None was answered, and nobody hears the primary.
     Away,
 }
 
@@ -94,19 +117,30 @@ enum Outcome {
 struct Judge {
     access: Access,
     patience: Duration,
+    answered_since: Option<Instant>,
     denied_since: Option<Instant>,
 }
 
 impl Judge {
     fn new(access: Access, patience: Duration) -> Self {
-        Self { access, patience, denied_since: None }
+        Self { access, patience, answered_since: None, denied_since: None }
     }
 
     fn take(&mut self, outcome: Outcome, now: Instant) -> Access {
-        match outcome {
-            Outcome::Answered => {
+        let lasts = |since: &mut Option<Instant>| now.duration_since(*since.get_or_insert(now));
+        if outcome == Outcome::Answered {
+            if lasts(&mut self.answered_since) >= STEADY || self.access == Access::Unproven {
                 self.denied_since = None;
                 self.access = Access::Granted;
+            }
+            return self.access;
+        }
+        self.answered_since = None;
+        match outcome {
+            Outcome::Denied => {
+                if lasts(&mut self.denied_since) >= self.patience && self.access == Access::Granted {
+                    self.access = Access::Denied;
+                }
             }
             Outcome::Away => {
                 self.denied_since = None;
@@ -114,12 +148,7 @@ impl Judge {
                     self.access = Access::Granted;
                 }
             }
-            Outcome::Denied => {
-                let since = *self.denied_since.get_or_insert(now);
-                if self.access == Access::Granted && now.duration_since(since) >= self.patience {
-                    self.access = Access::Denied;
-                }
-            }
+            Outcome::Busy | Outcome::Answered => {}
         }
         self.access
     }
@@ -146,13 +175,18 @@ mod tests {
     }
 
     #[test]
-    fn access_is_denied_after_some_time_without_an_answer_and_granted_by_the_next() {
-        use Outcome::{Answered, Denied};
-        assert_eq!(judged(Access::Granted, &[(Denied, 10)]), [Access::Granted]);
+    fn access_is_denied_after_some_time_and_granted_once_answers_are_steady() {
+        use Outcome::{Answered, Busy, Denied};
         let (granted, denied) = (Access::Granted, Access::Denied);
-        assert_eq!(judged(granted, &[(Denied, 11), (Answered, 1)]), [granted, denied, granted]);
-        // One answer among many refusals is an answer: a node under load is no node without access.
-        assert_eq!(judged(granted, &[(Denied, 9), (Answered, 1), (Denied, 9), (Answered, 1)]), [granted]);
+        assert_eq!(judged(granted, &[(Denied, 10)]), [granted]);
+        assert_eq!(judged(granted, &[(Denied, 11)]), [granted, denied]);
+        assert_eq!(judged(granted, &[(Denied, 11), (Answered, 3)]), [granted, denied, granted]);
+        // Answers by chance change nothing, before it is said and after.
+        assert_eq!(judged(granted, &[(Denied, 5), (Answered, 1), (Denied, 5)]), [granted, denied]);
+        assert_eq!(judged(granted, &[(Denied, 11), (Answered, 2), (Denied, 1)]), [granted, denied]);
+        // Some refusals among many answers do neither, nor does a time without free connections.
+        assert_eq!(judged(granted, &[(Denied, 9), (Answered, 3), (Denied, 9), (Answered, 3)]), [granted]);
+        assert_eq!(judged(granted, &[(Busy, 60)]), [granted]);
     }
 
     #[test]

@@ -75,6 +75,8 @@ impl Known {
             assert_eq!(answer.status, status, "{kind}: {}", answer.text());
             *marked = answer.header("signet-stale") == "true";
         }
+        let ready = get(&format!("{}/readyz", node.node.admin), &[]).await;
+        assert_eq!(ready.status, 200, "a node goes on answering links: {}", ready.text());
         marked
     }
 
@@ -110,7 +112,6 @@ async fn links_are_marked_within_seconds_of_mongodbs_silence_and_no_longer_once_
             _ => node.mongo.set(Wire::Silent),
         }
         let marked = known.until(&node, true, MARKED).await;
-        assert_eq!(get(&format!("{}/readyz", node.node.admin), &[]).await.status, 200, "links are answered");
         if fault == "stands still" {
             ground.mongo.signal("CONT");
         } else {
@@ -145,6 +146,12 @@ async fn links_are_marked_within_seconds_of_mongodbs_end() {
     let Ground { mongo, .. } = ground;
     mongo.kill();
     let marked = known.until(&node, true, MARKED).await;
+    // Longer than it takes for a node to be not ready whose requests alone get no connection.
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(15) {
+        assert_eq!(known.marked(&node).await, [true; 4]);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
     leave_times("end", &[format!("MongoDB ends: links marked after {} ms", marked.as_millis())]);
 }
 
@@ -170,7 +177,6 @@ async fn a_mongodb_that_is_slow_and_busy_is_not_taken_for_one_that_is_away() {
     }
     while Instant::now() < until {
         assert_eq!(known.marked(&node).await, [false; 4], "{}", node.warnings());
-        assert_eq!(get(&format!("{}/readyz", node.node.admin), &[]).await.status, 200, "{}", node.warnings());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let answered: Vec<u16> = load.join_all().await.into_iter().flatten().collect();

@@ -66,7 +66,11 @@ impl Ground {
 
     /// The same with further variables of the environment.
     pub async fn node_with(&self, more: &[(&str, &str)]) -> Backed {
-        let mongo = Proxy::to(self.host()).await;
+        self.node_behind(Proxy::to(self.host()).await, more).await
+    }
+
+    /// The same behind a wire to MongoDB that is there already.
+    pub async fn node_behind(&self, mongo: Proxy, more: &[(&str, &str)]) -> Backed {
         let s3 = Proxy::to(server().address.clone()).await;
         let folder = TempDir::new().unwrap();
         let settings = format!(

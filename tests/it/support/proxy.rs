@@ -28,7 +28,8 @@ impl Wire {
     }
 }
 
-/// A wire on a port of its own, for as long as the test's runtime lives.
+/// A wire on a port of its own, for as long as the test's runtime lives. Clones are the same wire.
+#[derive(Clone)]
 pub struct Proxy {
     /// Where it is reached: host and port.
     pub address: String,
