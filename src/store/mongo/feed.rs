@@ -67,7 +67,7 @@ enum Step {
     /// A stream was asked for.
     Opened(Result<Stream, Error>),
     /// A stream was asked for what has changed.
-    Asked(Stream, Result<Option<ChangeStreamEvent<Document>>, Error>),
+    Asked(Stream, Result<Option<Box<ChangeStreamEvent<Document>>>, Error>),
     /// Nothing came in the time of an operation.
     Late,
 }
@@ -152,7 +152,7 @@ impl Feed {
         let patience = AWAIT.saturating_add(self.mongo.0.cluster.options().patience());
         Box::pin(async move {
             match timeout(patience, stream.next_if_any()).await {
-                Ok(event) => Step::Asked(stream, event),
+                Ok(event) => Step::Asked(stream, event.map(|event| event.map(Box::new))),
                 Err(_) => Step::Late,
             }
         })
@@ -225,6 +225,7 @@ impl Feed {
             }
             Step::Late => {
                 pulse.feed_was_tried();
+                self.rest = self.rest.min(LONGEST_REST);
                 tracing::warn!("MongoDB says nothing of changes any more; trying again");
                 self.lose()
             }
