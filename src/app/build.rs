@@ -15,8 +15,8 @@ use super::rules::{
 use super::tenants::listed;
 use super::tokens;
 use crate::config::{AssetsSetting, GrantScopeSetting, OnFailureSetting, PrivateSetting, Settings};
-use crate::http::Cors;
 use crate::http::openapi::describe;
+use crate::http::{Cors, Readiness};
 use crate::media::Tenant;
 use crate::service::Services;
 use crate::service::asset_cache::CachedAssets;
@@ -83,6 +83,8 @@ pub struct Node {
     pub description: Arc<serde_json::Value>,
     /// Pages of which origins may call.
     pub cors: Cors,
+    /// Whether the node wants requests.
+    pub readiness: Readiness,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What is counted of requests.
@@ -242,6 +244,7 @@ pub fn node(settings: &Settings, ring: Arc<KeyRing>, stores: Stores) -> Result<N
         gate: stores.gate,
         description: Arc::new(description),
         cors,
+        readiness: Readiness::new(),
         metrics,
         requests: Arc::new(requests),
         token_keys: tokens.remote,

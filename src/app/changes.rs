@@ -21,11 +21,22 @@ pub async fn hear(mut feed: impl ChangeFeed, assets: CachedAssets, tenants: Arc<
         match change {
             Change::Asset(id) => assets.forget(id),
             Change::Tenant(_) => {}
-            Change::Lost => assets.set_fresh(UNHEARD),
-            Change::Resumed => assets.set_fresh(HEARD),
+            Change::Lost => {
+                assets.set_fresh(UNHEARD);
+                assets.set_unresponsive(false);
+            }
+            Change::Unresponsive => {
+                assets.set_fresh(UNHEARD);
+                assets.set_unresponsive(true);
+            }
+            Change::Resumed => {
+                assets.set_fresh(HEARD);
+                assets.set_unresponsive(false);
+            }
             Change::Connected => {
                 assets.forget_all();
                 assets.set_fresh(HEARD);
+                assets.set_unresponsive(false);
             }
         }
         change = feed.next().await;

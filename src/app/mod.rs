@@ -5,7 +5,7 @@
 //!    may sign bearer tokens, and which tenants they may name. [`tenants`]: the listed tenants, each with a place of its own.
 //!    [`databases`]: settings → assets and tenants, embedded or in MongoDB. [`objects`]: S3.
 //!    [`build`]: settings, keys and stores → [`build::Node`], everything that answers.
-//!    [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
+//!    [`access`]: can requests get a connection to MongoDB? [`changes`]: what other nodes change. [`lifecycle`]: the worker that looks at what is due.
 //!    [`watch`]: have files changed? [`files`]: how many may be open. [`traces`]: where logs and traces go.
 //!    [`outgoing`]: how the issuer of tokens and the collector of traces are reached.
 //! 3. [`listen`]: addresses → sockets. [`tls`]: the certificate of one. [`run`]: sockets and a node → answers, until a signal.
@@ -13,6 +13,7 @@
 //!    `signet document`. [`provision`]: `signet tenant provision`. [`description`]: `signet openapi`. [`health`]:
 //!    `signet health`.
 
+pub mod access;
 pub mod build;
 pub mod changes;
 pub mod check;

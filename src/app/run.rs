@@ -20,8 +20,8 @@ use super::tls::ServedTls;
 use super::tokens::keep_fresh;
 use crate::config::{DocsSetting, Settings};
 use crate::http::{
-    AdminContext, ApiContext, EdgeContext, HttpLimits, Readiness, RequestMeter, RequestTracer, Server,
-    ServerLimits, Workers, admin, api, edge,
+    AdminContext, ApiContext, EdgeContext, HttpLimits, RequestMeter, RequestTracer, Server, ServerLimits,
+    Workers, admin, api, edge,
 };
 use crate::service::ports::SystemClock;
 use crate::telemetry::tls::TlsMetrics;
@@ -59,7 +59,7 @@ pub async fn run(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(signals)?;
     let limits = limits(settings);
     files::allow(limits.connections);
-    let readiness = Readiness::new();
+    let readiness = node.readiness.clone();
     node.metrics.watch_readiness(readiness.clone());
     node.metrics.watch_spans(traces.passage());
     let meter: Arc<dyn RequestMeter> = Arc::clone(&node.requests) as Arc<dyn RequestMeter>;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::task::JoinSet;
 
+use super::access;
 use super::build::node;
 use super::changes::hear;
 use super::databases;
@@ -55,6 +56,7 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     let mut watching = JoinSet::new();
     if let Some(mongo) = &mongo {
         watching.spawn(watch(mongo.clone(), meter));
+        watching.spawn(access::watch(mongo.clone(), node.readiness.clone()));
         watching.spawn(hear(mongo.feed(), assets, tenants));
     }
     let (up, down) = (|| tell_supervisor(NotifyState::Ready), || tell_supervisor(NotifyState::Stopping));

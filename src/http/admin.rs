@@ -1,7 +1,7 @@
 //! GET `/metrics`, `/healthz`, `/readyz`: for those who run Signet, on a listener of their own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -10,9 +10,15 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::AdminContext;
 
-/// Whether this node wants requests: off until it has started, off again once it shuts down.
+/// Whether this node wants requests: not until it has started, nor once it shuts down, nor while there is an obstacle.
 #[derive(Debug, Clone, Default)]
-pub struct Readiness(Arc<AtomicBool>);
+pub struct Readiness(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    started: AtomicBool,
+    obstacle: Mutex<Option<&'static str>>,
+}
 
 impl Readiness {
     /// Not ready yet.
@@ -21,15 +27,24 @@ impl Readiness {
         Self::default()
     }
 
-    /// From now on load balancers should send requests, or no longer.
-    pub fn set(&self, ready: bool) {
-        self.0.store(ready, Ordering::Release);
+    /// The node has started, or shuts down.
+    pub fn set(&self, started: bool) {
+        self.0.started.store(started, Ordering::Release);
+    }
+
+    /// Names what keeps a node that has started from serving, or says that there is nothing any more.
+    pub fn set_obstacle(&self, obstacle: Option<&'static str>) {
+        *self.0.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
     }
 
     /// Whether load balancers should send requests.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.started.load(Ordering::Acquire) && self.obstacle().is_none()
+    }
+
+    fn obstacle(&self) -> Option<&'static str> {
+        *self.0.obstacle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -44,12 +59,13 @@ pub(super) async fn healthz() -> Response {
     ([(CACHE_CONTROL, "no-store")], "ok\n").into_response()
 }
 
-/// 200 while this node wants requests, else 503.
+/// 200 while this node wants requests, else 503 and why.
 pub(super) async fn readyz(State(context): State<AdminContext>) -> Response {
     let (status, word) = if context.readiness.is_ready() {
-        (StatusCode::OK, "ready\n")
+        (StatusCode::OK, "ready\n".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        let why = context.readiness.obstacle().map(|obstacle| format!(": {obstacle}"));
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready{}\n", why.unwrap_or_default()))
     };
     (status, [(CACHE_CONTROL, "no-store")], word).into_response()
 }
@@ -64,6 +80,10 @@ mod tests {
         let seen = readiness.clone();
         assert!(!seen.is_ready());
         readiness.set(true);
+        assert!(seen.is_ready());
+        readiness.set_obstacle(Some("there is something"));
+        assert!(!seen.is_ready());
+        readiness.set_obstacle(None);
         assert!(seen.is_ready());
         readiness.set(false);
         assert!(!seen.is_ready());

@@ -1,7 +1,7 @@
 //! The use cases, and the ports that they need.
 //!
 //! 1. [`auth`]: who calls. [`scope`]: what they may do. [`tenant_cache`]: who is known, also while the store
-//!    is down (`tenant_lookups`: one look-up for all requests that need the same). [`token_tenants`]: tenants that only tokens name.
+//!    is down (`tenant_lookups`: one look-up for all requests that need the same; `outage`: the store is known to be down). [`token_tenants`]: tenants that only tokens name.
 //! 2. [`layout`]: where a tenant's media lies: roots, buckets, keys, and what is foreign.
 //! 3. [`key_ring`], [`signing_pool`], [`signature_budget`], [`link_cache`], [`links`] (`file_links`): from
 //!    a resource to a signed link. [`fragments`], [`asset_links`]: links that are ready. [`presigner`]: links
@@ -51,6 +51,7 @@ pub mod links;
 pub mod lookup;
 pub mod metered;
 pub mod multipart;
+mod outage;
 pub mod ports;
 pub mod presigner;
 pub mod profiles;

@@ -6,7 +6,8 @@
 //!    ([`CachedTenants::hear`]), it is seen at once, and where they should be and aren't, after
 //!    [`UNHEARD_MILLIS`].
 //! 2. Where the store is unavailable, it is good for [`STALE_MILLIS`], as it was known last: a frozen one stays
-//!    frozen. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer.
+//!    frozen. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer, nor for as long as it is
+//!    known to be unresponsive; who waits for it when that begins gets such an answer at once.
 //! 3. What wasn't found is remembered for [`ABSENT_MILLIS`], and is no answer where the store is down.
 //!
 //! The store is asked once for all who need the same at the same time. API keys that no tenant is known to have could
@@ -25,6 +26,7 @@ use quick_cache::sync::Cache as QuickCache;
 use tokio::sync::Semaphore;
 
 use super::epochs::{Epoch, Epochs};
+use super::outage::Outage;
 use super::ports::{ApiKey, Change, Clock, StoreError, TenantStore};
 use super::tenant_lookups::{Begun, Landed, Lookups};
 use crate::media::{ApiKeyDigest, Tenant, TenantId};
@@ -49,6 +51,7 @@ pub struct CachedTenants {
     changed: Cache<TenantId, u64>,
     /// Until when the store is taken to be down, in milliseconds.
     down_until: AtomicU64,
+    outage: Outage,
     /// For how long what is known is fresh, in milliseconds.
     fresh_millis: AtomicU64,
     /// What was asked for before isn't fresh, in milliseconds.
@@ -140,6 +143,7 @@ impl CachedTenants {
             heard: AtomicU64::new(0),
             changed: Cache::new(MAX_ENTRIES),
             down_until: AtomicU64::new(0),
+            outage: Outage::default(),
             fresh_millis: AtomicU64::new(FRESH_MILLIS),
             doubted_at: AtomicU64::new(0),
         }
@@ -188,16 +192,32 @@ impl CachedTenants {
                 self.absent.invalidate_all();
                 self.heard.fetch_add(1, Ordering::Relaxed);
             }
-            Change::Lost => self.fresh_millis.store(UNHEARD_MILLIS, Ordering::Relaxed),
+            Change::Lost => {
+                self.fresh_millis.store(UNHEARD_MILLIS, Ordering::Relaxed);
+                self.end_outage();
+            }
+            Change::Unresponsive => {
+                self.fresh_millis.store(UNHEARD_MILLIS, Ordering::Relaxed);
+                self.outage.set(true);
+            }
             Change::Connected => {
                 self.doubted_at.store(self.clock.now().millis(), Ordering::Relaxed);
                 self.absent.invalidate_all();
                 self.heard.fetch_add(1, Ordering::Relaxed);
                 self.fresh_millis.store(FRESH_MILLIS, Ordering::Relaxed);
+                self.end_outage();
             }
-            Change::Resumed => self.fresh_millis.store(FRESH_MILLIS, Ordering::Relaxed),
+            Change::Resumed => {
+                self.fresh_millis.store(FRESH_MILLIS, Ordering::Relaxed);
+                self.end_outage();
+            }
             Change::Asset(_) => {}
         }
+    }
+
+    fn end_outage(&self) {
+        self.down_until.store(0, Ordering::Relaxed);
+        self.outage.set(false);
     }
 
     /// A tenant, where what is known of it is good: nothing to wait for. `now` is in milliseconds since the Unix epoch.
@@ -250,18 +270,20 @@ impl CachedTenants {
         if known.is_none() && self.is_absent(&asked, now) {
             return Ok(None);
         }
-        let stale = || {
-            let usable = known.as_ref().filter(|known| now.abs_diff(known.asked_at) < STALE_MILLIS);
-            usable.map(|known| Arc::clone(&known.value))
-        };
-        if now < self.down_until.load(Ordering::Relaxed)
-            && let Some(tenant) = stale()
-        {
-            return Ok(Some(tenant));
+        // What is answered if the store can't be asked.
+        let stale =
+            known.filter(|known| now.abs_diff(known.asked_at) < STALE_MILLIS).map(|known| known.value);
+        if (self.outage.is_on() || now < self.down_until.load(Ordering::Relaxed)) && stale.is_some() {
+            return Ok(stale);
         }
         let begun = Begun { at: now, changes: self.heard.load(Ordering::Relaxed) };
         let ticket = self.lookups.join(asked.clone(), begun, || self.ask(question))?;
-        let Landed { found, asked_at } = ticket.landed().await;
+        let landed = if stale.is_some() {
+            self.outage.interrupt(ticket.landed()).await
+        } else {
+            Some(ticket.landed().await)
+        };
+        let Some(Landed { found, asked_at }) = landed else { return Ok(stale) };
         match found {
             Ok(tenant) => {
                 self.down_until.store(0, Ordering::Relaxed);
@@ -271,7 +293,7 @@ impl CachedTenants {
             Err(error @ StoreError::Unavailable(_)) => {
                 let until = self.clock.now().millis().saturating_add(DOWN_MILLIS);
                 self.down_until.store(until, Ordering::Relaxed);
-                stale().map(Some).ok_or(error.into())
+                stale.map(Some).ok_or(error.into())
             }
             Err(error) => Err(error.into()),
         }

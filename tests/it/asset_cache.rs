@@ -11,6 +11,7 @@ use signet::service::asset_cache::{CacheTerms, CachedAssets, Known};
 use signet::service::ports::{AssetStore, InsertTerms, Inserted, NoMeter, StoreError, Update};
 use signet::store::embedded::Embedded;
 use tempfile::{TempDir, tempdir};
+use tokio::time::timeout;
 
 use crate::contract::{self, fresh_tenant, insert, ready};
 use crate::support::faulty::Faulty;
@@ -18,6 +19,8 @@ use crate::support::tokens::{Hand, NOW};
 
 const FRESH: u64 = 60;
 const DAY: u64 = 86_400;
+/// How long an answer is waited for that the store holds back.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 struct House {
     store: Arc<Faulty>,
@@ -184,6 +187,48 @@ async fn a_thousand_who_ask_for_one_cold_asset_ask_the_store_once() {
         assert!(matches!(answer, Err(StoreError::Unavailable(_))), "the error is all of theirs");
     }
     assert_eq!(house.store.asked(), 1);
+}
+
+#[tokio::test]
+async fn while_the_store_is_unresponsive_nobody_waits_for_it_who_can_be_answered_from_memory() {
+    let house = House::new();
+    let id = house.unknown().await.id;
+    assert_eq!(house.revision(id).await, Some((1, false)));
+    house.cached.set_fresh(Duration::ZERO);
+
+    // Who waits already is answered when it becomes known.
+    let own = async |house: &House| {
+        let own = house.cached.look_up_own(&house.tenant, &[id]).await.unwrap();
+        (own.value[&id].revision, own.stale)
+    };
+    let (arrived, release) = house.store.hold_next();
+    let (waited, ()) = tokio::join!(timeout(PATIENCE, house.revision(id)), async {
+        arrived.await.unwrap();
+        house.cached.set_unresponsive(true);
+    });
+    assert_eq!(waited.unwrap(), Some((1, true)));
+    release.add_permits(1);
+    house.cached.set_unresponsive(false);
+    let (arrived, release) = house.store.hold_next();
+    let (waited, ()) = tokio::join!(timeout(PATIENCE, own(&house)), async {
+        arrived.await.unwrap();
+        house.cached.set_unresponsive(true);
+    });
+    assert_eq!(waited.unwrap(), (1, true));
+    release.add_permits(1);
+
+    // Who comes later doesn't ask.
+    house.store.asked();
+    assert_eq!(house.revision(id).await, Some((1, true)));
+    assert_eq!(own(&house).await, (1, true));
+    let taken = house.cached.look_up_taken(&[id]).await.unwrap();
+    assert_eq!((taken.value.contains(&id), taken.stale), (true, true));
+    assert_eq!(house.store.asked(), 0);
+    let other = house.unknown().await.id;
+    assert_eq!(house.revision(other).await, Some((1, false)), "what isn't known is asked for all the same");
+
+    house.cached.set_unresponsive(false);
+    assert_eq!((house.revision(id).await, own(&house).await), (Some((1, false)), (1, false)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

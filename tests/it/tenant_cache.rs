@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use signet::media::{Quota, Tenant, TenantId};
 use signet::service::ports::{
-    ApiKey, Claims, StoreError, TenantStore, TokenError, TokenVerifier, api_key_digest,
+    ApiKey, Change, Claims, StoreError, TenantStore, TokenError, TokenVerifier, api_key_digest,
 };
 use signet::service::tenant_cache::{CachedTenants, LookUpError};
 use signet::service::{AuthError, Authenticator, Credentials, Scopes};
@@ -71,6 +71,7 @@ impl TokenVerifier for Names {
 struct House {
     store: Arc<Store>,
     clock: Arc<Hand>,
+    tenants: Arc<CachedTenants>,
     auth: Authenticator,
 }
 
@@ -95,9 +96,9 @@ impl House {
         };
         let store = Arc::new(Store { tenant: Mutex::new(Some(tenant)), ..Store::default() });
         let clock = Hand::new();
-        let cached = CachedTenants::new(store.clone(), clock.clone());
-        let auth = Authenticator::new(Arc::new(cached), Some(Arc::new(Names)));
-        Self { store, clock, auth }
+        let tenants = Arc::new(CachedTenants::new(store.clone(), clock.clone()));
+        let auth = Authenticator::new(tenants.clone(), Some(Arc::new(Names)));
+        Self { store, clock, tenants, auth }
     }
 
     async fn ask(&self, credentials: &str) -> Outcome {
@@ -246,6 +247,28 @@ async fn a_store_that_is_down_is_not_asked_by_each_request() {
     house.clock.set(NOW + 102);
     assert_eq!(house.ask(KEY).await, Outcome::Good);
     assert_eq!(house.store.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_is_unresponsive_is_not_asked_for_who_is_known() {
+    for credentials in BOTH {
+        let house = House::new();
+        assert_eq!(house.ask(credentials).await, Outcome::Good);
+        house.clock.set(NOW + 100);
+        house.tenants.hear(&Change::Unresponsive);
+        house.store.asked();
+        for _ in 0..50 {
+            assert_eq!(house.ask(credentials).await, Outcome::Good);
+        }
+        assert_eq!(house.store.asked(), 0);
+        for change in [Change::Lost, Change::Resumed, Change::Connected] {
+            house.clock.set(NOW + 200);
+            house.tenants.hear(&Change::Unresponsive);
+            house.tenants.hear(&change);
+            house.store.change(|tenant| tenant.frozen = true);
+            assert_eq!(house.ask(credentials).await, Outcome::Frozen, "{change:?} ends it");
+        }
+    }
 }
 
 /// A store that answers when it is let to.

@@ -5,7 +5,9 @@
 //!    this process alone writes, or a change feed tells of others by [`CachedAssets::forget`]; else short.
 //! 2. An id that nobody has is remembered for a few seconds.
 //! 3. Where the store is unavailable, an asset is answered as it was known last, for a day or so, and the answer says
-//!    that it is stale. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer.
+//!    that it is stale. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer, nor for as long as
+//!    it is known to be unresponsive ([`CachedAssets::set_unresponsive`]): then nobody waits for it who can have such an
+//!    answer, also who has begun to.
 //! 4. A change that is made here is known here once it is answered; nothing older takes its place (`shelf`). A change
 //!    that has begun goes on when its caller gives up waiting, so that what came of it is known.
 //! 5. Of many who ask for one unknown asset, one asks the store (`flights`).
@@ -24,6 +26,7 @@ use tracing::Instrument;
 use self::flights::Flights;
 use self::shelf::{Entry, Shelf};
 use super::epochs::Epoch;
+use super::outage::Outage;
 use super::ports::{
     AssetFilter, AssetSource, AssetStore, Clock, Due, InsertTerms, Inserted, ListPosition, Meter, StoreError,
     Update,
@@ -77,6 +80,7 @@ struct Inner {
     stale_millis: u64,
     /// Until when the store is taken to be down, in milliseconds.
     down_until: AtomicU64,
+    outage: Outage,
 }
 
 /// What is kept of an id.
@@ -107,6 +111,7 @@ impl CachedAssets {
             absent_millis: millis(terms.absent),
             stale_millis: millis(terms.stale),
             down_until: AtomicU64::new(0),
+            outage: Outage::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -114,6 +119,14 @@ impl CachedAssets {
     /// Sets how long an asset is good from now on, also those that are kept already.
     pub fn set_fresh(&self, fresh: Duration) {
         self.inner.fresh_millis.store(millis(fresh), Ordering::Relaxed);
+    }
+
+    /// Reports that the store answers nothing at all, or that it answers again.
+    pub fn set_unresponsive(&self, unresponsive: bool) {
+        if !unresponsive {
+            self.inner.down_until.store(0, Ordering::Relaxed);
+        }
+        self.inner.outage.set(unresponsive);
     }
 
     /// Forgets an asset that somebody else has changed.
@@ -172,18 +185,16 @@ impl CachedAssets {
             Kept::Old(asset) => Some(asset),
             Kept::Nothing => None,
         };
-        let asked = if old.is_some() && inner.is_down() { None } else { Some(inner.fly(id).await) };
-        match (asked, old) {
-            (Some(Ok(asset)), _) => {
+        match (inner.unless_down(old.is_some(), inner.fly(id)).await, old) {
+            (Ok(asset), _) => {
                 inner.meter.assets(AssetSource::Store, 1);
                 Ok(Known { value: asset, stale: false })
             }
-            (None | Some(Err(StoreError::Unavailable(_))), Some(old)) => {
+            (Err(StoreError::Unavailable(_)), Some(old)) => {
                 inner.meter.assets(AssetSource::Stale, 1);
                 Ok(Known { value: Some(old), stale: true })
             }
-            (Some(Err(error)), _) => Err(error),
-            (None, None) => Err(StoreError::unavailable("the store is taken to be down")),
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -216,7 +227,7 @@ impl CachedAssets {
             return Ok(Known { value: found, stale: false });
         }
         let all_old = old.len() == asked.len();
-        match inner.ask_own(tenant, &asked, all_old).await {
+        match inner.unless_down(all_old, inner.ask_own(tenant, &asked)).await {
             Ok(assets) => {
                 found.extend(assets.into_iter().map(|asset| (asset.id, asset)));
                 Ok(Known { value: found, stale: false })
@@ -252,7 +263,7 @@ impl CachedAssets {
             return Ok(Known { value: taken, stale: false });
         }
         let all_old = old.len() == asked.len();
-        match inner.ask_taken(&asked, all_old).await {
+        match inner.unless_down(all_old, inner.ask_taken(&asked)).await {
             Ok(ids) => {
                 taken.extend(ids);
                 Ok(Known { value: taken, stale: false })
@@ -383,7 +394,7 @@ impl Inner {
     }
 
     fn is_down(&self) -> bool {
-        self.now() < self.down_until.load(Ordering::Relaxed)
+        self.outage.is_on() || self.now() < self.down_until.load(Ordering::Relaxed)
     }
 
     fn kept(&self, id: AssetId) -> Kept {
@@ -425,14 +436,8 @@ impl Inner {
         self.flights.join(id, mark, ask).await
     }
 
-    /// Asks for a tenant's assets; not where the store is down and it isn't `needed`.
-    async fn ask_own(
-        &self,
-        tenant: &TenantId,
-        ids: &[AssetId],
-        needless_while_down: bool,
-    ) -> Result<Vec<Arc<Asset>>, StoreError> {
-        self.may_ask(needless_while_down)?;
+    /// Asks for a tenant's assets.
+    async fn ask_own(&self, tenant: &TenantId, ids: &[AssetId]) -> Result<Vec<Arc<Asset>>, StoreError> {
         let asked_at = self.now();
         let marks: HashMap<AssetId, u64> = ids.iter().map(|id| (*id, self.shelf.mark(*id))).collect();
         let assets = self.heard(self.store.find_many(tenant, ids).await)?;
@@ -446,12 +451,7 @@ impl Inner {
         Ok(assets)
     }
 
-    async fn ask_taken(
-        &self,
-        ids: &[AssetId],
-        needless_while_down: bool,
-    ) -> Result<HashSet<AssetId>, StoreError> {
-        self.may_ask(needless_while_down)?;
+    async fn ask_taken(&self, ids: &[AssetId]) -> Result<HashSet<AssetId>, StoreError> {
         let asked_at = self.now();
         let marks: Vec<(AssetId, u64)> = ids.iter().map(|id| (*id, self.shelf.mark(*id))).collect();
         let taken: HashSet<AssetId> = self.heard(self.store.existing(ids).await)?.into_iter().collect();
@@ -462,11 +462,17 @@ impl Inner {
         Ok(taken)
     }
 
-    fn may_ask(&self, needless_while_down: bool) -> Result<(), StoreError> {
-        if needless_while_down && self.is_down() {
-            return Err(StoreError::unavailable("the store is taken to be down"));
+    /// Asks the store. If what is known will do, it isn't asked while it is down, and isn't waited for once it is.
+    async fn unless_down<T>(
+        &self,
+        known_will_do: bool,
+        asking: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        if !known_will_do {
+            return asking.await;
         }
-        Ok(())
+        let answer = if self.is_down() { None } else { self.outage.interrupt(asking).await };
+        answer.unwrap_or_else(|| Err(StoreError::unavailable("the store is taken to be down")))
     }
 
     /// Takes note of whether the store answers.

@@ -14,8 +14,11 @@ pub enum Change {
     /// From here on each change is heard of as it is made. What was before may have been missed.
     Connected,
     /// From here on nothing is heard of until [`Change::Connected`]; nothing was missed if the feed goes on where
-    /// it ended, which it says by [`Change::Resumed`].
+    /// it ended, which it says by [`Change::Resumed`]. The store answers, or may.
     Lost,
+    /// As [`Change::Lost`], and the store is known to answer nothing at all: there is no use in waiting for it. Holds
+    /// until the next of the other three.
+    Unresponsive,
     /// The feed goes on where it ended: nothing was missed.
     Resumed,
 }

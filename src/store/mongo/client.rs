@@ -24,10 +24,11 @@ use mongodb::{Client, ClientSession, Database};
 use tokio::time::timeout;
 
 use super::connection_permits::{ConnectionPermits, Owner, Permit, Work};
-use super::error::{ConnectError, is_selection, store_error, without_secrets};
+use super::error::{ConnectError, is_answer, is_selection, store_error, without_secrets};
 use super::guard::Guard;
 use super::observe;
 use super::options::MongoOptions;
+use super::pulse::Pulse;
 use crate::media::TenantId;
 use crate::service::ports::{Clock, StoreError, StoreMeter};
 
@@ -40,6 +41,7 @@ struct Inner {
     options: MongoOptions,
     permits: ConnectionPermits,
     guard: Guard,
+    pulse: Arc<Pulse>,
     meter: Arc<dyn StoreMeter>,
 }
 
@@ -80,13 +82,14 @@ impl Cluster {
                 .build(),
         );
         client.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        client.cmap_event_handler = Some(observe::pool(Arc::clone(&meter)));
-        client.sdam_event_handler = Some(observe::topology(Arc::clone(&meter)));
+        let pulse = Arc::new(Pulse::new());
+        client.cmap_event_handler = Some(observe::pool(Arc::clone(&meter), Arc::clone(&pulse)));
+        client.sdam_event_handler = Some(observe::topology(Arc::clone(&meter), Arc::clone(&pulse)));
         client.command_event_handler = commands;
         let client = Client::with_options(client).map_err(wrong)?;
         let permits = ConnectionPermits::new(options.permits(), options.wait_queue, Arc::clone(&meter));
         let guard = Guard::new(clock, options.heartbeat, options.ping);
-        Ok(Self(Arc::new(Inner { client, options, permits, guard, meter })))
+        Ok(Self(Arc::new(Inner { client, options, permits, guard, pulse, meter })))
     }
 
     /// Runs an operation on the control plane, once it is sure that the cluster answers.
@@ -155,12 +158,17 @@ impl Cluster {
         let patience = self.0.options.patience();
         // Where it is dropped, the driver closes its connection: an answer that comes late is nobody's.
         match timeout(patience, operation).await {
-            Ok(outcome) => outcome.map_err(|error| {
-                if is_selection(&error) {
-                    self.0.meter.no_server();
+            Ok(outcome) => {
+                if outcome.as_ref().map_or_else(is_answer, |_| true) {
+                    self.0.pulse.served();
                 }
-                store_error(error)
-            }),
+                outcome.map_err(|error| {
+                    if is_selection(&error) {
+                        self.0.meter.no_server();
+                    }
+                    store_error(error)
+                })
+            }
             Err(_) => Err(StoreError::unavailable(NoAnswer(patience))),
         }
     }
@@ -177,6 +185,11 @@ impl Cluster {
     /// Takes the proof away that the cluster answers.
     pub fn doubt(&self) {
         self.0.guard.doubt();
+    }
+
+    /// When the cluster was last heard.
+    pub fn pulse(&self) -> &Pulse {
+        &self.0.pulse
     }
 
     /// A session, for a transaction.

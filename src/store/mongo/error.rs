@@ -130,6 +130,13 @@ fn code(error: &Error) -> Option<i32> {
     }
 }
 
+/// Whether an error is the server's answer: the server was reached.
+pub fn is_answer(error: &Error) -> bool {
+    use ErrorKind::{BulkWrite, Command, Custom, InsertMany, Write};
+    // What the server has answered may be what this program made an error of.
+    matches!(*error.kind, Command(_) | Write(_) | InsertMany(_) | BulkWrite(_) | Custom(_))
+}
+
 /// Whether no server could be selected in time.
 pub fn is_selection(error: &Error) -> bool {
     matches!(*error.kind, ErrorKind::ServerSelection { .. })

@@ -3,29 +3,42 @@
 //! 1. It takes one connection of the pool, which no request waits for.
 //! 2. After a break it goes on where it ended, by its resume token, for as long as the server's log reaches back.
 //! 3. Where that can't be, it begins anew and says so: what was changed meanwhile wasn't heard of.
-//! 4. Between two tries it rests, longer each time, up to [`LONGEST_REST`].
+//! 4. Between two tries it rests, longer each time, up to [`LONGEST_REST`], or [`LONGEST_REFUSED_REST`] where the server
+//!    refuses.
+//! 5. The server answers at least each [`AWAIT`]. Where it doesn't for [`SILENCE`], the listener is told: that changes
+//!    aren't heard of, where other operations are answered ([`Pulse`](super::pulse::Pulse)); else that nothing answers.
+//!    The stream is waited for all the same, as the server may only be slow: it then goes on without a loss.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::{ChangeStreamEvent, ResumeToken};
 use mongodb::error::{Error, ErrorKind};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Mongo;
+use super::error::is_answer;
 use super::indexes::ASSETS;
+use super::pulse::SILENCE;
 use super::tenants::GROUPS;
 use crate::media::TenantId;
 use crate::service::ports::{Change, ChangeFeed};
 
 /// How long the server waits for a change before it says that there is none.
-const AWAIT: Duration = Duration::from_secs(1);
+const AWAIT: Duration = Duration::from_millis(500);
+/// Between two looks whether anything is heard.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Where the looks are so far apart, this process stood still.
+const STANDSTILL: Duration = Duration::from_millis(1_000);
 /// The rest after the first break.
 const FIRST_REST: Duration = Duration::from_millis(100);
 /// The longest rest.
-const LONGEST_REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_secs(1);
+/// The longest rest where the server refuses the stream: that lasts.
+const LONGEST_REFUSED_REST: Duration = Duration::from_secs(5);
 /// The server's codes for a token from which it can't go on.
 const TOKEN_LOST: [i32; 3] = [260, 280, 286];
 
@@ -37,15 +50,54 @@ pub struct Feed {
     stream: Option<Stream>,
     token: Option<ResumeToken>,
     rest: Duration,
-    /// Whether the listener knows that nothing is heard of.
-    lost: bool,
+    /// What is under way. It is polled to its end, as the driver demands of a stream's futures.
+    step: Option<BoxFuture<'static, Step>>,
+    /// What the listener was told last of the feed itself.
+    told: Told,
+    /// When the stream was last answered.
+    answered: Instant,
+    /// When it was last looked whether anything is heard.
+    looked: Instant,
+    /// What the listener is told next.
+    next: Option<Change>,
+}
+
+/// What came of a step.
+enum Step {
+    /// A stream was asked for.
+    Opened(Result<Stream, Error>),
+    /// A stream was asked for what has changed.
+    Asked(Stream, Result<Option<Box<ChangeStreamEvent<Document>>>, Error>),
+    /// Nothing came in the time of an operation.
+    Late,
+}
+
+/// What the listener knows of the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Changes are heard of.
+    Heard,
+    /// They aren't; the cluster answers, or may.
+    Lost,
+    /// The cluster answers nothing.
+    Unresponsive,
 }
 
 impl Mongo {
     /// The changes in the cluster, from now on.
     #[must_use]
     pub fn feed(&self) -> Feed {
-        Feed { mongo: self.clone(), stream: None, token: None, rest: Duration::ZERO, lost: true }
+        Feed {
+            mongo: self.clone(),
+            stream: None,
+            token: None,
+            rest: Duration::ZERO,
+            step: None,
+            told: Told::Lost,
+            answered: Instant::now(),
+            looked: Instant::now(),
+            next: None,
+        }
     }
 }
 
@@ -53,39 +105,27 @@ impl Mongo {
 impl ChangeFeed for Feed {
     async fn next(&mut self) -> Change {
         loop {
-            let Some(stream) = &mut self.stream else {
-                if let Some(change) = self.connect().await {
-                    return change;
+            if let Some(change) = self.next.take() {
+                return change;
+            }
+            self.mind_the_gap();
+            let step = match &mut self.step {
+                Some(step) => step,
+                None => {
+                    let step = self.begin();
+                    self.step.insert(step)
                 }
-                continue;
             };
-            let cluster = &self.mongo.0.cluster;
-            let patience = AWAIT.saturating_add(cluster.options().patience());
-            let event = timeout(patience, stream.next_if_any()).await;
-            self.token = stream.resume_token().or(self.token.take());
-            match event {
-                Ok(Ok(None)) => {}
-                Ok(Ok(Some(event))) => {
-                    cluster.meter().change_heard();
-                    match self.change(&event) {
-                        Heard::Change(change) => return change,
-                        Heard::Nothing => {}
-                        // Collections were dropped or renamed: what of, can't be said.
-                        Heard::TooMuch => {
-                            self.token = None;
-                            return self.lose();
-                        }
-                    }
+            let change = tokio::select! {
+                biased;
+                outcome = step => {
+                    self.step = None;
+                    self.take(outcome)
                 }
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, "the changes in MongoDB are heard of no more; trying again");
-                    self.forget_token_after(&error);
-                    return self.lose();
-                }
-                Err(_) => {
-                    tracing::warn!("MongoDB says nothing of changes any more; trying again");
-                    return self.lose();
-                }
+                () = sleep(LOOK_EVERY) => self.look(),
+            };
+            if let Some(change) = change {
+                return change;
             }
         }
     }
@@ -99,50 +139,185 @@ enum Heard {
 }
 
 impl Feed {
-    /// Tries once to be told of changes. What the listener must know of that.
-    async fn connect(&mut self) -> Option<Change> {
-        sleep(self.rest).await;
-        self.rest = (self.rest * 2).clamp(FIRST_REST, LONGEST_REST);
-        let cluster = &self.mongo.0.cluster;
-        let control = cluster.control_database().name().to_owned();
-        let of = doc! { "$match": { "$or": [
-            { "ns.coll": ASSETS },
-            { "ns.db": control, "ns.coll": GROUPS },
-            { "operationType": { "$in": ["dropDatabase", "invalidate"] } },
-        ] } };
-        let alone = doc! { "$project": { "_id": 1, "operationType": 1, "ns": 1, "documentKey": 1, "updateDescription": 1 } };
-        let resumed = self.token.is_some();
-        let watch = cluster.client().watch().pipeline([of, alone]).max_await_time(AWAIT);
-        let watch = match self.token.clone() {
-            Some(token) => watch.resume_after(token),
-            None => watch,
-        };
-        match timeout(cluster.options().patience(), async { watch.await }).await {
-            Ok(Ok(stream)) => {
-                self.stream = Some(stream);
-                self.rest = Duration::ZERO;
-                self.lost = false;
-                cluster.meter().feed(true);
-                Some(if resumed { Change::Resumed } else { Change::Connected })
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the changes in MongoDB can't be heard of; trying again");
-                self.forget_token_after(&error);
-                self.say_lost()
-            }
-            Err(_) => self.say_lost(),
+    /// The next step: asks the stream, or for one.
+    fn begin(&mut self) -> BoxFuture<'static, Step> {
+        match self.stream.take() {
+            Some(stream) => self.ask(stream),
+            None => self.open(),
         }
     }
 
-    fn lose(&mut self) -> Change {
-        self.stream = None;
-        self.lost = true;
-        self.mongo.0.cluster.meter().feed(false);
-        Change::Lost
+    /// Asks a stream for what has changed.
+    fn ask(&self, mut stream: Stream) -> BoxFuture<'static, Step> {
+        let patience = AWAIT.saturating_add(self.mongo.0.cluster.options().patience());
+        Box::pin(async move {
+            match timeout(patience, stream.next_if_any()).await {
+                Ok(event) => Step::Asked(stream, event.map(|event| event.map(Box::new))),
+                Err(_) => Step::Late,
+            }
+        })
     }
 
-    fn say_lost(&mut self) -> Option<Change> {
-        (!self.lost).then(|| self.lose())
+    /// Asks for a stream, after a rest.
+    fn open(&mut self) -> BoxFuture<'static, Step> {
+        let rest = self.rest;
+        self.rest = (self.rest * 2).clamp(FIRST_REST, LONGEST_REFUSED_REST);
+        let (mongo, token) = (self.mongo.clone(), self.token.clone());
+        Box::pin(async move {
+            sleep(rest).await;
+            let cluster = &mongo.0.cluster;
+            let control = cluster.control_database().name().to_owned();
+            let of = doc! { "$match": { "$or": [
+                { "ns.coll": ASSETS },
+                { "ns.db": control, "ns.coll": GROUPS },
+                { "operationType": { "$in": ["dropDatabase", "invalidate"] } },
+            ] } };
+            let alone = doc! { "$project": { "_id": 1, "operationType": 1, "ns": 1, "documentKey": 1, "updateDescription": 1 } };
+            let watch = cluster.client().watch().pipeline([of, alone]).max_await_time(AWAIT);
+            let watch = match token {
+                Some(token) => watch.resume_after(token),
+                None => watch,
+            };
+            match timeout(cluster.options().patience(), async { watch.await }).await {
+                Ok(opened) => Step::Opened(opened),
+                Err(_) => Step::Late,
+            }
+        })
+    }
+
+    /// Takes what came of a step. What the listener must know of it.
+    fn take(&mut self, step: Step) -> Option<Change> {
+        let pulse = self.mongo.0.cluster.pulse();
+        match step {
+            Step::Opened(opened) => {
+                pulse.feed_was_tried();
+                match opened {
+                    Ok(stream) => {
+                        self.stream = Some(stream);
+                        self.rest = Duration::ZERO;
+                        let change = if self.token.is_some() { Change::Resumed } else { Change::Connected };
+                        self.hear();
+                        Some(change)
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the changes in MongoDB can't be heard of; trying again");
+                        self.rest_after(&error);
+                        self.lose()
+                    }
+                }
+            }
+            Step::Asked(stream, Ok(event)) => {
+                self.token = stream.resume_token().or(self.token.take());
+                self.stream = Some(stream);
+                let resumed = (!self.hear()).then_some(Change::Resumed);
+                let change = event.and_then(|event| self.take_event(&event));
+                if resumed.is_some() {
+                    self.next = change;
+                    return resumed;
+                }
+                change
+            }
+            Step::Asked(stream, Err(error)) => {
+                self.token = stream.resume_token().or(self.token.take());
+                tracing::warn!(%error, "the changes in MongoDB are heard of no more; trying again");
+                self.rest_after(&error);
+                self.lose()
+            }
+            Step::Late => {
+                pulse.feed_was_tried();
+                self.rest = self.rest.min(LONGEST_REST);
+                tracing::warn!("MongoDB says nothing of changes any more; trying again");
+                self.lose()
+            }
+        }
+    }
+
+    fn take_event(&mut self, event: &ChangeStreamEvent<Document>) -> Option<Change> {
+        self.mongo.0.cluster.meter().change_heard();
+        match self.change(event) {
+            Heard::Change(change) => Some(change),
+            Heard::Nothing => None,
+            // Collections were dropped or renamed: what of, can't be said.
+            Heard::TooMuch => {
+                self.token = None;
+                self.stream = None;
+                self.lose()
+            }
+        }
+    }
+
+    /// Sees to it that a time in which this task didn't run isn't taken for the cluster's silence.
+    fn mind_the_gap(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.looked) > STANDSTILL {
+            self.answered = now;
+            self.mongo.0.cluster.pulse().stood_still();
+        }
+        self.looked = now;
+    }
+
+    /// Looks whether anything is heard while a step is under way.
+    fn look(&mut self) -> Option<Change> {
+        let silent = self.mongo.0.cluster.pulse().silent_for() >= SILENCE;
+        match self.told {
+            Told::Heard if self.answered.elapsed() < SILENCE => None,
+            Told::Heard | Told::Lost if silent => {
+                tracing::warn!("MongoDB answers nothing; what is known is answered from memory");
+                Some(self.tell(Told::Unresponsive))
+            }
+            Told::Heard => {
+                tracing::warn!("MongoDB says nothing of changes, though it answers");
+                Some(self.tell(Told::Lost))
+            }
+            Told::Unresponsive if !silent => {
+                tracing::info!("MongoDB answers again");
+                Some(self.tell(Told::Lost))
+            }
+            Told::Lost | Told::Unresponsive => None,
+        }
+    }
+
+    /// Takes note of an answer to the stream. Whether the listener takes changes to be heard of already.
+    fn hear(&mut self) -> bool {
+        let cluster = &self.mongo.0.cluster;
+        cluster.pulse().feed_answered();
+        self.answered = Instant::now();
+        let before = std::mem::replace(&mut self.told, Told::Heard);
+        if before == Told::Unresponsive {
+            tracing::info!("MongoDB answers again");
+        }
+        if before != Told::Heard {
+            cluster.pulse().set_feed_heard(true);
+            cluster.meter().feed(true);
+        }
+        before == Told::Heard
+    }
+
+    /// Takes note that there is no stream.
+    fn lose(&mut self) -> Option<Change> {
+        (self.told == Told::Heard).then(|| self.tell(Told::Lost))
+    }
+
+    fn tell(&mut self, told: Told) -> Change {
+        self.told = told;
+        let (cluster, heard) = (&self.mongo.0.cluster, told == Told::Heard);
+        cluster.pulse().set_feed_heard(heard);
+        cluster.meter().feed(heard);
+        match told {
+            Told::Heard => Change::Resumed,
+            Told::Lost => Change::Lost,
+            Told::Unresponsive => Change::Unresponsive,
+        }
+    }
+
+    /// Decides from where, and after which rest, a stream is asked for after an error.
+    fn rest_after(&mut self, error: &Error) {
+        if is_answer(error) {
+            self.mongo.0.cluster.pulse().feed_answered();
+        } else {
+            self.rest = self.rest.min(LONGEST_REST);
+        }
+        self.forget_token_after(error);
     }
 
     fn forget_token_after(&mut self, error: &Error) {

@@ -10,7 +10,8 @@
 //!    together.
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
 //!    `secret`: what all nodes share.
-//! 5. `feed`: the port [`ChangeFeed`](crate::service::ports::ChangeFeed), what other nodes change.
+//! 5. `feed`: the port [`ChangeFeed`](crate::service::ports::ChangeFeed), what other nodes change, and whether the
+//!    cluster answers at all. `pulse`: when it did last; `probe`: asks where nothing else does.
 //! 6. `indexes`: which there are, and what each is for. `slugs`: the one that is only tried for.
 //! 7. `error`: how the driver's errors become a store's.
 //!
@@ -31,6 +32,8 @@ mod indexes;
 mod leases;
 mod observe;
 mod options;
+mod probe;
+mod pulse;
 mod queues;
 mod reads;
 mod record;
@@ -55,6 +58,7 @@ use writes::Writes;
 pub use error::ConnectError;
 pub use feed::Feed;
 pub use options::MongoOptions;
+pub use probe::Access;
 pub use survey::Survey;
 
 /// The stores in a MongoDB cluster. Cheap to clone.

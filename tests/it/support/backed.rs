@@ -20,7 +20,7 @@ pub const RECOVERY: Duration = Duration::from_secs(30);
 
 /// What nodes stand on: two tenants' groups, and a bucket for each.
 pub struct Ground {
-    mongo: MongoServer,
+    pub mongo: MongoServer,
     mark: String,
     /// The control plane's tenants.
     pub groups: Collection<Document>,
@@ -71,7 +71,11 @@ impl Ground {
 
     /// The same with further variables of the environment.
     pub async fn node_with(&self, more: &[(&str, &str)]) -> Backed {
-        let mongo = Proxy::to(self.host()).await;
+        self.node_behind(Proxy::to(self.host()).await, more).await
+    }
+
+    /// The same behind a wire to MongoDB that is there already.
+    pub async fn node_behind(&self, mongo: Proxy, more: &[(&str, &str)]) -> Backed {
         let s3 = Proxy::to(server().address.clone()).await;
         let folder = TempDir::new().unwrap();
         let settings = format!(

@@ -13,7 +13,7 @@
 //! - [`multipart`]: files that are sent in parts.
 //! - [`program`]: commands that end.
 //! - [`prometheus`]: a Prometheus that scrapes nodes, its rules and its queries.
-//! - [`proxy`]: a wire to a server that can be cut.
+//! - [`proxy`]: a wire to a server that can be cut, slow, silent, or narrow.
 //! - [`rotate`]: key pairs that come and go. [`vault`]: a stand-in for AWS Secrets Manager.
 //! - [`s3`]: a real S3 server.
 //! - [`settings`]: `signet serve` with two tenants.
