@@ -3,6 +3,7 @@
 import http.client
 import json
 import random
+import select
 import socket
 import time
 from dataclasses import dataclass
@@ -103,6 +104,10 @@ class Client:
 
     def _exchange(self, node, method, path, data, headers):
         connection = self._kept.pop(node.name, None)
+        if connection is not None and select.select([connection.sock], [], [], 0)[0]:
+            # The node has closed it meanwhile.
+            connection.close()
+            connection = None
         if connection is None:
             connection = http.client.HTTPConnection(*node.address, timeout=_CONNECT)
             try:

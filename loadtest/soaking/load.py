@@ -116,6 +116,9 @@ class Worker(threading.Thread, Reads, Writes):
         asset.key = answer.json["storageKey"]
         if wrong:
             self.journal.breach("assets_not_as_acknowledged", f"{answer.node}: {'; '.join(wrong)}", asset.id)
+            if not members:
+                # It is told once, not by each later call.
+                asset.take(answer.json)
         return not wrong
 
     def head(self, bucket, key):
