@@ -51,7 +51,7 @@ class Client:
         self._kept = {}
 
     def ask(self, kind, method, path, body=None, key=None, headers=None, node=None, asset=None):
-        """An answer of any node, or of that one. `key` is the caller's API key; `asset` the id that the call is about."""
+        """An answer of any node, or of that one. `key` is the caller's API key; `asset` the id of what is asked for."""
         first = node or self._chance.choice(self._nodes)
         others = [] if node else [other for other in self._nodes if other is not first]
         headers = dict(headers or {}) | ({"authorization": key} if key else {})

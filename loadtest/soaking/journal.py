@@ -50,8 +50,12 @@ _BESIDE = ("stranger", "permalink", "check")
 
 
 def story(file, asset):
-    """The last lines of what was asked of an asset by its tenant, and what was answered."""
+    """What was asked of an asset by its tenant and answered, as far as its first breach: the last lines of it."""
+    told = []
     with open(file, encoding="utf-8") as lines:
-        told = [json.loads(line) for line in lines if asset in line]
-    told = [line for line in told if line.get("id") == asset and line.get("kind") not in _BESIDE]
+        for line in map(json.loads, (line for line in lines if asset in line)):
+            if line.get("asset") == asset:
+                break
+            if line.get("id") == asset and line.get("kind") not in _BESIDE:
+                told.append(line)
     return [json.dumps({name: line[name] for name in line if name not in ("id", "key")}) for line in told[-12:]]

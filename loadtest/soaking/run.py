@@ -48,8 +48,8 @@ def run(folder, seed, seconds):
     failed = [row.name for row in rows if row.is_gate and not row.passes]
     write_summary(folder / "summary.json", rows, failed, False)
     tell_breaches(journal, folder / "journal.jsonl")
-    say(f"seed {seed}: {'failed: ' + ', '.join(failed) if failed else 'all holds'}; {folder.relative_to(ROOT)}, "
-        f"{time.monotonic() - began:.0f} s")
+    outcome = f"failed: {', '.join(failed)}" if failed else "all holds"
+    say(f"seed {seed}: {outcome}; {folder.relative_to(ROOT)}, {time.monotonic() - began:.0f} s")
     return 1 if failed else 0
 
 
@@ -69,7 +69,8 @@ def soak(ground, journal, seed, seconds):
             said = now
             away = ", ".join(map(str, player.under_way())) or "no fault"
             breaches = sum(map(len, journal.breaches.values()))
-            say(f"{now:5.0f} s: {len(journal.calls)} calls, {len(load.book.assets)} assets, {breaches} breaches, {away}")
+            done = f"{len(journal.calls)} calls, {len(load.book.assets)} assets, {breaches} breaches"
+            say(f"{now:5.0f} s: {done}, {away}")
         if not freed and now > seconds - QUIET / 2 and not player.under_way():
             freed = True
             with ground.mongo.client() as mongo:
@@ -93,9 +94,10 @@ def soak(ground, journal, seed, seconds):
         looked_at = [*objects.run(), *checks.run()]
     watch.look()
     calls = [call for call in journal.calls if call[0] != "check"]
+    shown = count(calls, "stranger", "list", "links", "document")
     looked_at += [
         ("not_settled", len(load.book.assets), "assets: an open ticket, late, or held when all should be settled"),
-        ("answers_across_tenants", count(calls, "stranger", "list", "links", "document"), "answers of strangers and lists"),
+        ("answers_across_tenants", shown, "calls of strangers, and lists"),
         ("answers_500", len(calls), "answers"),
         ("without_retry_after", sum(status == 503 for _, _, status, _ in calls), "503s"),
         ("unexpected_answers", len(calls), "answers that an asset's state doesn't allow"),
