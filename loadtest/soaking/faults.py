@@ -22,6 +22,8 @@ _DECK = [(target, kind) for target in ("node", "MongoDB", "S3") for kind in Kind
 WARM, QUIET = 8, 30
 # How many of them come while the one before goes on.
 _OVERLAPS = 0.2
+# How long before a fault of a node the load is all tickets and files, in seconds.
+_NEAR = 1
 # Between two tries to start a node whose MongoDB is away.
 _AGAIN = 0.5
 # How long a SIGTERM may take: a node as its settings say and a bit, a store whatever it needs.
@@ -87,6 +89,10 @@ class Player:
             thread = threading.Thread(target=self._play, args=(fault,), daemon=True)
             self._threads.append(thread)
             thread.start()
+
+    def is_near(self, now):
+        """Whether a node is about to be hit: it is to have transactions under way then."""
+        return any(fault.target.startswith("node") and 0 <= fault.at - now < _NEAR for fault in self.faults)
 
     def under_way(self):
         return [fault for fault in self.faults if fault.began and not fault.ended]

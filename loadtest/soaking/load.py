@@ -51,7 +51,8 @@ class Worker(threading.Thread, Reads, Writes):
                 self._step()
             except Exception:  # of the soak itself: it must be seen
                 self.journal.breach("soak_defects", traceback.format_exc())
-            self.rest(self.chance.uniform(0, _PAUSE))
+            if not self._player.is_near(self.journal.now()):
+                self.rest(self.chance.uniform(0, _PAUSE))
         self.client.close()
         self.second.close()
 
@@ -63,6 +64,7 @@ class Worker(threading.Thread, Reads, Writes):
             self.read(waiting[0])
             return
         what = self.chance.choices(list(_MIX), list(_MIX.values()))[0]
+        what = "create" if self._player.is_near(now) else what
         tenant = self.chance.choice(self.tenants)
         known = [asset for asset in self.mine if asset.limbo is None and asset.is_certain]
         ready = [asset for asset in known if asset.is_ready]
