@@ -4,6 +4,7 @@ import signal
 import subprocess
 import threading
 from collections import deque
+from pathlib import Path
 
 from lib.process import Usage
 
@@ -18,7 +19,7 @@ class Program:
     """
 
     def __init__(self, command, environment, ready, log=None):
-        self._ready, self._log = ready, log
+        self._name, self._ready, self._log = Path(command[0]).name, ready, log
         self._lines, self._line, self._said = deque(maxlen=20), None, threading.Event()
         self._process = subprocess.Popen(
             command,
@@ -36,7 +37,7 @@ class Program:
     def until_ready(self, patience=PATIENCE):
         """The line that says that it serves. Raises RuntimeError with its last lines where it doesn't come."""
         if not self._said.wait(patience) or self._line is None:
-            raise RuntimeError("it doesn't start:\n" + "".join(self._lines))
+            raise RuntimeError(f"{self._name} doesn't start:\n" + "".join(self._lines))
         return self._line
 
     def is_running(self):

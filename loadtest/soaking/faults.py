@@ -26,8 +26,9 @@ _OVERLAPS = 0.2
 _NEAR = 1
 # Between two tries to start a node whose MongoDB is away.
 _AGAIN = 0.5
-# How long a SIGTERM may take: a node as its settings say and a bit, a store whatever it needs.
-NODE_ENDS, STORE_ENDS = LAME_DUCK + DRAIN + 3, 30
+# How long a SIGTERM may take: a node as its settings say and a bit. A store is killed then: SeaweedFS waits for its
+# clients, half a minute at times.
+NODE_ENDS, STORE_ENDS = LAME_DUCK + DRAIN + 3, 10
 
 
 @dataclass
@@ -130,9 +131,9 @@ class Player:
             server.kill()
         else:
             code, took = server.terminate(NODE_ENDS if is_node else STORE_ENDS)
-            fault.notes.append(f"exit {code} after {took:.1f} s")
+            fault.notes.append(f"killed after {took:.1f} s" if code is None else f"exit {code} after {took:.1f} s")
             if is_node and code != 0:
-                self.failures.append(f"{fault}: exit {code} after {took:.1f} s")
+                self.failures.append(f"{fault}: {fault.notes[-1]}")
         time.sleep(fault.seconds)
         self._start(fault, server, is_node)
 
