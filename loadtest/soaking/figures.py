@@ -70,11 +70,13 @@ def refusals(tickets, faults):
 
 
 def of_faults(faults, refused):
-    """For each fault, the longest time that a tenant was refused from it until the next one began."""
+    """For each fault, the longest time that a tenant was refused from it until the next one began. A call that was
+    refused may have been sent a moment before.
+    """
     faults = [fault for fault in faults if fault.began]
     lines = []
     for fault, following in zip(faults, [*faults[1:], None]):
-        until = following.began if following else float("inf")
+        until = following.began - 1 if following else float("inf")
         spans = [end - began for _, began, end, _ in refused if fault.began - 1 <= began < until]
         notes = f"; {'; '.join(fault.notes)}" if fault.notes else ""
         longest = f"tickets refused for {max(spans):.1f} s" if spans else "no ticket refused"

@@ -6,7 +6,7 @@ import time
 from soaking.ground import CONTROL, INTERVAL
 
 # How long a soak waits at most. The last tickets end half a minute after the load.
-_PATIENCE = 120
+_PATIENCE = 180
 # What is due for longer than this is late.
 _LATE = INTERVAL + 3
 
