@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_SEED ?= 0
 FUZZ_TARGETS := links documents html ids tokens config
 
-.PHONY: help dev test lint fmt fuzz bench load load-quick tools tools-load yardsticks release clean
+.PHONY: help dev test lint fmt fuzz bench load load-quick soak tools tools-load yardsticks release clean
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,13 @@ load: release yardsticks tools tools-load ## measure the deployed program agains
 
 load-quick: release yardsticks tools tools-load ## the same with fewer rounds and less data, some minutes
 	loadtest/run --quick $(TOPICS)
+
+# Minutes of load and faults, and what they come from: random and printed where SEED is empty.
+MINUTES ?= 10
+SEED ?=
+
+soak: release tools ## two nodes under load and random faults: MINUTES (10), SEED (random, printed)
+	loadtest/soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 tools-load: ## what sends the load: k6, and oha, which is built
 	loadtest/install

@@ -1,20 +1,17 @@
 """Signet as a process: `signet serve` with settings of our own, on free ports."""
 
 import json
-import subprocess
 import tempfile
-import threading
-from collections import deque
 
 from lib.content import BASE_URL
 from lib.context import KEYS, SIGNET
-from lib.process import Usage
+from lib.program import Program
 
 API_KEY = "load-test-load-test"
 TENANT = "t_demo"
 KEY_PAIR_ID = "K2JCJMDEHXQW5F"
-# How long it may take to start and to end.
-_PATIENCE = 30
+# What the line says with which it begins to serve.
+SERVING = '"signet is serving"'
 _CACHE_BYTES = 256 * 1024 * 1024
 # A week: so long that hardly a link rolls over in a run.
 _TTL = 604_800
@@ -91,49 +88,32 @@ class Server:
             log_level=log_level,
             data=data,
         )
-        self._log = deque(maxlen=20)
-        self._serving = threading.Event()
-        self.address = None
 
     def __enter__(self):
         file = f"{self._folder.name}/signet.toml"
         with open(file, "w", encoding="utf-8") as settings:
             settings.write(self._settings)
-        self._process = subprocess.Popen(
-            [SIGNET, "serve", "--config", file], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env={}
-        )
+        self._program = Program([SIGNET, "serve", "--config", file], {}, SERVING)
         try:
-            # It is read to its end, so that the process never waits for a reader.
-            threading.Thread(target=self._read_log, daemon=True).start()
-            if not self._serving.wait(_PATIENCE) or self.address is None:
-                raise RuntimeError("signet serve doesn't start:\n" + "".join(self._log))
+            self.address, self.admin = listeners(self._program.until_ready())
         except BaseException:
             self._end()
             raise
-        self.usage = Usage(self._process.pid)
+        self.usage = self._program.usage
         return self
 
     def __exit__(self, *_):
         self._end()
 
     def _end(self):
-        self._process.terminate()
         try:
-            self._process.wait(_PATIENCE)
-        except BaseException:  # too slow, or Ctrl-C again
-            self._process.kill()
-            self._process.wait()
-            raise
+            self._program.terminate()
         finally:
             self._folder.cleanup()
 
-    def _read_log(self):
-        for line in self._process.stderr:
-            text = line.decode(errors="replace")
-            self._log.append(text)
-            if '"signet is serving"' in text:
-                host, _, port = json.loads(text)["api"].removeprefix("http://").rpartition(":")
-                self.address = (host, int(port))
-                self.admin = json.loads(text)["admin"]
-                self._serving.set()
-        self._serving.set()  # it has ended: nothing to wait for
+
+def listeners(line):
+    """(host, port) of the API, and the URL of the admin listener, by the line with which Signet says that it serves."""
+    said = json.loads(line)
+    host, _, port = said["api"].removeprefix("http://").rpartition(":")
+    return (host, int(port)), said["admin"]
