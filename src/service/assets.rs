@@ -14,10 +14,10 @@ use super::delivery::{Delivery, Target};
 use super::layout::Place;
 use super::links::{Link, LinkError};
 use super::ports::{AssetFilter, AssetStore, Clock, ListPosition, ObjectStore, StoreError, Update};
-use super::relocation::{Destination, MOVE_PATIENCE, RELEASE_PATIENCE, Relocation};
+use super::relocation::{Destination, MOVE_PATIENCE, RELEASE_PATIENCE, Relocation, patched};
 use super::uploads::ATTEMPTS;
 use crate::media::{
-    Asset, AssetId, InvalidField, Metadata, Periods, Quota, Status, StatusConflict, Tenant, Timestamp,
+    Asset, AssetId, InvalidField, Periods, Quota, Status, StatusConflict, Tenant, Timestamp,
     TooManyDerivatives, Usage, Visibility,
 };
 
@@ -242,24 +242,24 @@ impl Assets {
                 self.wait(caller, id).await?;
                 continue;
             }
-            let metadata = match &patch.metadata {
-                Some(change) => before.metadata.patched(change.clone()),
-                None => Ok(before.metadata.clone()),
-            };
-            let metadata = metadata.map_err(|detail| InvalidField::new("/metadata", detail))?;
-            match patch.visibility {
-                Some(visibility) if visibility != before.visibility => {
-                    match self.relocate(&caller.tenant, before, visibility, metadata).await? {
-                        Some(moved) => return Ok(self.views.view(caller, moved).await?),
-                        None => continue,
-                    }
-                }
-                Some(_) if before.hold.is_some() => match self.end_move(&caller.tenant, before).await? {
+            // Refused before anything is moved, where it can't be.
+            patched(&before, patch.metadata.as_ref())?;
+            if patch.visibility.is_some() && before.hold.is_some() {
+                // A move, or a restore, that was cut off.
+                match self.end_move(&caller.tenant, before).await? {
                     Some(moved) => before = moved,
                     None => continue,
-                },
-                _ => {}
+                }
             }
+            if let Some(visibility) = patch.visibility
+                && visibility != before.visibility
+            {
+                match self.relocate(&caller.tenant, before, visibility, patch.metadata.clone()).await? {
+                    Some(moved) => return Ok(self.views.view(caller, moved).await?),
+                    None => continue,
+                }
+            }
+            let metadata = patched(&before, patch.metadata.as_ref())?;
             let after = before.described(metadata, self.clock.now())?;
             if self.store.update(&after).await? == Update::Done {
                 return Ok(self.views.view(caller, after).await?);
@@ -274,7 +274,7 @@ impl Assets {
         tenant: &Tenant,
         before: Asset,
         visibility: Visibility,
-        metadata: Metadata,
+        metadata: Option<Map<String, Value>>,
     ) -> Result<Option<Asset>, AssetError> {
         let place = self.views.place(tenant);
         let key = place
@@ -380,8 +380,19 @@ impl Assets {
     pub async fn restore(&self, caller: &Caller, id: AssetId) -> Result<AssetView, AssetError> {
         for _ in 0..ATTEMPTS {
             let asset = self.store.find(&caller.tenant.id, id).await?.ok_or(AssetError::NotFound)?;
-            let deleted_at = asset.deleted_at.ok_or(AssetError::NotDeleted)?;
             let now = self.clock.now();
+            let Some(deleted_at) = asset.deleted_at else {
+                // It may have been restored by a call that was cut off before it had cleared the trash.
+                if asset.hold.is_none() {
+                    return Err(AssetError::NotDeleted);
+                }
+                if asset.is_held(now) {
+                    self.wait(caller, id).await?;
+                } else if let Some(restored) = self.end_move(&caller.tenant, asset).await? {
+                    return Ok(self.views.view(caller, restored).await?);
+                }
+                continue;
+            };
             let in_time = self.periods.restorable_until(&asset).is_some_and(|until| now < until);
             if asset.purging || !in_time {
                 return Err(AssetError::Gone { deleted_at });

@@ -16,6 +16,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -25,7 +26,8 @@ use super::layout::Place;
 use super::ports::{AssetStore, Clock, ObjectStore, StoreError, Update};
 use super::uploads::ATTEMPTS;
 use crate::media::{
-    Asset, AssetId, Hold, Metadata, ObjectKey, Periods, Placement, TenantId, Timestamp, Visibility,
+    Asset, AssetId, Hold, InvalidField, Metadata, ObjectKey, Periods, Placement, TenantId, Timestamp,
+    Visibility,
 };
 
 /// How long a hold lasts, in seconds. After a crash, or a failure that the store couldn't be told of, nobody else can move
@@ -57,7 +59,8 @@ pub(super) struct Relocation {
 pub(super) struct Destination {
     pub(super) visibility: Visibility,
     pub(super) key: ObjectKey,
-    pub(super) metadata: Metadata,
+    /// A merge patch of its metadata, which others may change while its objects are copied.
+    pub(super) metadata: Option<Map<String, Value>>,
 }
 
 impl Relocation {
@@ -74,7 +77,8 @@ impl Relocation {
     /// Moves an asset that its caller holds; the asset, moved and released.
     pub(super) async fn run(&self, place: &Place, held: Asset, to: Destination) -> Result<Asset, AssetError> {
         let point = |asset: Asset, now| {
-            let mut moved = asset.described(to.metadata.clone(), now)?;
+            let metadata = patched(&asset, to.metadata.as_ref())?;
+            let mut moved = asset.described(metadata, now)?;
             moved.visibility = to.visibility;
             moved.key = to.key.clone();
             moved.moved = true;
@@ -216,7 +220,13 @@ impl Relocation {
 
     /// Ends the hold of an asset.
     pub(super) async fn release(&self, held: &Asset) -> Result<Asset, AssetError> {
-        self.change(held, |asset, now| Ok(asset.released(&self.periods, now))).await?
+        // What has been left as a tombstone since the claim is looked at, also where the last look was due meanwhile.
+        let may_leave_tombstones = self.periods.may_arrive(held, held.updated_at);
+        let release = |asset: Asset, now| match may_leave_tombstones {
+            true => Ok(asset.released_and_due(&self.periods, now)),
+            false => Ok(asset.released(&self.periods, now)),
+        };
+        self.change(held, release).await?
     }
 
     /// Changes the asset, for as long as it is held by the same hand. The inner error is that of the change itself:
@@ -274,6 +284,15 @@ impl Relocation {
     pub(super) fn hold(&self) -> Hold {
         Hold { by: ulid::Ulid::generate().to_string(), until: self.clock.now().plus_seconds(HOLD_SECONDS) }
     }
+}
+
+/// The metadata of an asset with a merge patch applied.
+pub(super) fn patched(asset: &Asset, patch: Option<&Map<String, Value>>) -> Result<Metadata, InvalidField> {
+    match patch {
+        Some(patch) => asset.metadata.patched(patch.clone()),
+        None => Ok(asset.metadata.clone()),
+    }
+    .map_err(|detail| InvalidField::new("/metadata", detail))
 }
 
 /// An attempt to work on a held asset. If it is dropped before its end, or panics, the hold runs out at once.

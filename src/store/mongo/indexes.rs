@@ -9,7 +9,8 @@
 //! | | | `signet_due` | `dueAt`, `_id`, where there is a `dueAt` | the worker |
 //! | | `media_leases` | `_id_` | `_id` | leases |
 //! | | `media_nodes` | `_id_` | `_id` | the sessions of each node |
-//! | tenants' | `media_assets` | `_id_` | `_id` | finds by id, changes |
+//! | tenants' | `media_assets` | `_id_` | `_id` | changes |
+//! | | | `signet_id` | `groupID`, `_id` | finds by id |
 //! | | | `signet_list` | `groupID`, `deleted`, `createdAt` ↓, `_id` ↓ | lists |
 //! | | | `signet_list_type` | `groupID`, `deleted`, `contentType`, `createdAt` ↓, `_id` ↓ | lists of a type |
 //! | | | `signet_list_status` | `groupID`, `deleted`, `status`, `createdAt` ↓, `_id` ↓ | lists of a state |
@@ -98,6 +99,7 @@ pub async fn see_to_tenants(cluster: &Cluster, name: &str) -> Result<(), Connect
         keys
     };
     let wanted = [
+        Wanted::new(ASSETS, "signet_id", doc! { "groupID": 1, "_id": 1 }, Options::None),
         Wanted::new(ASSETS, LIST, list(None), Options::None),
         Wanted::new(ASSETS, LIST_TYPE, list(Some("contentType")), Options::None),
         Wanted::new(ASSETS, LIST_STATUS, list(Some("status")), Options::None),

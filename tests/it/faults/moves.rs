@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::Node;
 use crate::support::backed::Ground;
-use crate::support::http::{get, get_as, patch};
+use crate::support::http::{get, get_as, patch, post};
 use crate::support::proxy::Wire;
 use crate::support::settings::{ANNA, two_tenants};
 use crate::support::upload::{picture, ready};
@@ -63,6 +63,22 @@ async fn cut_off(folder: &Path, id: &str, moved_to: Option<Visibility>, until: T
         held.moved = true;
     }
     assert_eq!(store.update(&held).await.unwrap(), Update::Done);
+}
+
+/// Leaves a restored asset as a node does that is killed before it has cleared the trash.
+async fn leave_in_trash(folder: &Path, id: &str) {
+    let (store, files) = open(folder).await;
+    let asset = store.find_anywhere(id.parse().unwrap()).await.unwrap().unwrap();
+    let trash = trash(&asset);
+    assert!(files.copy(&location(&asset, asset.visibility), &trash).await.unwrap(), "{trash}");
+    let mut held = asset.held(Hold { by: "a node that was killed".to_owned(), until: now() }, now());
+    held.due_at = Some(now().plus_seconds(3_600));
+    assert_eq!(store.update(&held).await.unwrap(), Update::Done);
+}
+
+fn trash(asset: &Asset) -> ObjectLocation {
+    let key = asset.key.in_trash();
+    ObjectLocation { bucket: "media".to_owned(), key: format!("{}/{}", ANNA.0, key.as_str()) }
 }
 
 /// Whether there is a public copy of an asset's file, and a private one.
@@ -153,4 +169,52 @@ async fn an_outage_of_the_object_store_leaves_no_hold() {
         assert_eq!((again.status, &again.json()["visibility"]), (200, &json!(wanted)), "{}", again.text());
         assert!(began.elapsed() < Duration::from_secs(5), "it has waited for a hold");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restore_that_was_cut_off_is_finished_by_the_next_call() {
+    let folder = TempDir::new().unwrap();
+    let node = serve(folder.path());
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let asset = ready(&node.api, ANNA.2, "a.jpg", &picture(500, 1), json!({})).await;
+        ids.push(asset["assetId"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(node.terminate(), Some(0));
+    for id in &ids {
+        leave_in_trash(folder.path(), id).await;
+    }
+    let node = serve(folder.path());
+    let [repeated, moved] = [0, 1].map(|at| format!("{}/media/v1/assets/{}", node.api, ids[at]));
+    let restore = post(&format!("{repeated}/restore"), ANNA.2, "").await;
+    assert_eq!((restore.status, &restore.json()["status"]), (200, &json!("READY")), "{}", restore.text());
+    post(&format!("{repeated}/restore"), ANNA.2, "").await.assert_problem(409, "not-deleted");
+    let patched = patch(&moved, ANNA.2, json!({"visibility": "PUBLIC"})).await;
+    assert_eq!(patched.status, 200, "{}", patched.text());
+    assert_eq!(node.terminate(), Some(0));
+    let (store, files) = open(folder.path()).await;
+    for id in &ids {
+        let asset = store.find_anywhere(id.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(files.head(&trash(&asset)).await.unwrap(), None, "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metadata_that_is_changed_while_its_asset_moves_stays() {
+    let ground = Ground::new().await;
+    let (moving, other) = (ground.node().await, ground.node().await);
+    let asset = ready(&moving.node.api, ANNA.2, "a.jpg", &picture(500, 1), json!({})).await;
+    let path = format!("/media/v1/assets/{}", asset["assetId"].as_str().unwrap());
+    moving.s3.keep_back("x-amz-copy-source");
+    let url = moving.url(&path);
+    let change = json!({"visibility": "PUBLIC", "metadata": {"alt": "b"}});
+    let move_it = tokio::spawn(async move { patch(&url, ANNA.2, change).await });
+    moving.s3.kept_back().await;
+    let described = patch(&other.url(&path), ANNA.2, json!({"metadata": {"title": "c"}})).await;
+    assert_eq!(described.status, 200, "{}", described.text());
+    moving.s3.let_through();
+    assert_eq!(move_it.await.unwrap().status, 200);
+    let now = get_as(&moving.url(&path), ANNA.2).await.json();
+    assert_eq!(now["visibility"], json!("PUBLIC"));
+    assert_eq!((&now["metadata"]["alt"], &now["metadata"]["title"]), (&json!("b"), &json!("c")));
 }
