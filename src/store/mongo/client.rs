@@ -102,7 +102,19 @@ impl Cluster {
     where
         F: Future<Output = Result<T, mongodb::error::Error>>,
     {
-        let _permit = self.permit(owner, work).await?;
+        let permit = self.permit(owner, work).await?;
+        self.control_with(permit, operation).await
+    }
+
+    /// The same by a connection that is the caller's.
+    pub async fn control_with<T, F>(
+        &self,
+        _permit: Permit,
+        operation: impl FnOnce(Database) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, mongodb::error::Error>>,
+    {
         self.ping().await?;
         let outcome = self.bounded(operation(self.control_database())).await;
         match &outcome {

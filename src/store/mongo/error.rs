@@ -102,8 +102,12 @@ pub fn is_duplicate(error: &Error) -> bool {
 
 /// Whether an operation met another transaction, or was cut off by the server, and is to be tried again.
 pub fn is_met(error: &Error) -> bool {
-    error.contains_label(TRANSIENT_TRANSACTION_ERROR)
-        || code(error).is_some_and(|code| code == WRITE_CONFLICT)
+    error.contains_label(TRANSIENT_TRANSACTION_ERROR) || is_conflict(error)
+}
+
+/// Whether another transaction is changing one of the documents.
+pub fn is_conflict(error: &Error) -> bool {
+    code(error) == Some(WRITE_CONFLICT)
 }
 
 /// The error of a statement that an `update` or a `delete` answers with success in all.

@@ -8,7 +8,7 @@ use mongodb::options::Hint;
 use serde::{Deserialize, Serialize};
 
 use super::Mongo;
-use super::connection_permits::{Owner, Work};
+use super::connection_permits::{Owner, Permit, Work};
 use super::indexes::{ASSETS, DUE, IDS};
 use super::record::{date_or_last, timestamp};
 use crate::media::{Asset, AssetId, TenantId, Timestamp};
@@ -65,13 +65,21 @@ impl IdRecord {
 }
 
 impl Mongo {
-    /// Where an asset lies, whoever has it.
-    pub(super) async fn place_of(&self, id: AssetId) -> Result<Option<IdRecord>, StoreError> {
+    /// The rows of ids, by a connection that is the caller's.
+    pub(super) async fn rows_with(
+        &self,
+        permit: Permit,
+        ids: &[AssetId],
+    ) -> Result<Vec<IdRecord>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let cluster = &self.0.cluster;
         cluster
-            .control(Owner::Stranger, Work::Read, |database| async move {
-                let ids = database.collection::<IdRecord>(IDS);
-                ids.find_one(doc! { "_id": id.to_string() }).max_time(cluster.max_time()).await
+            .control_with(permit, |database| async move {
+                let rows = database.collection::<IdRecord>(IDS);
+                let found = rows.find(doc! { "_id": { "$in": texts(ids) } }).max_time(cluster.max_time());
+                found.await?.try_collect().await
             })
             .await
     }

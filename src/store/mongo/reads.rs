@@ -1,71 +1,162 @@
-//! Reads of single assets. Those of a tenant that wait for a connection at the same time are one query.
+//! Reads by a single id. Those that wait for a connection at the same time are one query: of a tenant's assets
+//! ([`Assets`]), and of rows of `media_ids` ([`Rows`]), which anybody's permalink asks for.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::Mongo;
 use super::connection_permits::{Owner, Permit, Work};
+use super::ids::IdRecord;
 use super::queues::{Answer, Place, Queues, refuse, tell};
 use crate::media::{Asset, AssetId, TenantId};
 use crate::service::ports::StoreError;
 
-/// The most assets of one query.
+/// The most ids of one query.
 const MOST: usize = 100;
 
 /// The reads of a node. Their tasks run where the client does.
 pub struct Reads {
     runtime: Handle,
-    queues: Queues<Reading>,
+    assets: Queues<Place, Reading<Asset>>,
+    rows: Queues<(), Reading<IdRecord>>,
 }
 
 /// A read.
-struct Reading {
+struct Reading<T> {
     id: AssetId,
-    answer: Answer<Option<Asset>>,
+    answer: Answer<Option<T>>,
+}
+
+/// What is read by its id.
+#[async_trait]
+trait Kind: Send + 'static {
+    /// Reads of one key can be one query.
+    type Key: Clone + Eq + Hash + Send + Sync + 'static;
+    type Found: Clone + Send + 'static;
+
+    fn queues(reads: &Reads) -> &Queues<Self::Key, Reading<Self::Found>>;
+    fn owner(key: &Self::Key) -> Owner;
+    fn id(found: &Self::Found) -> AssetId;
+    async fn find(
+        mongo: &Mongo,
+        permit: Permit,
+        key: &Self::Key,
+        ids: &[AssetId],
+    ) -> Result<Vec<Self::Found>, StoreError>;
+}
+
+/// Assets of a tenant.
+struct Assets;
+
+/// Rows of `media_ids`, whoever asks for them.
+struct Rows;
+
+#[async_trait]
+impl Kind for Assets {
+    type Key = Place;
+    type Found = Asset;
+
+    fn queues(reads: &Reads) -> &Queues<Place, Reading<Asset>> {
+        &reads.assets
+    }
+
+    fn owner((tenant, _): &Place) -> Owner {
+        Owner::Tenant(tenant.clone())
+    }
+
+    fn id(found: &Asset) -> AssetId {
+        found.id
+    }
+
+    async fn find(
+        mongo: &Mongo,
+        permit: Permit,
+        (tenant, database): &Place,
+        ids: &[AssetId],
+    ) -> Result<Vec<Asset>, StoreError> {
+        mongo.find_with(permit, database, tenant, ids).await
+    }
+}
+
+#[async_trait]
+impl Kind for Rows {
+    type Key = ();
+    type Found = IdRecord;
+
+    fn queues(reads: &Reads) -> &Queues<(), Reading<IdRecord>> {
+        &reads.rows
+    }
+
+    fn owner((): &()) -> Owner {
+        Owner::Stranger
+    }
+
+    fn id(found: &IdRecord) -> AssetId {
+        found.id
+    }
+
+    async fn find(
+        mongo: &Mongo,
+        permit: Permit,
+        (): &(),
+        ids: &[AssetId],
+    ) -> Result<Vec<IdRecord>, StoreError> {
+        mongo.rows_with(permit, ids).await
+    }
 }
 
 impl Reads {
     /// None yet. Their tasks run on this runtime.
     pub fn new() -> Self {
-        Self { runtime: Handle::current(), queues: Queues::default() }
+        Self { runtime: Handle::current(), assets: Queues::default(), rows: Queues::default() }
     }
 }
 
 impl Mongo {
-    /// One asset.
+    /// One asset of a tenant.
     pub(super) async fn find_in(
         &self,
         database: &Arc<str>,
         tenant: &TenantId,
         id: AssetId,
     ) -> Result<Option<Asset>, StoreError> {
+        self.read_one::<Assets>((tenant.clone(), Arc::clone(database)), id).await
+    }
+
+    /// Where an asset lies, whoever has it.
+    pub(super) async fn place_of(&self, id: AssetId) -> Result<Option<IdRecord>, StoreError> {
+        self.read_one::<Rows>((), id).await
+    }
+
+    async fn read_one<K: Kind>(&self, key: K::Key, id: AssetId) -> Result<Option<K::Found>, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let place = (tenant.clone(), Arc::clone(database));
         let reads = &self.0.reads;
-        if reads.queues.push(&place, Reading { id, answer }) {
-            reads.runtime.spawn(Taker { mongo: self.clone(), place, is_over: false }.run());
+        if K::queues(reads).push(&key, Reading { id, answer }) {
+            let taker: Taker<K> = Taker { mongo: self.clone(), key, is_over: false };
+            reads.runtime.spawn(taker.run());
         }
         answered.await.unwrap_or_else(|closed| Err(StoreError::unavailable(closed)))
     }
 }
 
-/// Makes the reads of a tenant until none waits.
-struct Taker {
+/// Makes the reads of a key until none waits.
+struct Taker<K: Kind> {
     mongo: Mongo,
-    place: Place,
+    key: K::Key,
     /// Whether the queue has ended, and may be another one's by now.
     is_over: bool,
 }
 
-impl Taker {
+impl<K: Kind> Taker<K> {
     async fn run(mut self) {
         loop {
-            let owner = Owner::Tenant(self.place.0.clone());
             // Those that come until there is a connection are of the query.
-            let permit = self.mongo.0.cluster.permit(owner, Work::Read).await;
-            let mut reads = self.mongo.0.reads.queues.take(&self.place, MOST, |_| true);
+            let permit = self.permit().await;
+            let mut reads = K::queues(&self.mongo.0.reads).take(&self.key, MOST, |_| true);
             if reads.is_empty() {
                 self.is_over = true;
                 return;
@@ -78,20 +169,26 @@ impl Taker {
         }
     }
 
-    async fn read(&self, reads: Vec<Reading>, permit: Permit) {
-        let (tenant, database) = &self.place;
+    async fn permit(&self) -> Result<Permit, StoreError> {
+        self.mongo.0.cluster.permit(K::owner(&self.key), Work::Read).await
+    }
+
+    async fn read(&self, reads: Vec<Reading<K::Found>>, permit: Permit) {
         let mut ids: Vec<AssetId> = reads.iter().map(|read| read.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        match self.mongo.find_with(permit, database, tenant, &ids).await {
+        match K::find(&self.mongo, permit, &self.key, &ids).await {
             Ok(found) => reads.into_iter().for_each(|read| {
-                let asset = found.iter().find(|asset| asset.id == read.id);
-                tell(read.answer, Ok(asset.cloned()));
+                let one = found.iter().find(|one| K::id(one) == read.id);
+                tell(read.answer, Ok(one.cloned()));
             }),
             // One of the records can't be read: that is the answer to those alone who ask for it.
             Err(StoreError::Corrupt(_)) if ids.len() > 1 => {
                 for Reading { id, answer } in reads {
-                    let found = self.mongo.find_many_in(database, tenant, &[id]).await;
+                    let found = match self.permit().await {
+                        Ok(permit) => K::find(&self.mongo, permit, &self.key, &[id]).await,
+                        Err(error) => Err(error),
+                    };
                     tell(answer, found.map(|mut found| found.pop()));
                 }
             }
@@ -100,10 +197,10 @@ impl Taker {
     }
 }
 
-impl Drop for Taker {
+impl<K: Kind> Drop for Taker<K> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.mongo.0.reads.queues.end(&self.place);
+            K::queues(&self.mongo.0.reads).end(&self.key);
         }
     }
 }

@@ -81,8 +81,11 @@ async fn each_write_comes_to_what_it_would_alone() {
     }
     // Ten whose ids are taken, among forty new ones.
     let new: Vec<Asset> = (21..=60).map(|number| pending(&tenant, number)).collect();
-    let mixed: Vec<Asset> =
-        new.chunks(4).zip(&there).flat_map(|(new, there)| [new, &[there.clone()]].concat()).collect();
+    let mixed: Vec<Asset> = new
+        .chunks(4)
+        .zip(&there)
+        .flat_map(|(new, there)| [new, std::slice::from_ref(there)].concat())
+        .collect();
     let inserted = insert_all(&[mongo], &mixed, Quota::NONE).await;
     for (asset, inserted) in mixed.iter().zip(inserted) {
         let expected = if there.contains(asset) { Inserted::Taken } else { Inserted::New };

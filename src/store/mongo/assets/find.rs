@@ -15,7 +15,7 @@ use crate::service::ports::{AssetFilter, ListPosition, StoreError};
 
 impl Mongo {
     /// Many assets.
-    pub(in super::super) async fn find_many_in(
+    pub(super) async fn find_many_in(
         &self,
         database: &str,
         tenant: &TenantId,

@@ -42,7 +42,7 @@ impl AssetStore for Mongo {
             }
             let call = terms.call.as_ref().map(|call| Call::new(asset, call, terms.now));
             let insertion = Insertion::new(asset, &database, call, terms.quota)?;
-            match self.write(&asset.tenant, &database, Write::Insert(insertion)).await? {
+            match self.write(&asset.tenant, &database, Write::Insert(insertion.into())).await? {
                 Outcome::Inserted(inserted) => return Ok(inserted),
                 Outcome::Called => {}
                 Outcome::Updated(_) => return Err(misanswered()),
@@ -99,7 +99,7 @@ impl AssetStore for Mongo {
         if replacement.is_alone() {
             return self.replace(&database, replacement).await;
         }
-        self.update_by(&asset.tenant, &database, Write::Replace(replacement)).await
+        self.update_by(&asset.tenant, &database, Write::Replace(replacement.into())).await
     }
 
     async fn remove(&self, asset: &Asset) -> Result<Update, StoreError> {
@@ -108,7 +108,7 @@ impl AssetStore for Mongo {
         let Some(before) = before.filter(|before| before.revision == asset.revision) else {
             return Ok(Update::Stale);
         };
-        self.update_by(&asset.tenant, &database, Write::Remove(Removal::new(before)?)).await
+        self.update_by(&asset.tenant, &database, Write::Remove(Removal::new(before)?.into())).await
     }
 
     async fn usage(&self, tenant: &TenantId) -> Result<Usage, StoreError> {

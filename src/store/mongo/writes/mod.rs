@@ -50,7 +50,7 @@ pub struct Writes {
     runtime: Handle,
     tasks: TaskTracker,
     ending: CancellationToken,
-    queues: Queues<Waiting>,
+    queues: Queues<Place, Waiting>,
     sessions: Sessions,
 }
 

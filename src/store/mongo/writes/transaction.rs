@@ -8,7 +8,7 @@ use mongodb::options::{ReadConcern, TransactionOptions};
 use rand::RngExt;
 
 use super::super::client::Cluster;
-use super::super::error::is_met;
+use super::super::error::{is_conflict, is_met};
 use super::batch::{Attempt, Attempted};
 use super::write::Write;
 use crate::media::TenantId;
@@ -43,6 +43,8 @@ pub async fn attempt(
     let attempted = match at.make(tenant, writes).await {
         Ok(Attempted::Made) => match commit(session).await {
             Ok(()) => return Ok(Attempted::Made),
+            // It may have been committed, whatever is said to the driver's second question: not to be made again.
+            Err(error) if !is_conflict(&error) => return Err(error),
             Err(error) => Err(error),
         },
         attempted => attempted,

@@ -12,11 +12,11 @@ use crate::service::ports::{Inserted, StoreError, Update};
 /// A change of an asset, with what changes in the same transaction.
 pub enum Write {
     /// A new asset.
-    Insert(Insertion),
+    Insert(Box<Insertion>),
     /// An asset in the place of its last revision.
-    Replace(Replacement),
+    Replace(Box<Replacement>),
     /// An asset that goes for good.
-    Remove(Removal),
+    Remove(Box<Removal>),
 }
 
 /// What came of a write.
