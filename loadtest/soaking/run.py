@@ -10,12 +10,12 @@ from lib.report import Row, table, write_summary
 
 from soaking import figures
 from soaking.checks import Checks
-from soaking.faults import NODE_ENDS, QUIET, Player, schedule
+from soaking.faults import NODE_ENDS, Player, schedule
 from soaking.ground import Ground
 from soaking.journal import Journal, story
 from soaking.load import Load
 from soaking.objects import Objects
-from soaking.settling import free_lease, settle
+from soaking.settling import settle
 
 # Between two lines that say how far it is, in seconds.
 _SAYS = 10
@@ -60,7 +60,7 @@ def soak(ground, journal, seed, seconds):
     player = Player(ground, schedule(seed, seconds), journal)
     load, watch = Load(seed, ground, journal, player, s3), figures.Watch(ground.nodes)
     load.start()
-    said, freed = 0, False
+    said = 0
     while (now := journal.now()) < seconds:
         player.step(now)
         if now // 1 != (now - _STEP) // 1:
@@ -71,10 +71,6 @@ def soak(ground, journal, seed, seconds):
             breaches = sum(map(len, journal.breaches.values()))
             done = f"{len(journal.calls)} calls, {len(load.book.assets)} assets, {breaches} breaches"
             say(f"{now:5.0f} s: {done}, {away}")
-        if not freed and now > seconds - QUIET / 2 and not player.under_way():
-            freed = True
-            with ground.mongo.client() as mongo:
-                free_lease(mongo)
         time.sleep(_STEP)
     player.finish()
     load.finish()

@@ -11,11 +11,6 @@ _PATIENCE = 180
 _LATE = INTERVAL + 3
 
 
-def free_lease(mongo):
-    """A killed node leaves its lease of the lifecycle worker for five minutes; a soak doesn't wait for so long."""
-    mongo[CONTROL]["media_leases"].delete_one({"_id": "lifecycle"})
-
-
 def settle(mongo, databases):
     """Waits until no ticket is open, nothing is late and nothing is held; what is left, by its reason, where that
     takes too long."""
