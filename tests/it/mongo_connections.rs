@@ -194,8 +194,8 @@ async fn a_pool_of_three_neither_grows_nor_starves_under_two_hundred_requests() 
     let most = counted.most_open.load(Ordering::SeqCst);
     assert!((1..=3).contains(&most), "{most} connections");
     assert_eq!(counted.waited_in_vain.load(Ordering::SeqCst), 0);
-    // A thousand of usage and of rows each, and reads of single assets, which are asked for together.
-    assert!(counted.checkouts.load(Ordering::SeqCst) >= 2_000);
+    // A thousand for usage; reads by an id are made together.
+    assert!(counted.checkouts.load(Ordering::SeqCst) >= 1_000);
 }
 
 /// Rule 7: idle connections.
