@@ -23,8 +23,8 @@ use std::time::Duration;
 use futures_util::future::{self, Either, select};
 use futures_util::{StreamExt, stream};
 use governor::{DefaultDirectRateLimiter, Quota as Rate, RateLimiter};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 
 use super::assets::AssetError;
 use super::inspection::Inspection;
@@ -55,7 +55,7 @@ pub struct Lifecycle {
     relocation: Relocation,
     holder: String,
     rate: DefaultDirectRateLimiter,
-    ending: CancellationToken,
+    ending: watch::Sender<bool>,
 }
 
 /// What the worker needs.
@@ -105,7 +105,7 @@ impl Lifecycle {
             ),
             holder: ulid::Ulid::generate().to_string(),
             rate: RateLimiter::direct(Rate::per_second(per_second)),
-            ending: CancellationToken::new(),
+            ending: watch::Sender::new(false),
             parts,
         }
     }
@@ -120,7 +120,7 @@ impl Lifecycle {
             let next = async {
                 if self.lease().await? { self.next(after.as_ref()).await.map(Some) } else { Ok(None) }
             };
-            let Some(dues) = self.ending.run_until_cancelled(next).await.transpose()?.flatten() else {
+            let Some(dues) = self.unless_ending(next).await.transpose()?.flatten() else {
                 return Ok((pass != Pass::default()).then_some(pass));
             };
             let Some(last) = dues.last() else { break };
@@ -140,7 +140,17 @@ impl Lifecycle {
 
     /// Begins with no other asset. A pass ends once those that were begun are settled.
     pub fn end(&self) {
-        self.ending.cancel();
+        self.ending.send_replace(true);
+    }
+
+    /// Does work, unless the worker is to end before that is done.
+    async fn unless_ending<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut ending = self.ending.subscribe();
+        tokio::select! {
+            biased;
+            _ = ending.wait_for(|ending| *ending) => None,
+            done = work => Some(done),
+        }
     }
 
     /// Lets another node work.
@@ -172,7 +182,7 @@ impl Lifecycle {
 
     /// Looks at one asset; whether that went well. `None` where the worker is to end before that.
     async fn attend(&self, due: &Due) -> Option<bool> {
-        self.ending.run_until_cancelled(self.rate.until_ready()).await?;
+        self.unless_ending(self.rate.until_ready()).await?;
         let outcome = match timeout(PATIENCE, self.settle(due)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => {
