@@ -98,6 +98,6 @@ async fn an_idle_node_ends_at_once_whatever_mongodb_does() {
         let took = began.elapsed();
         println!("{signal}: ended after {took:?}");
         // It took 5 to 14 s by the defaults of the limits; here these are shorter.
-        assert!(took < Duration::from_millis(1_500), "{signal}: {took:?}");
+        assert!(took < Duration::from_millis(2_500), "{signal}: {took:?}");
     }
 }
