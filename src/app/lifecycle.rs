@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use crate::service::lifecycle::Lifecycle;
 
-/// Works and rests by turns, until `ending` is cancelled. What is being settled then is settled first.
-pub async fn work(lifecycle: Arc<Lifecycle>, rest: Duration, ending: CancellationToken) {
+/// Makes one pass after the other, with a rest between them, until the worker is told to end.
+pub async fn work(lifecycle: Arc<Lifecycle>, rest: Duration) {
     loop {
         match lifecycle.pass().await {
             Ok(Some(pass)) if pass.looked_at > 0 => {
@@ -18,7 +17,7 @@ pub async fn work(lifecycle: Arc<Lifecycle>, rest: Duration, ending: Cancellatio
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "what is due can't be found out"),
         }
-        if ending.run_until_cancelled(sleep(rest)).await.is_none() {
+        if lifecycle.unless_ending(sleep(rest)).await.is_none() {
             return;
         }
     }

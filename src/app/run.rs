@@ -8,7 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::StartError;
 use super::build::Node;
@@ -111,8 +110,7 @@ pub async fn run(
     let fetching = node.token_keys.map(|keys| tokio::spawn(keep_fresh(keys, every)));
     let certifying = listeners.tls.map(|tls| tokio::spawn(tls.run(tls_metrics)));
     let rest = Duration::from_secs(settings.lifecycle.interval_seconds);
-    let working_ends = CancellationToken::new();
-    let mut working = tokio::spawn(work(Arc::clone(&node.lifecycle), rest, working_ends.clone()));
+    let mut working = tokio::spawn(work(Arc::clone(&node.lifecycle), rest));
     readiness.set(true);
     up();
     let mut signalled = async || {
@@ -144,7 +142,6 @@ pub async fn run(
         }
     }
     node.lifecycle.end();
-    working_ends.cancel();
     if timeout(WORKER_PATIENCE, &mut working).await.is_err() {
         working.abort();
         tracing::warn!("the lifecycle worker is cut off; another node goes on with its assets");

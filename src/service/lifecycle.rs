@@ -37,7 +37,7 @@ use crate::media::{Asset, Periods, Status, Timestamp};
 
 /// The lease of the worker.
 const LEASE: &str = "lifecycle";
-/// How long the lease is taken for, in seconds. So long nobody works after a crash of the node that had it.
+/// How long a lease lasts, in seconds. After a crash of its holder, no node does this work until the lease expires.
 const LEASE_SECONDS: u64 = 30;
 /// How often a worker renews its lease. One renewal may fail.
 const RENEWAL: Duration = Duration::from_secs(10);
@@ -138,13 +138,13 @@ impl Lifecycle {
         Ok(Some(pass))
     }
 
-    /// Begins with no other asset. A pass ends once those that were begun are settled.
+    /// Tells the worker to end. It starts no further assets, and finishes those that it has started.
     pub fn end(&self) {
         self.ending.send_replace(true);
     }
 
-    /// Does work, unless the worker is to end before that is done.
-    async fn unless_ending<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs some work to its end. Returns `None` if the worker is told to end before that.
+    pub async fn unless_ending<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut ending = self.ending.subscribe();
         tokio::select! {
             biased;

@@ -5,9 +5,9 @@
 //!    this process alone writes, or a change feed tells of others by [`CachedAssets::forget`]; else short.
 //! 2. An id that nobody has is remembered for a few seconds.
 //! 3. Where the store is unavailable, an asset is answered as it was known last, for a day or so, and the answer says
-//!    that it is stale. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer, nor for as long as
-//!    it is known to be unresponsive ([`CachedAssets::set_unresponsive`]): then nobody waits for it who can have such an
-//!    answer, also who has begun to.
+//!    that it is stale. If there is such an answer, the store isn't asked again for [`DOWN_MILLIS`], nor while it is
+//!    known to be unresponsive ([`CachedAssets::set_unresponsive`]). Requests that already wait for the store get the
+//!    stale answer as soon as that is known.
 //! 4. A change that is made here is known here once it is answered; nothing older takes its place (`shelf`). A change
 //!    that has begun goes on when its caller gives up waiting, so that what came of it is known.
 //! 5. Of many who ask for one unknown asset, one asks the store (`flights`).

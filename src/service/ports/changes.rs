@@ -16,8 +16,8 @@ pub enum Change {
     /// From here on nothing is heard of until [`Change::Connected`]; nothing was missed if the feed goes on where
     /// it ended, which it says by [`Change::Resumed`]. The store answers, or may.
     Lost,
-    /// As [`Change::Lost`], and the store is known to answer nothing at all: there is no use in waiting for it. Holds
-    /// until the next of the other three.
+    /// The feed is lost, and the store answers nothing at all, so waiting for it is pointless. This ends with the next
+    /// [`Change::Lost`], [`Change::Resumed`] or [`Change::Connected`].
     Unresponsive,
     /// The feed goes on where it ended: nothing was missed.
     Resumed,

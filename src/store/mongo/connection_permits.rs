@@ -8,7 +8,7 @@
 //! 2. One owner never has all permits, if there is more than one.
 //! 3. Of one owner's operations, writes go first, then reads, then lists. A kind that waits and was passed over
 //!    [`PASSED_OVER`] times goes next.
-//! 4. Nobody waits for longer than `wait_queue`.
+//! 4. An operation that gets no permit within `wait_queue` fails.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,12 +23,12 @@ use crate::service::ports::{StoreError, StoreMeter};
 /// How often an owner's operations of one kind are passed over for those of another.
 const PASSED_OVER: u32 = 4;
 
-/// Who an operation is for.
+/// The party that an operation is done for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// A tenant.
     Tenant(TenantId),
-    /// Callers of whom nobody knows yet which tenant's they are.
+    /// A caller whose tenant isn't known yet.
     Stranger,
     /// This node.
     Node,

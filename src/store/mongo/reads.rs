@@ -3,10 +3,12 @@
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::Mongo;
 use super::connection_permits::{Owner, Permit, Work};
@@ -30,6 +32,11 @@ struct Reading<T> {
     id: AssetId,
     answer: Answer<Option<T>>,
 }
+
+/// A read got no answer in time: too many others were before it.
+#[derive(Debug, thiserror::Error)]
+#[error("a read wasn't answered within {} s", .0.as_secs_f64())]
+struct NotRead(Duration);
 
 /// What is read by its id.
 #[async_trait]
@@ -139,7 +146,13 @@ impl Mongo {
             let taker: Taker<K> = Taker { mongo: self.clone(), key, is_over: false };
             reads.runtime.spawn(taker.run());
         }
-        answered.await.unwrap_or_else(|closed| Err(StoreError::unavailable(closed)))
+        let options = self.0.cluster.options();
+        let longest = options.wait_queue.saturating_add(options.patience());
+        match timeout(longest, answered).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(closed)) => Err(StoreError::unavailable(closed)),
+            Err(_) => Err(StoreError::unavailable(NotRead(longest))),
+        }
     }
 }
 
