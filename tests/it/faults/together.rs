@@ -157,6 +157,27 @@ async fn a_quota_is_exact_however_many_ask_on_two_nodes() {
     assert_eq!(stand.mongo.usage(&tenant).await.unwrap().pending, Tally { count: 37, bytes: 370 });
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn removals_make_no_room_while_a_tenant_is_over_its_quota() {
+    let stand = Stand::shared().await;
+    let tenant = tenant_of(&stand).await;
+    let there: Vec<Asset> = (1..=40).map(|number| pending(&tenant, number)).collect();
+    let inserted = insert_all(&[&stand.mongo], &there, Quota::NONE).await;
+    assert!(inserted.into_iter().all(|inserted| inserted.unwrap() == Inserted::New));
+    // As many come as go, so that they cancel each other out where they are made together.
+    let new: Vec<Asset> = (41..=60).map(|number| pending(&tenant, number)).collect();
+    let quota = Quota { count: Some(3), bytes: None };
+    let (inserted, removed) = tokio::join!(
+        insert_all(&[&stand.mongo], &new, quota),
+        join_all(there[..20].iter().map(|asset| stand.mongo.remove(asset)))
+    );
+    for inserted in inserted {
+        assert!(matches!(inserted.unwrap(), Inserted::OverQuota(_)));
+    }
+    assert!(removed.into_iter().all(|removed| removed.unwrap() == Update::Done));
+    assert_eq!(stand.mongo.usage(&tenant).await.unwrap().pending.count, 20);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_of_one_tenant_do_not_keep_another_one_s_writes_waiting() {
     let stand = Arc::new(Stand::shared().await);

@@ -50,7 +50,8 @@ impl Attempt<'_> {
     /// Makes the writes of a tenant, each of another asset.
     pub async fn make(&mut self, tenant: &TenantId, writes: &[&Write]) -> Result<Attempted, Error> {
         let total = Delta::sum(writes.iter().map(|write| write.delta()));
-        if !total.is_none() {
+        // Writes may cancel each other out, and an insertion's quota still has to be checked.
+        if writes.iter().any(|write| !write.delta().is_none()) {
             let Some(after) = total.add(self, tenant).await? else { return Ok(Attempted::Met) };
             let before = total.before(after);
             if fitting(before, writes).contains(&false) {
