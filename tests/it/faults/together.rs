@@ -167,8 +167,9 @@ async fn removals_make_no_room_while_a_tenant_is_over_its_quota() {
     // As many come as go, so that they cancel each other out where they are made together.
     let new: Vec<Asset> = (41..=60).map(|number| pending(&tenant, number)).collect();
     let quota = Quota { count: Some(3), bytes: None };
+    let stores = [&stand.mongo];
     let (inserted, removed) = tokio::join!(
-        insert_all(&[&stand.mongo], &new, quota),
+        insert_all(&stores, &new, quota),
         join_all(there[..20].iter().map(|asset| stand.mongo.remove(asset)))
     );
     for inserted in inserted {
