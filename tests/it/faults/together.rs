@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use mongodb::bson::doc;
 use mongodb::event::command::CommandStartedEvent;
 use signet::media::{Asset, Quota, Tally, TenantId};
-use signet::service::ports::{AssetFilter, AssetStore, InsertTerms, Inserted, StoreError, Update};
-use signet::store::mongo::Mongo;
+use signet::service::ports::{AssetFilter, AssetStore, InsertTerms, Inserted, NoMeter, StoreError, Update};
+use signet::store::mongo::{Mongo, MongoOptions};
 use tokio::task::JoinSet;
 
 use crate::contract::{PERIODS, fresh_tenant, insert, pending};
-use crate::support::mongo::Stand;
+use crate::support::mongo::{Stand, shared};
+use crate::support::proxy::Proxy;
 
 /// Puts assets in at once, and says what came of each.
 async fn insert_all(stores: &[&Mongo], assets: &[Asset], quota: Quota) -> Vec<Result<Inserted, StoreError>> {
@@ -159,24 +160,46 @@ async fn a_quota_is_exact_however_many_ask_on_two_nodes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn removals_make_no_room_while_a_tenant_is_over_its_quota() {
-    let stand = Stand::shared().await;
+    let wire = Proxy::to(shared().trim_start_matches("mongodb://").to_owned()).await;
+    let uri = format!("mongodb://{}/?directConnection=true", wire.address);
+    // So many connections that reads of the tenant go on beside the write that is kept back.
+    let options = MongoOptions { pool_size: 5, ..MongoOptions::default() };
+    let stand = Stand::on(&uri, options, Arc::new(NoMeter)).await;
     let tenant = tenant_of(&stand).await;
-    let there: Vec<Asset> = (1..=40).map(|number| pending(&tenant, number)).collect();
+    let there: Vec<Asset> = (1..=20).map(|number| pending(&tenant, number)).collect();
     let inserted = insert_all(&[&stand.mongo], &there, Quota::NONE).await;
     assert!(inserted.into_iter().all(|inserted| inserted.unwrap() == Inserted::New));
-    // As many come as go, so that they cancel each other out where they are made together.
-    let new: Vec<Asset> = (41..=60).map(|number| pending(&tenant, number)).collect();
-    let quota = Quota { count: Some(3), bytes: None };
-    let stores = [&stand.mongo];
-    let (inserted, removed) = tokio::join!(
+    stand.commands.take();
+
+    wire.keep_back("commitTransaction");
+    let (mongo, first) = (stand.mongo.clone(), pending(&tenant, 21));
+    let first = tokio::spawn(async move { insert(&mongo, &first).await });
+    wire.kept_back().await;
+    // As many come as go: made together, they cancel each other out.
+    let new: Vec<Asset> = (22..=29).map(|number| pending(&tenant, number)).collect();
+    let (stores, quota) = ([&stand.mongo], Quota { count: Some(3), bytes: None });
+    let (inserted, removed, ()) = tokio::join!(
         insert_all(&stores, &new, quota),
-        join_all(there[..20].iter().map(|asset| stand.mongo.remove(asset)))
+        join_all(there[..8].iter().map(|asset| stand.mongo.remove(asset))),
+        async {
+            // Each removal has read its asset by then, and waits.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            wire.let_through();
+        }
     );
+    assert!(first.await.unwrap());
     for inserted in inserted {
         assert!(matches!(inserted.unwrap(), Inserted::OverQuota(_)));
     }
     assert!(removed.into_iter().all(|removed| removed.unwrap() == Update::Done));
-    assert_eq!(stand.mongo.usage(&tenant).await.unwrap().pending.count, 20);
+    assert_eq!(stand.mongo.usage(&tenant).await.unwrap().pending.count, 13);
+    // Otherwise nothing was proven.
+    let mixed = stand
+        .commands
+        .take()
+        .iter()
+        .any(|command| command.command.get_array("deletes").is_ok_and(|deletes| deletes.len() == 8));
+    assert!(mixed, "the removals weren't made together");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
