@@ -1,4 +1,4 @@
-//! From whether requests can get a connection to MongoDB to whether the node is ready.
+//! Readiness: whether requests can get a connection to MongoDB.
 
 use tokio::sync::watch::{self, Receiver};
 
@@ -8,8 +8,8 @@ use crate::store::mongo::{Access, Mongo};
 const UNPROVEN: &str = "no connection to MongoDB has been had for requests yet";
 const DENIED: &str = "requests get no connection to MongoDB, though it is alive";
 
-/// Probes a cluster for as long as the node serves, and makes the node ready or not by what comes of it. The node isn't
-/// ready from the call on, until that is known.
+/// Probes the cluster, and keeps the node's readiness up to date. The node counts as not ready from this call until the
+/// first result. The future never completes by itself.
 pub fn watch(mongo: Mongo, readiness: Readiness) -> impl Future<Output = ()> + Send {
     let (sender, access) = watch::channel(Access::Unproven);
     readiness.set_obstacle(Some(UNPROVEN));

@@ -142,11 +142,11 @@ pub async fn run(
         }
     }
     node.lifecycle.end();
-    if timeout(WORKER_PATIENCE, &mut working).await.is_err() {
+    if timeout(WORKER_TIMEOUT, &mut working).await.is_err() {
         working.abort();
         tracing::warn!("the lifecycle worker is cut off; another node goes on with its assets");
     }
-    let given_back = timeout(LEASE_PATIENCE, node.lifecycle.give_back()).await;
+    let given_back = timeout(LEASE_TIMEOUT, node.lifecycle.give_back()).await;
     if !matches!(given_back, Ok(Ok(()))) {
         tracing::warn!("the lease of the lifecycle worker can't be given back; it runs out by itself");
     }
@@ -200,10 +200,10 @@ fn api_context(
     }
 }
 
-/// How long the lifecycle worker may take for the assets that it has begun with.
-const WORKER_PATIENCE: Duration = Duration::from_secs(2);
-/// How long giving its lease back may take.
-const LEASE_PATIENCE: Duration = Duration::from_millis(300);
+/// How long the lifecycle worker may take to finish the assets that it has started.
+const WORKER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long releasing the worker's lease may take.
+const LEASE_TIMEOUT: Duration = Duration::from_millis(300);
 /// Most connections to the admin listener, which scrapers and probes use.
 const ADMIN_CONNECTIONS: usize = 256;
 /// Signals that come so soon after the first are that one.

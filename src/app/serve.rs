@@ -64,15 +64,15 @@ pub async fn serve(file: &Path, environment: &Environment) -> Result<(), StartEr
     reloading.abort();
     watching.shutdown().await;
     if let Some(mongo) = mongo
-        && let Err(error) = mongo.end(WRITES_PATIENCE).await
+        && let Err(error) = mongo.shut_down(WRITES_TIMEOUT).await
     {
-        tracing::warn!(%error, "not all writes have ended; another node ends what they have left in MongoDB");
+        tracing::warn!(%error, "not all writes have ended; another node ends their transactions in MongoDB");
     }
     done
 }
 
-/// How long writes may take whose callers are gone.
-const WRITES_PATIENCE: Duration = Duration::from_secs(2);
+/// How long writes in progress may take after the last request.
+const WRITES_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Tells systemd that everything answers, or that the node ends, where it waits for that (`Type=notify`).
 fn tell_supervisor(state: NotifyState<'_>) {

@@ -242,10 +242,10 @@ impl Assets {
                 self.wait(caller, id).await?;
                 continue;
             }
-            // Refused before anything is moved, where it can't be.
+            // Reject an invalid patch before anything is moved.
             patched(&before, patch.metadata.as_ref())?;
             if patch.visibility.is_some() && before.hold.is_some() {
-                // A move, or a restore, that was cut off.
+                // Finish a move or a restore that was interrupted.
                 match self.end_move(&caller.tenant, before).await? {
                     Some(moved) => before = moved,
                     None => continue,
@@ -382,7 +382,7 @@ impl Assets {
             let asset = self.store.find(&caller.tenant.id, id).await?.ok_or(AssetError::NotFound)?;
             let now = self.clock.now();
             let Some(deleted_at) = asset.deleted_at else {
-                // It may have been restored by a call that was cut off before it had cleared the trash.
+                // A restore may have been interrupted before it had cleared the trash.
                 if asset.hold.is_none() {
                     return Err(AssetError::NotDeleted);
                 }

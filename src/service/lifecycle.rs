@@ -41,7 +41,7 @@ const LEASE: &str = "lifecycle";
 const LEASE_SECONDS: u64 = 30;
 /// How often a worker renews its lease. One renewal may fail.
 const RENEWAL: Duration = Duration::from_secs(10);
-/// How many assets are read at a time from those that are due.
+/// How many due assets are read at a time.
 const STEP: usize = 16;
 /// How many assets are looked at at a time.
 const AT_ONCE: usize = 4;
@@ -110,7 +110,7 @@ impl Lifecycle {
         }
     }
 
-    /// Looks once at everything that is due. `None` where another node has the lease, or the worker is to end.
+    /// Handles everything that is due, once. Returns `None` if another node has the lease, or the worker was told to end.
     ///
     /// # Errors
     /// Where what is due can't be found out. What fails of one asset is counted and logged.
@@ -170,7 +170,7 @@ impl Lifecycle {
         self.parts.assets.due(self.now(), after, STEP).await
     }
 
-    /// Renews the lease for as long as assets are being settled.
+    /// Renews the lease until the future is dropped.
     async fn keep_lease(&self) -> Infallible {
         loop {
             sleep(RENEWAL).await;
@@ -180,7 +180,7 @@ impl Lifecycle {
         }
     }
 
-    /// Looks at one asset; whether that went well. `None` where the worker is to end before that.
+    /// Handles one asset. Returns whether that succeeded, or `None` if the worker was told to end before.
     async fn attend(&self, due: &Due) -> Option<bool> {
         self.unless_ending(self.rate.until_ready()).await?;
         let outcome = match timeout(PATIENCE, self.settle(due)).await {

@@ -1,4 +1,4 @@
-//! An outage of a store that is known before a request runs into it.
+//! A known outage of a store, so that requests don't have to run into a timeout.
 
 use tokio::sync::watch;
 

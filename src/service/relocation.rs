@@ -220,7 +220,7 @@ impl Relocation {
 
     /// Ends the hold of an asset.
     pub(super) async fn release(&self, held: &Asset) -> Result<Asset, AssetError> {
-        // What has been left as a tombstone since the claim is looked at, also where the last look was due meanwhile.
+        // The move may have left tombstones. They need one more look, even if the last one was due during the move.
         let may_leave_tombstones = self.periods.may_arrive(held, held.updated_at);
         let release = |asset: Asset, now| match may_leave_tombstones {
             true => Ok(asset.released_and_due(&self.periods, now)),

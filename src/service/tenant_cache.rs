@@ -6,8 +6,8 @@
 //!    ([`CachedTenants::hear`]), it is seen at once, and where they should be and aren't, after
 //!    [`UNHEARD_MILLIS`].
 //! 2. Where the store is unavailable, it is good for [`STALE_MILLIS`], as it was known last: a frozen one stays
-//!    frozen. The store isn't asked again for [`DOWN_MILLIS`] where there is such an answer, nor for as long as it is
-//!    known to be unresponsive; who waits for it when that begins gets such an answer at once.
+//!    frozen. The store isn't asked again for [`DOWN_MILLIS`] if there is such an answer, nor while it is known
+//!    to be unresponsive. Requests that already wait then get that answer at once.
 //! 3. What wasn't found is remembered for [`ABSENT_MILLIS`], and is no answer where the store is down.
 //!
 //! The store is asked once for all who need the same at the same time. API keys that no tenant is known to have could

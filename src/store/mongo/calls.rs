@@ -41,8 +41,8 @@ impl Call {
         Self { filter, call }
     }
 
-    /// The statement of an `update` that remembers it, over one whose time is over. A duplicate key means that there is
-    /// one that holds.
+    /// The statement of an `update` that stores the call, replacing an expired one of the same key. It fails with a
+    /// duplicate key if there is one that hasn't expired.
     pub fn statement(&self) -> Bson {
         doc! { "q": &self.filter, "u": { "$set": &self.call }, "upsert": true, "hint": CALL }.into()
     }

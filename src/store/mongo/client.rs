@@ -106,7 +106,7 @@ impl Cluster {
         self.control_with(permit, operation).await
     }
 
-    /// The same by a connection that is the caller's.
+    /// Like [`Cluster::control`], with a permit that the caller has already.
     pub async fn control_with<T, F>(
         &self,
         _permit: Permit,
@@ -140,7 +140,7 @@ impl Cluster {
         self.tenant_with(permit, name, operation).await
     }
 
-    /// The same by a connection that is the caller's.
+    /// Like [`Cluster::tenant`], with a permit that the caller has already.
     pub async fn tenant_with<T, F>(
         &self,
         _permit: Permit,
@@ -157,7 +157,7 @@ impl Cluster {
         outcome
     }
 
-    /// Waits for a connection to be free.
+    /// Waits for permission to use a connection.
     pub async fn permit(&self, owner: Owner, work: Work) -> Result<Permit, StoreError> {
         self.0.permits.acquire(owner, work).await
     }
@@ -199,7 +199,7 @@ impl Cluster {
         self.0.guard.doubt();
     }
 
-    /// When the cluster was last heard.
+    /// When the cluster last answered.
     pub fn pulse(&self) -> &Pulse {
         &self.0.pulse
     }

@@ -1,13 +1,12 @@
-//! Shares the connections for requests among those who ask for them.
+//! Fair access to the connections of the pool.
 //!
-//! The driver's own queue for a connection is unbounded (it reads `waitQueueTimeoutMS` and ignores it) and doesn't know
-//! tenants. So an operation takes a permit first, of which there are as many as connections for requests.
+//! The driver's own queue has no time limit (it ignores `waitQueueTimeoutMS`) and knows no tenants. So each operation
+//! acquires a permit first. There are as many permits as connections for requests.
 //!
-//! 1. Permits go round by owner: a tenant, strangers, the node itself. However many operations of one owner wait,
-//!    another's first operation waits for one of each at most.
-//! 2. One owner never has all permits, if there is more than one.
-//! 3. Of one owner's operations, writes go first, then reads, then lists. A kind that waits and was passed over
-//!    [`PASSED_OVER`] times goes next.
+//! 1. Permits are granted round-robin by owner: each tenant, all strangers together, and the node itself.
+//! 2. No owner can hold all permits, unless there is only one.
+//! 3. Writes of an owner come before its reads, and reads before lists. A kind that was passed over [`MAX_PASSED_OVER`]
+//!    times comes next.
 //! 4. An operation that gets no permit within `wait_queue` fails.
 
 use std::collections::{HashMap, VecDeque};
@@ -20,8 +19,8 @@ use tokio::time::{Instant, timeout};
 use crate::media::TenantId;
 use crate::service::ports::{StoreError, StoreMeter};
 
-/// How often an owner's operations of one kind are passed over for those of another.
-const PASSED_OVER: u32 = 4;
+/// How often operations of one kind are passed over before they come next.
+const MAX_PASSED_OVER: u32 = 4;
 
 /// The party that an operation is done for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,7 +33,7 @@ pub enum Owner {
     Node,
 }
 
-/// What an operation does, the most urgent first.
+/// The kind of an operation. The most urgent comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Changes documents.
@@ -53,7 +52,7 @@ pub struct ConnectionPermits {
 }
 
 struct Shared {
-    /// How many permits one owner may have.
+    /// The maximum number of permits of one owner.
     share: usize,
     state: Mutex<State>,
 }
@@ -61,9 +60,9 @@ struct Shared {
 #[derive(Default)]
 struct State {
     free: usize,
-    /// Owners that have a permit or wait for one.
+    /// Owners that hold or wait for permits.
     owners: HashMap<Owner, Queue>,
-    /// Owners that wait for one, the next one first.
+    /// Owners that wait for permits, in the order of their turns.
     ring: VecDeque<Owner>,
 }
 
@@ -71,7 +70,7 @@ struct State {
 #[derive(Default)]
 struct Queue {
     held: usize,
-    /// Those that wait, by [`Work`].
+    /// The waiting operations, by [`Work`].
     kinds: [Kind; 3],
 }
 
@@ -83,7 +82,7 @@ struct Kind {
 
 type Waiting = oneshot::Sender<Permit>;
 
-/// Lets its holder use one connection. Dropping it passes it on.
+/// Permission to use one connection. It is released on drop.
 #[must_use]
 pub struct Permit(Option<(Arc<Shared>, Owner)>);
 
@@ -93,7 +92,7 @@ pub struct Permit(Option<(Arc<Shared>, Owner)>);
 pub struct WaitedTooLong(Duration);
 
 impl ConnectionPermits {
-    /// So many permits, for each of which an operation waits so long at most.
+    /// Creates `count` permits, each with this limit for the wait.
     pub fn new(count: usize, longest_wait: Duration, meter: Arc<dyn StoreMeter>) -> Self {
         let state = State { free: count, ..State::default() };
         let shared = Shared { share: count.saturating_sub(1).max(1), state: Mutex::new(state) };
@@ -136,12 +135,12 @@ impl Shared {
         self.grant();
     }
 
-    /// Gives the permits that are free to those whose turn it is.
+    /// Grants the free permits to the waiters whose turn it is.
     fn grant(self: &Arc<Self>) {
         loop {
             let next = self.state().next(self.share);
             let Some((owner, waiting)) = next else { return };
-            // A waiter that is gone passes its permit on by dropping it: not here, where that would recurse.
+            // The waiter was cancelled. Release the permit here, as its `drop` would recurse into this function.
             if let Err(mut unused) = waiting.send(Permit(Some((Arc::clone(self), owner.clone())))) {
                 unused.0 = None;
                 self.state().give_back(&owner);
@@ -151,7 +150,7 @@ impl Shared {
 }
 
 impl State {
-    /// Takes a permit for the next waiter, if there is one who may have it.
+    /// Takes a free permit for the next eligible waiter.
     fn next(&mut self, share: usize) -> Option<(Owner, Waiting)> {
         if self.free == 0 {
             return None;
@@ -203,13 +202,13 @@ impl Queue {
         self.kinds.iter().all(|kind| kind.waiting.is_empty())
     }
 
-    /// The next operation whose caller still waits.
+    /// Returns the next operation that wasn't cancelled.
     fn next(&mut self) -> Option<Waiting> {
         for kind in &mut self.kinds {
             kind.waiting.retain(|waiting| !waiting.is_closed());
         }
         let waits = |number: &usize| !self.kinds[*number].waiting.is_empty();
-        let is_due = |number: &usize| self.kinds[*number].passed_over >= PASSED_OVER;
+        let is_due = |number: &usize| self.kinds[*number].passed_over >= MAX_PASSED_OVER;
         let mut waiting = (0..self.kinds.len()).filter(waits);
         let first = waiting.clone().find(is_due).or_else(|| waiting.next())?;
         for (number, kind) in self.kinds.iter_mut().enumerate() {
@@ -245,7 +244,7 @@ mod tests {
         Owner::Tenant(name.parse().unwrap())
     }
 
-    /// The order in which operations get the one permit, all of which ask while somebody else holds it.
+    /// Returns the order in which waiting operations get a single permit.
     async fn order(asked: &[(&'static str, Work)]) -> Vec<(&'static str, Work)> {
         let permits = permits(1, Duration::from_secs(60));
         let held = permits.acquire(Owner::Node, Work::Read).await.unwrap();
@@ -305,7 +304,7 @@ mod tests {
         let held = permits.acquire(tenant("x"), Work::Read).await.unwrap();
         let error = permits.acquire(tenant("y"), Work::Read).await.err().unwrap();
         assert!(matches!(error, StoreError::Unavailable(_)) && error.to_string().contains("within 0.02 s"));
-        // One that is cancelled after it was given the permit passes it on.
+        // A waiter that is cancelled after it was granted the permit releases it.
         let mut cancelled = Box::pin(permits.acquire(tenant("y"), Work::Read));
         assert!((&mut cancelled).now_or_never().is_none());
         drop(held);

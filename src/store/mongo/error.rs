@@ -100,18 +100,18 @@ pub fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
-/// Whether an operation met another transaction, or was cut off by the server, and is to be tried again.
-pub fn is_met(error: &Error) -> bool {
+/// Whether a transaction was aborted by a conflict or by the server, and can be retried.
+pub fn is_transient(error: &Error) -> bool {
     error.contains_label(TRANSIENT_TRANSACTION_ERROR) || is_conflict(error)
 }
 
-/// Whether another transaction is changing one of the documents.
+/// Whether the error is a write conflict with another transaction.
 pub fn is_conflict(error: &Error) -> bool {
     code(error) == Some(WRITE_CONFLICT)
 }
 
-/// The error of a statement that an `update` or a `delete` answers with success in all.
-pub fn refused_statement(answer: &Document) -> Result<(), Error> {
+/// Returns the first write error of an `update` or a `delete`, which the server reports within a successful answer.
+pub fn check_statements(answer: &Document) -> Result<(), Error> {
     let errors = answer.get_array("writeErrors").map(Vec::as_slice).unwrap_or_default();
     let Some(Bson::Document(error)) = errors.first() else { return Ok(()) };
     let error = deserialize_from_document(error.clone());
@@ -137,7 +137,7 @@ fn code(error: &Error) -> Option<i32> {
 /// Whether an error is the server's answer: the server was reached.
 pub fn is_answer(error: &Error) -> bool {
     use ErrorKind::{BulkWrite, Command, Custom, InsertMany, Write};
-    // What the server has answered may be what this program made an error of.
+    // Custom errors are this program's own, made from an answer.
     matches!(*error.kind, Command(_) | Write(_) | InsertMany(_) | BulkWrite(_) | Custom(_))
 }
 

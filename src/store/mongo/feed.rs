@@ -3,11 +3,10 @@
 //! 1. It takes one connection of the pool, which no request waits for.
 //! 2. After a break it goes on where it ended, by its resume token, for as long as the server's log reaches back.
 //! 3. Where that can't be, it begins anew and says so: what was changed meanwhile wasn't heard of.
-//! 4. Between two tries it rests, longer each time, up to [`LONGEST_REST`], or [`LONGEST_REFUSED_REST`] where the server
-//!    refuses.
-//! 5. The server answers at least each [`AWAIT`]. Where it doesn't for [`SILENCE`], the listener is told: that changes
-//!    aren't heard of, where other operations are answered ([`Pulse`](super::pulse::Pulse)); else that nothing answers.
-//!    The stream is waited for all the same, as the server may only be slow: it then goes on without a loss.
+//! 4. It backs off between attempts, up to [`LONGEST_REST`], or [`LONGEST_REFUSED_REST`] if the server refuses.
+//! 5. The server answers at least every [`AWAIT`]. If it doesn't for [`SILENCE`], the listener is told that the feed is
+//!    lost, or, if other operations aren't answered either ([`Pulse`](super::pulse::Pulse)), that the store is
+//!    unresponsive. The stream is kept: if the server was only slow, it continues without a gap.
 
 use std::time::Duration;
 
@@ -29,15 +28,15 @@ use crate::service::ports::{Change, ChangeFeed};
 
 /// How long the server waits for a change before it says that there is none.
 const AWAIT: Duration = Duration::from_millis(500);
-/// Between two looks whether anything is heard.
+/// The interval of the checks for silence.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Where the looks are so far apart, this process stood still.
+/// If two checks are this far apart, the process was suspended.
 const STANDSTILL: Duration = Duration::from_millis(1_000);
 /// The rest after the first break.
 const FIRST_REST: Duration = Duration::from_millis(100);
 /// The longest rest.
 const LONGEST_REST: Duration = Duration::from_secs(1);
-/// The longest rest where the server refuses the stream: that lasts.
+/// The longest rest if the server refuses the stream, which won't change soon.
 const LONGEST_REFUSED_REST: Duration = Duration::from_secs(5);
 /// The server's codes for a token from which it can't go on.
 const TOKEN_LOST: [i32; 3] = [260, 280, 286];
@@ -50,34 +49,34 @@ pub struct Feed {
     stream: Option<Stream>,
     token: Option<ResumeToken>,
     rest: Duration,
-    /// What is under way. It is polled to its end, as the driver demands of a stream's futures.
+    /// The step in progress. It must be polled to completion: the driver's streams aren't cancel-safe.
     step: Option<BoxFuture<'static, Step>>,
-    /// What the listener was told last of the feed itself.
+    /// The last state that the listener was told.
     told: Told,
     /// When the stream was last answered.
     answered: Instant,
-    /// When it was last looked whether anything is heard.
+    /// When silence was last checked for.
     looked: Instant,
-    /// What the listener is told next.
+    /// An event to report after another one.
     next: Option<Change>,
 }
 
-/// What came of a step.
+/// The result of a step.
 enum Step {
-    /// A stream was asked for.
+    /// The attempt to open a stream.
     Opened(Result<Stream, Error>),
-    /// A stream was asked for what has changed.
+    /// The stream's next event, if there was one.
     Asked(Stream, Result<Option<Box<ChangeStreamEvent<Document>>>, Error>),
-    /// Nothing came in the time of an operation.
+    /// No answer within the time of an operation.
     Late,
 }
 
-/// What the listener knows of the feed.
+/// The state of the feed, as the listener knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    /// Changes are heard of.
+    /// Changes are received.
     Heard,
-    /// They aren't; the cluster answers, or may.
+    /// Changes aren't received. The cluster may answer.
     Lost,
     /// The cluster answers nothing.
     Unresponsive,
@@ -108,7 +107,7 @@ impl ChangeFeed for Feed {
             if let Some(change) = self.next.take() {
                 return change;
             }
-            self.mind_the_gap();
+            self.discount_suspension();
             let step = match &mut self.step {
                 Some(step) => step,
                 None => {
@@ -139,7 +138,7 @@ enum Heard {
 }
 
 impl Feed {
-    /// The next step: asks the stream, or for one.
+    /// Starts the next step: reads from the stream, or opens one.
     fn begin(&mut self) -> BoxFuture<'static, Step> {
         match self.stream.take() {
             Some(stream) => self.ask(stream),
@@ -147,7 +146,7 @@ impl Feed {
         }
     }
 
-    /// Asks a stream for what has changed.
+    /// Reads from a stream.
     fn ask(&self, mut stream: Stream) -> BoxFuture<'static, Step> {
         let patience = AWAIT.saturating_add(self.mongo.0.cluster.options().patience());
         Box::pin(async move {
@@ -158,7 +157,7 @@ impl Feed {
         })
     }
 
-    /// Asks for a stream, after a rest.
+    /// Opens a stream, after a rest.
     fn open(&mut self) -> BoxFuture<'static, Step> {
         let rest = self.rest;
         self.rest = (self.rest * 2).clamp(FIRST_REST, LONGEST_REFUSED_REST);
@@ -185,7 +184,7 @@ impl Feed {
         })
     }
 
-    /// Takes what came of a step. What the listener must know of it.
+    /// Handles the result of a step. Returns what to report.
     fn take(&mut self, step: Step) -> Option<Change> {
         let pulse = self.mongo.0.cluster.pulse();
         match step {
@@ -237,7 +236,7 @@ impl Feed {
         match self.change(event) {
             Heard::Change(change) => Some(change),
             Heard::Nothing => None,
-            // Collections were dropped or renamed: what of, can't be said.
+            // Collections were dropped or renamed, so it's unknown which assets are affected.
             Heard::TooMuch => {
                 self.token = None;
                 self.stream = None;
@@ -246,8 +245,8 @@ impl Feed {
         }
     }
 
-    /// Sees to it that a time in which this task didn't run isn't taken for the cluster's silence.
-    fn mind_the_gap(&mut self) {
+    /// Makes sure that a suspension of this process isn't mistaken for silence of the cluster.
+    fn discount_suspension(&mut self) {
         let now = Instant::now();
         if now.duration_since(self.looked) > STANDSTILL {
             self.answered = now;
@@ -256,7 +255,7 @@ impl Feed {
         self.looked = now;
     }
 
-    /// Looks whether anything is heard while a step is under way.
+    /// Checks for silence while a step is in progress.
     fn look(&mut self) -> Option<Change> {
         let silent = self.mongo.0.cluster.pulse().silent_for() >= SILENCE;
         match self.told {
@@ -277,7 +276,7 @@ impl Feed {
         }
     }
 
-    /// Takes note of an answer to the stream. Whether the listener takes changes to be heard of already.
+    /// Records an answer to the stream. Returns whether the listener knew already that the feed works.
     fn hear(&mut self) -> bool {
         let cluster = &self.mongo.0.cluster;
         cluster.pulse().feed_answered();
@@ -293,7 +292,7 @@ impl Feed {
         before == Told::Heard
     }
 
-    /// Takes note that there is no stream.
+    /// Records that there is no stream.
     fn lose(&mut self) -> Option<Change> {
         (self.told == Told::Heard).then(|| self.tell(Told::Lost))
     }
@@ -310,7 +309,7 @@ impl Feed {
         }
     }
 
-    /// Decides from where, and after which rest, a stream is asked for after an error.
+    /// Decides where to resume after an error, and how long to rest before that.
     fn rest_after(&mut self, error: &Error) {
         if is_answer(error) {
             self.mongo.0.cluster.pulse().feed_answered();

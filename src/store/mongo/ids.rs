@@ -49,7 +49,7 @@ impl IdRecord {
         }
     }
 
-    /// The statement of an `update` that says when an asset is due.
+    /// The statement of an `update` that sets an asset's due time.
     pub fn due_statement(asset: &Asset) -> Bson {
         let change = match asset.due_at {
             Some(due_at) => doc! { "$set": { "dueAt": date_or_last(due_at) } },
@@ -58,14 +58,14 @@ impl IdRecord {
         doc! { "q": row(asset.id, &asset.tenant), "u": change, "hint": { "_id": 1 } }.into()
     }
 
-    /// The statement of a `delete` that sets an id free.
+    /// The statement of a `delete` that removes an asset's row.
     pub fn removal_statement(asset: &Asset) -> Bson {
         doc! { "q": row(asset.id, &asset.tenant), "limit": 1, "hint": { "_id": 1 } }.into()
     }
 }
 
 impl Mongo {
-    /// The rows of ids, by a connection that is the caller's.
+    /// Reads the rows of these ids, with a permit that the caller has already.
     pub(super) async fn rows_with(
         &self,
         permit: Permit,
@@ -163,7 +163,7 @@ impl Mongo {
     }
 }
 
-/// The document of an asset of a tenant. Its id comes first: some servers look for the first member that has an index.
+/// The filter for a tenant's asset. `_id` comes first, as some servers only try the first member's index.
 pub fn row(id: AssetId, tenant: &TenantId) -> Document {
     doc! { "_id": id.to_string(), "groupID": tenant.as_str() }
 }

@@ -36,7 +36,7 @@ use super::tenants::GROUPS;
 pub const IDS: &str = "media_ids";
 /// Who holds what among the nodes.
 pub const LEASES: &str = "media_leases";
-/// Which sessions each node uses.
+/// The sessions of each node.
 pub const NODES: &str = "media_nodes";
 /// The assets of a database's tenants.
 pub const ASSETS: &str = "media_assets";

@@ -1,13 +1,12 @@
 //! Assets, tenants and leases in MongoDB, by the official driver.
 //!
 //! 1. [`Mongo`]: one cluster. `client` has the rules of connections, `options` their numbers; `connection_permits`
-//!    and `guard` are those that the driver doesn't have, `observe` what it tells of itself.
+//!    and `guard` add rules that the driver lacks, `observe` listens to its events.
 //! 2. `tenants`: the port [`TenantStore`](crate::service::ports::TenantStore) on `groups`; `group`: what is
 //!    written there, and what it means; `databases`: from a tenant to its database. `survey`: which groups can't be served.
 //! 3. `assets`: the port [`AssetStore`](crate::service::ports::AssetStore). `record`: how an asset is written.
-//!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `reads`: those of
-//!    single assets. `writes`: those that change several documents, whole or not at all. `queues`: what waits to be done
-//!    together.
+//!    `ids`: whose an id is; `usage`: what a tenant has. `calls`: those that may be repeated. `reads`: reads by a
+//!    single id, batched. `writes`: transactions, batched. `queues`: the queues of both.
 //! 4. `leases`: the port [`LeaseStore`](crate::service::ports::LeaseStore).
 //!    `secret`: what all nodes share.
 //! 5. `feed`: the port [`ChangeFeed`](crate::service::ports::ChangeFeed), what other nodes change, and whether the
@@ -110,7 +109,7 @@ impl Mongo {
         let cluster = Cluster::new(uri, options, clock, meter, commands).await?;
         let (databases, reads, writes) = (Databases::default(), Reads::new(), Writes::new());
         let mongo = Self(Arc::new(Inner { cluster, databases, reads, writes }));
-        mongo.keep_sessions();
+        mongo.spawn_heartbeat();
         Ok(mongo)
     }
 

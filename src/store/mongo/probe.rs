@@ -1,10 +1,10 @@
-//! The liveness probe: a `ping` where nothing else shows whether the cluster answers, or whether requests can get a
+//! The liveness probe: sends a `ping` if no other traffic shows that the cluster answers and that requests can get a
 //! connection.
 //!
-//! 1. It takes no connection of its own: it waits in the pool's queue as operations do. Where requests are answered it
+//! 1. It has no connection of its own: it waits in the pool's queue like any operation. While requests are answered, it
 //!    sends nothing.
-//! 2. [`Feed`](super::Feed) says by its answers that the cluster is silent ([`SILENCE`](super::pulse::SILENCE)).
-//! 3. [`Access`] says whether requests can get a connection.
+//! 2. [`Feed`](super::Feed) uses the answers to detect that the cluster is silent ([`SILENCE`](super::pulse::SILENCE)).
+//! 3. [`Access`] tells whether requests can get a connection.
 
 use std::time::Duration;
 
@@ -15,42 +15,42 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Mongo;
 use super::error::is_answer;
 
-/// Between two looks.
+/// The interval of the checks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The same at the start, which waits for the first answer.
+/// The interval at startup, until the first answer.
 const LOOK_AT_START_EVERY: Duration = Duration::from_millis(10);
-/// A ping is sent where nothing was heard for so long: half of the time after which the cluster counts as silent.
+/// A ping is sent after this time without any answer: half the time after which the cluster counts as silent.
 const SILENT: Duration = Duration::from_millis(750);
-/// A ping is sent where no request was answered for so long.
+/// A ping is sent after this time without an answered request.
 const UNSERVED: Duration = Duration::from_secs(2);
-/// The same where none can be.
+/// The same while requests get no connection.
 const UNSERVED_AND_DENIED: Duration = Duration::from_secs(1);
-/// How long the change stream is waited for at the start: it takes a connection first.
+/// How long startup waits for the change stream, which takes the first connection.
 const FEED_FIRST: Duration = Duration::from_secs(2);
-/// The primary counts as alive for a heartbeat and so long after it was heard.
+/// The primary counts as alive until a heartbeat interval plus this margin after its last answer.
 const HEARTBEAT_MARGIN: Duration = Duration::from_secs(1);
-/// Requests fail for a heartbeat and so long before it is said.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Requests are answered for so long before it is said again. A single answer proves little: where there are fewer
-/// connections than wanted, each is now and then free by chance.
+/// The node becomes unready after a heartbeat interval plus this time without a connection for requests.
+const DENIED_AFTER: Duration = Duration::from_secs(5);
+/// The node becomes ready again after this time with answers. A single answer proves little: even with too few
+/// connections, one of them is sometimes free.
 const STEADY: Duration = Duration::from_secs(2);
 
 /// Whether requests can get a connection to the primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// None has been had since the start, beside that of the change stream.
+    /// There hasn't been one yet since startup, besides that of the change stream.
     Unproven,
-    /// One can be had, or the whole cluster is away.
+    /// They can, or the whole cluster is down.
     Granted,
-    /// None can be had, though the primary is alive.
+    /// They can't, although the primary is alive.
     Denied,
 }
 
 impl Mongo {
-    /// Probes the cluster for as long as the node serves, and says by `access` whether requests can get a connection.
+    /// Probes the cluster forever, and reports to `access` whether requests can get a connection.
     pub async fn probe(self, access: watch::Sender<Access>) {
         let (pulse, options) = (self.0.cluster.pulse(), self.0.cluster.options());
-        let mut judge = Judge::new(*access.borrow(), options.heartbeat.saturating_add(PATIENCE));
+        let mut judge = Judge::new(*access.borrow(), options.heartbeat.saturating_add(DENIED_AFTER));
         let began = Instant::now();
         loop {
             let starting = judge.access == Access::Unproven && began.elapsed() < FEED_FIRST;
@@ -73,13 +73,13 @@ impl Mongo {
         }
     }
 
-    /// Sends a ping by a connection of the pool.
+    /// Sends a ping over a connection of the pool.
     async fn ping(&self) -> Outcome {
         let cluster = &self.0.cluster;
         let (pulse, options) = (cluster.pulse(), cluster.options());
         let database = cluster.control_database();
         let answer = timeout(options.ping, database.run_command(doc! { "ping": 1 })).await;
-        // One is the change stream's, where there is one.
+        // The change stream, if there is one, occupies one of them.
         let beside_the_feed = pulse.connections() > 1 || !pulse.feed_heard();
         match answer {
             Ok(answer) if answer.as_ref().map_or_else(is_answer, |_| true) => {
@@ -100,20 +100,20 @@ impl Mongo {
     }
 }
 
-/// What came of a look.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// A request was answered, or a ping.
+    /// A request or a ping was answered.
     Answered,
-    /// There are connections, and none came free for a ping.
+    /// There are connections, but none became free for a ping.
     Busy,
-    /// None was answered, or only by the change stream's connection, though the primary is alive.
+    /// Nothing was answered, except over the change stream's connection, although the primary is alive.
     Denied,
-    /// None was answered, and nobody hears the primary.
+    /// Nothing was answered, and the primary isn't heard.
     Away,
 }
 
-/// From outcomes to [`Access`].
+/// Derives [`Access`] from the outcomes over time.
 struct Judge {
     access: Access,
     patience: Duration,
@@ -160,7 +160,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// What is judged of outcomes that come a second after each other.
+    /// The states that outcomes at intervals of a second lead to.
     fn judged(from: Access, outcomes: &[(Outcome, usize)]) -> Vec<Access> {
         let (mut judge, began) = (Judge::new(from, PATIENCE), Instant::now());
         let all = outcomes.iter().flat_map(|(outcome, times)| std::iter::repeat_n(*outcome, *times));
@@ -181,10 +181,10 @@ mod tests {
         assert_eq!(judged(granted, &[(Denied, 10)]), [granted]);
         assert_eq!(judged(granted, &[(Denied, 11)]), [granted, denied]);
         assert_eq!(judged(granted, &[(Denied, 11), (Answered, 3)]), [granted, denied, granted]);
-        // Answers by chance change nothing, before it is said and after.
+        // Single answers change nothing, in either state.
         assert_eq!(judged(granted, &[(Denied, 5), (Answered, 1), (Denied, 5)]), [granted, denied]);
         assert_eq!(judged(granted, &[(Denied, 11), (Answered, 2), (Denied, 1)]), [granted, denied]);
-        // Some refusals among many answers do neither, nor does a time without free connections.
+        // Neither do occasional refusals, nor a busy pool.
         assert_eq!(judged(granted, &[(Denied, 9), (Answered, 3), (Denied, 9), (Answered, 3)]), [granted]);
         assert_eq!(judged(granted, &[(Busy, 60)]), [granted]);
     }
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_cluster_that_is_away_is_no_denial_nor_is_its_return() {
         use Outcome::{Away, Denied};
-        // Its monitors' last answers are seconds old when it goes, and new when it is back.
+        // The monitor's last answer is still recent when the cluster goes down, and recent again when it is back.
         assert_eq!(judged(Access::Granted, &[(Denied, 6), (Away, 60), (Denied, 6)]), [Access::Granted]);
         let (granted, denied) = (Access::Granted, Access::Denied);
         assert_eq!(judged(granted, &[(Denied, 11), (Away, 1)]), [granted, denied, granted]);

@@ -1,15 +1,15 @@
-//! When the cluster was last heard, by which connections, and how many are open.
+//! When the cluster last answered, and over which connections; how many connections are open.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// After so long without any answer the cluster is taken to answer nothing: three times what the change stream
-/// ([`super::feed`]) takes where nothing changes.
+/// The cluster counts as silent after this time without any answer. It is three times the interval at which the change
+/// stream ([`super::feed`]) is answered when nothing changes.
 pub const SILENCE: Duration = Duration::from_millis(1_500);
 
-/// The times of the last answers, and the connections.
+/// The times of the last answers, and the open connections.
 pub struct Pulse {
     began: Instant,
     answered: Mark,
@@ -17,16 +17,16 @@ pub struct Pulse {
     primary: Mark,
     feed_tried: AtomicBool,
     feed_heard: AtomicBool,
-    /// Those of the pool that can be used, by server and number.
+    /// The open connections of the pool, by server and number.
     open: Mutex<HashSet<(String, u32)>>,
 }
 
-/// A time, in milliseconds since the pulse began.
+/// A time, in milliseconds since `began`.
 #[derive(Default)]
 struct Mark(AtomicU64);
 
 impl Pulse {
-    /// A pulse that begins now: what is yet to be heard counts as heard now.
+    /// Starts now, as if everything had just been answered.
     pub fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -39,74 +39,74 @@ impl Pulse {
         }
     }
 
-    /// The change stream was answered, or refused.
+    /// Records an answer to the change stream, or its refusal.
     pub fn feed_answered(&self) {
         self.set(&self.answered);
         self.set(&self.primary);
     }
 
-    /// An operation that isn't the change stream's was answered.
+    /// Records an answer to any other operation.
     pub fn served(&self) {
         self.set(&self.served);
         self.set(&self.answered);
     }
 
-    /// The primary has answered the driver's monitor.
+    /// Records an answer of the primary to the driver's monitor.
     pub fn primary_heard(&self) {
         self.set(&self.primary);
     }
 
-    /// Nobody could hear for a while, as this process stood still: that wasn't the cluster's silence.
+    /// Records that this process was suspended: what it didn't hear meanwhile isn't the cluster's silence.
     pub fn stood_still(&self) {
         self.set(&self.answered);
     }
 
-    /// The change stream has been asked for, and whatever came of it is known.
+    /// Records the first result of opening the change stream, whatever it is.
     pub fn feed_was_tried(&self) {
         self.feed_tried.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the change stream has been asked for.
+    /// Whether opening the change stream has had a result yet.
     pub fn feed_tried(&self) -> bool {
         self.feed_tried.load(Ordering::Relaxed)
     }
 
-    /// Sets whether there is a change stream that is answered.
+    /// Sets whether the change stream works.
     pub fn set_feed_heard(&self, heard: bool) {
         self.feed_heard.store(heard, Ordering::Relaxed);
     }
 
-    /// Whether there is a change stream that is answered: it has a connection of the pool.
+    /// Whether the change stream works. It then occupies a connection of the pool.
     pub fn feed_heard(&self) -> bool {
         self.feed_heard.load(Ordering::Relaxed)
     }
 
-    /// A connection of the pool can be used.
+    /// Records a new connection of the pool.
     pub fn opened(&self, server: String, number: u32) {
         self.open().insert((server, number));
     }
 
-    /// A connection of the pool was closed, or couldn't be made.
+    /// Records that a connection of the pool was closed or failed to open.
     pub fn closed(&self, server: String, number: u32) {
         self.open().remove(&(server, number));
     }
 
-    /// How many connections of the pool can be used, in use or not.
+    /// The number of open connections of the pool, in use or idle.
     pub fn connections(&self) -> usize {
         self.open().len()
     }
 
-    /// How long nothing was answered by the connections of the pool.
+    /// The time since the last answer over any connection of the pool.
     pub fn silent_for(&self) -> Duration {
         self.since(&self.answered)
     }
 
-    /// How long no operation was answered but the change stream's.
+    /// The time since the last answer to an operation other than the change stream's.
     pub fn unserved_for(&self) -> Duration {
         self.since(&self.served)
     }
 
-    /// How long the primary wasn't heard, by whichever connection.
+    /// The time since the primary's last answer over any connection.
     pub fn primary_unheard_for(&self) -> Duration {
         self.since(&self.primary)
     }

@@ -1,5 +1,5 @@
-//! What waits to be done together, by a key. Who puts the first in has to see to it that somebody takes it, and what
-//! comes meanwhile.
+//! Queues of work that is done in batches, by key. Whoever pushes the first item of a queue starts the task that drains
+//! it.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -13,10 +13,10 @@ use crate::service::ports::StoreError;
 /// A tenant, and the database in which its assets lie.
 pub type Place = (TenantId, Arc<str>);
 
-/// Where the result of something that waits is told.
+/// The channel for the result of a queued item.
 pub type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
-/// A queue for each key of which something is being done.
+/// A queue for each key that has a task.
 pub struct Queues<K, T>(Mutex<HashMap<K, VecDeque<T>>>);
 
 impl<K, T> Default for Queues<K, T> {
@@ -30,7 +30,7 @@ impl<K: Clone + Eq + Hash, T> Queues<K, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts something in. `true` where it is the first, and nobody takes what waits there yet.
+    /// Pushes an item. Returns `true` if this creates the queue: the caller then has to start a task that drains it.
     pub fn push(&self, key: &K, item: T) -> bool {
         let mut queues = self.queues();
         if let Some(queue) = queues.get_mut(key) {
@@ -41,16 +41,16 @@ impl<K: Clone + Eq + Hash, T> Queues<K, T> {
         true
     }
 
-    /// Takes up to so many, in their order; those that `may_go` refuses stay. Where that is nothing, the queue has ended,
-    /// and the next one to be put in is a first.
-    pub fn take(&self, key: &K, most: usize, mut may_go: impl FnMut(&T) -> bool) -> Vec<T> {
+    /// Takes up to `most` items that `admits` accepts, in order. If it takes none, the queue is removed, and its task has
+    /// to end.
+    pub fn take(&self, key: &K, most: usize, mut admits: impl FnMut(&T) -> bool) -> Vec<T> {
         let mut queues = self.queues();
         let Some(queue) = queues.get_mut(key) else { return Vec::new() };
         let (mut taken, mut later) = (Vec::new(), VecDeque::new());
         while taken.len() < most
             && let Some(item) = queue.pop_front()
         {
-            if may_go(&item) { taken.push(item) } else { later.push_back(item) }
+            if admits(&item) { taken.push(item) } else { later.push_back(item) }
         }
         later.append(queue);
         *queue = later;
@@ -60,22 +60,22 @@ impl<K: Clone + Eq + Hash, T> Queues<K, T> {
         taken
     }
 
-    /// Ends a queue with all that waits in it.
-    pub fn end(&self, key: &K) {
+    /// Removes a queue with all its items.
+    pub fn remove(&self, key: &K) {
         self.queues().remove(key);
     }
 }
 
-/// Tells all of these why they have no result.
-pub fn refuse<T>(answers: impl IntoIterator<Item = Answer<T>>, error: StoreError) {
+/// Sends an error to each channel.
+pub fn fail_all<T>(answers: impl IntoIterator<Item = Answer<T>>, error: StoreError) {
     let error = Arc::new(error);
     for answer in answers {
-        tell(answer, Err(StoreError::shared(Arc::clone(&error))));
+        reply(answer, Err(StoreError::shared(Arc::clone(&error))));
     }
 }
 
-/// Tells a result to whoever waits for it, if anybody still does.
-pub fn tell<T>(answer: Answer<T>, result: Result<T, StoreError>) {
+/// Sends a result. It is dropped if the receiver has gone.
+pub fn reply<T>(answer: Answer<T>, result: Result<T, StoreError>) {
     drop(answer.send(result));
 }
 
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_queue_ends_when_nothing_is_taken_from_it() {
+    fn a_queue_is_removed_when_nothing_is_taken_from_it() {
         let queues = Queues::default();
         let place = "anna";
         assert!(queues.push(&place, 1) && !queues.push(&place, 2) && !queues.push(&place, 3));

@@ -1,5 +1,5 @@
-//! Reads by a single id. Those that wait for a connection at the same time are one query: of a tenant's assets
-//! ([`Assets`]), and of rows of `media_ids` ([`Rows`]), which anybody's permalink asks for.
+//! Reads by id. Reads that wait for a connection at the same time share one query: those of a tenant's assets
+//! ([`Assets`]), and those of `media_ids` ([`Rows`]), which permalinks need.
 
 use std::hash::Hash;
 use std::sync::Arc;
@@ -13,35 +13,35 @@ use tokio::time::timeout;
 use super::Mongo;
 use super::connection_permits::{Owner, Permit, Work};
 use super::ids::IdRecord;
-use super::queues::{Answer, Place, Queues, refuse, tell};
+use super::queues::{Answer, Place, Queues, fail_all, reply};
 use crate::media::{Asset, AssetId, TenantId};
 use crate::service::ports::StoreError;
 
-/// The most ids of one query.
-const MOST: usize = 100;
+/// The maximum number of ids in a query.
+const MAX_BATCH: usize = 100;
 
-/// The reads of a node. Their tasks run where the client does.
+/// The reads of this node. Their tasks run on the runtime on which the client was created.
 pub struct Reads {
     runtime: Handle,
     assets: Queues<Place, Reading<Asset>>,
     rows: Queues<(), Reading<IdRecord>>,
 }
 
-/// A read.
+/// A queued read.
 struct Reading<T> {
     id: AssetId,
     answer: Answer<Option<T>>,
 }
 
-/// A read got no answer in time: too many others were before it.
+/// The read took too long.
 #[derive(Debug, thiserror::Error)]
 #[error("a read wasn't answered within {} s", .0.as_secs_f64())]
 struct NotRead(Duration);
 
-/// What is read by its id.
+/// A collection that is read by id.
 #[async_trait]
 trait Kind: Send + 'static {
-    /// Reads of one key can be one query.
+    /// Reads with the same key can share a query.
     type Key: Clone + Eq + Hash + Send + Sync + 'static;
     type Found: Clone + Send + 'static;
 
@@ -59,7 +59,7 @@ trait Kind: Send + 'static {
 /// Assets of a tenant.
 struct Assets;
 
-/// Rows of `media_ids`, whoever asks for them.
+/// Rows of `media_ids`, for any caller.
 struct Rows;
 
 #[async_trait]
@@ -117,14 +117,14 @@ impl Kind for Rows {
 }
 
 impl Reads {
-    /// None yet. Their tasks run on this runtime.
+    /// Creates empty queues. Their tasks run on the current runtime.
     pub fn new() -> Self {
         Self { runtime: Handle::current(), assets: Queues::default(), rows: Queues::default() }
     }
 }
 
 impl Mongo {
-    /// One asset of a tenant.
+    /// Reads one asset of a tenant.
     pub(super) async fn find_in(
         &self,
         database: &Arc<str>,
@@ -134,7 +134,7 @@ impl Mongo {
         self.read_one::<Assets>((tenant.clone(), Arc::clone(database)), id).await
     }
 
-    /// Where an asset lies, whoever has it.
+    /// Reads the row of an id: its tenant and its database.
     pub(super) async fn place_of(&self, id: AssetId) -> Result<Option<IdRecord>, StoreError> {
         self.read_one::<Rows>((), id).await
     }
@@ -143,8 +143,8 @@ impl Mongo {
         let (answer, answered) = oneshot::channel();
         let reads = &self.0.reads;
         if K::queues(reads).push(&key, Reading { id, answer }) {
-            let taker: Taker<K> = Taker { mongo: self.clone(), key, is_over: false };
-            reads.runtime.spawn(taker.run());
+            let reader: Reader<K> = Reader { mongo: self.clone(), key, is_over: false };
+            reads.runtime.spawn(reader.run());
         }
         let options = self.0.cluster.options();
         let longest = options.wait_queue.saturating_add(options.patience());
@@ -156,20 +156,20 @@ impl Mongo {
     }
 }
 
-/// Makes the reads of a key until none waits.
-struct Taker<K: Kind> {
+/// Runs the queries of a key until its queue is empty.
+struct Reader<K: Kind> {
     mongo: Mongo,
     key: K::Key,
-    /// Whether the queue has ended, and may be another one's by now.
+    /// Whether the queue has been removed. There may be a new one by now, with a reader of its own.
     is_over: bool,
 }
 
-impl<K: Kind> Taker<K> {
+impl<K: Kind> Reader<K> {
     async fn run(mut self) {
         loop {
-            // Those that come until there is a connection are of the query.
+            // Reads that arrive while this waits for a connection join the query.
             let permit = self.permit().await;
-            let mut reads = K::queues(&self.mongo.0.reads).take(&self.key, MOST, |_| true);
+            let mut reads = K::queues(&self.mongo.0.reads).take(&self.key, MAX_BATCH, |_| true);
             if reads.is_empty() {
                 self.is_over = true;
                 return;
@@ -177,7 +177,7 @@ impl<K: Kind> Taker<K> {
             reads.retain(|read| !read.answer.is_closed());
             match permit {
                 Ok(permit) => self.read(reads, permit).await,
-                Err(error) => refuse(reads.into_iter().map(|read| read.answer), error),
+                Err(error) => fail_all(reads.into_iter().map(|read| read.answer), error),
             }
         }
     }
@@ -193,27 +193,27 @@ impl<K: Kind> Taker<K> {
         match K::find(&self.mongo, permit, &self.key, &ids).await {
             Ok(found) => reads.into_iter().for_each(|read| {
                 let one = found.iter().find(|one| K::id(one) == read.id);
-                tell(read.answer, Ok(one.cloned()));
+                reply(read.answer, Ok(one.cloned()));
             }),
-            // One of the records can't be read: that is the answer to those alone who ask for it.
+            // One of the documents is malformed. Only the reads of that one may fail.
             Err(StoreError::Corrupt(_)) if ids.len() > 1 => {
                 for Reading { id, answer } in reads {
                     let found = match self.permit().await {
                         Ok(permit) => K::find(&self.mongo, permit, &self.key, &[id]).await,
                         Err(error) => Err(error),
                     };
-                    tell(answer, found.map(|mut found| found.pop()));
+                    reply(answer, found.map(|mut found| found.pop()));
                 }
             }
-            Err(error) => refuse(reads.into_iter().map(|read| read.answer), error),
+            Err(error) => fail_all(reads.into_iter().map(|read| read.answer), error),
         }
     }
 }
 
-impl<K: Kind> Drop for Taker<K> {
+impl<K: Kind> Drop for Reader<K> {
     fn drop(&mut self) {
         if !self.is_over {
-            K::queues(&self.mongo.0.reads).end(&self.key);
+            K::queues(&self.mongo.0.reads).remove(&self.key);
         }
     }
 }

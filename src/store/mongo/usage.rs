@@ -1,4 +1,4 @@
-//! What a tenant has: a document of its own, changed in each transaction that changes what its assets are counted as. What is READY is
+//! What a tenant has: a document of its own, updated in each transaction that changes the counts. What is READY is
 //! kept in the tenant's group too (`mediaUsage`), where Vivreal's services look for it.
 //!
 //! Both are changed by how much, never set: others count there as well.
@@ -51,7 +51,7 @@ impl Delta {
         *self == Self { ready: (0, 0), pending: (0, 0) }
     }
 
-    /// All of these together.
+    /// The sum of several.
     pub fn sum<'a>(deltas: impl IntoIterator<Item = &'a Self>) -> Self {
         let add = |(count, bytes): (i64, i64), (more, larger): (i64, i64)| {
             (count.saturating_add(more), bytes.saturating_add(larger))
@@ -63,7 +63,7 @@ impl Delta {
         })
     }
 
-    /// What is there once this is added.
+    /// Returns the usage after this change.
     pub fn after(&self, before: Usage) -> Usage {
         let add = |tally: Tally, (count, bytes): (i64, i64)| Tally {
             count: tally.count.saturating_add_signed(count),

@@ -25,7 +25,7 @@ impl Mongo {
         self.find_with(permit, database, tenant, ids).await
     }
 
-    /// Many assets, by a connection that is the caller's.
+    /// Like [`Mongo::find_many_in`], with a permit that the caller has already.
     pub(in super::super) async fn find_with(
         &self,
         permit: Permit,

@@ -1,7 +1,7 @@
 //! The store of assets.
 //!
-//! `find`: the ways to read. Changes that reach the tenant's usage or the asset's row in `media_ids` are made in one
-//! transaction with these (`writes`).
+//! `find`: queries. Changes that also affect the tenant's usage or the asset's row in `media_ids` are transactions
+//! (`writes`); others are single commands.
 
 mod find;
 
@@ -140,7 +140,7 @@ impl Mongo {
         }
     }
 
-    /// Replaces an asset where nothing else changes with it: no transaction is needed.
+    /// Replaces an asset by a single command, when no other document changes.
     async fn replace(&self, database: &str, replacement: Replacement) -> Result<Update, StoreError> {
         let cluster = &self.0.cluster;
         let tenant = replacement.asset.tenant.clone();
@@ -156,7 +156,7 @@ impl Mongo {
     }
 }
 
-/// A write was answered as one of another kind.
+/// The error of a write that got the outcome of another kind, which would be a bug.
 fn misanswered() -> StoreError {
     StoreError::corrupt("a write was answered as one of another kind")
 }

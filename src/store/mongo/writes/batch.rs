@@ -1,10 +1,10 @@
-//! Makes the writes of a batch within one transaction.
+//! The commands of a batch, within one transaction.
 //!
-//! Whatever the number of writes, the server is asked once for each kind of change:
+//! There is one command for each kind of change, however many writes the batch has:
 //!
-//! 1. the tenant's usage: first, so that a batch that meets another node's is undone before it has done much;
-//! 2. calls, rows of `media_ids`, new assets; replaced assets and removed ones; what is due when;
-//! 3. `mediaUsage` of the tenant's group: last, as others write to that document.
+//! 1. the tenant's usage comes first, so that a conflict with another node shows early;
+//! 2. then idempotent calls, rows of `media_ids` and new assets; replaced and removed assets; due times;
+//! 3. `mediaUsage` of the tenant's group comes last, since other services write to that document, too.
 
 use std::time::Duration;
 
@@ -22,37 +22,37 @@ use super::write::{Outcome, Write};
 use crate::media::{TenantId, Usage};
 use crate::service::ports::{Inserted, Update};
 
-/// Where an attempt is made.
+/// An attempt to write a batch.
 pub struct Attempt<'a> {
-    /// Its session.
+    /// The session of its transaction.
     pub session: &'a mut ClientSession,
     /// The tenant's database.
     pub tenants: Database,
-    /// The control plane's.
+    /// The control plane's database.
     pub control: Database,
-    /// What each operation gives as `maxTimeMS`.
+    /// The `maxTimeMS` of each command.
     pub max_time: Duration,
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 pub enum Attempted {
-    /// All writes are made, once they are committed.
+    /// All writes succeeded, and wait for the commit.
     Made,
-    /// One of the writes can't be made, for this reason. Which one, is known where there is only one.
+    /// One of the writes failed, with this outcome. In a batch of several, it isn't known which one.
     Refused(Outcome),
-    /// There isn't room for all insertions. What the tenant had before.
+    /// The insertions exceed the quota. Carries the tenant's usage before the batch.
     NoRoom(Usage),
-    /// Another node has made the tenant's first usage meanwhile.
-    Met,
+    /// The attempt conflicted with another transaction.
+    Conflict,
 }
 
 impl Attempt<'_> {
-    /// Makes the writes of a tenant, each of another asset.
-    pub async fn make(&mut self, tenant: &TenantId, writes: &[&Write]) -> Result<Attempted, Error> {
+    /// Runs the commands for the writes of a tenant, of which no two are for one asset.
+    pub async fn run(&mut self, tenant: &TenantId, writes: &[&Write]) -> Result<Attempted, Error> {
         let total = Delta::sum(writes.iter().map(|write| write.delta()));
-        // Writes may cancel each other out, and an insertion's quota still has to be checked.
+        // The writes may cancel each other out; the quota has to be checked all the same.
         if writes.iter().any(|write| !write.delta().is_none()) {
-            let Some(after) = total.add(self, tenant).await? else { return Ok(Attempted::Met) };
+            let Some(after) = total.add(self, tenant).await? else { return Ok(Attempted::Conflict) };
             let before = total.before(after);
             if fitting(before, writes).contains(&false) {
                 return Ok(Attempted::NoRoom(before));
@@ -80,8 +80,8 @@ impl Attempt<'_> {
         };
         let calls: Vec<Bson> =
             insertions().filter_map(|new| new.call.as_ref().map(Call::statement)).collect();
-        if let Err(error) = self.run(&self.tenants.clone(), "update", CALLS, calls).await {
-            // One of them would have been put in beside a call of its name that holds.
+        if let Err(error) = self.command(&self.tenants.clone(), "update", CALLS, calls).await {
+            // One of the keys has been used by a call that hasn't expired.
             return if error::is_duplicate(&error) { Ok(Some(Outcome::Called)) } else { Err(error) };
         }
         if insertions().next().is_none() {
@@ -115,10 +115,10 @@ impl Attempt<'_> {
             }
         }
         let (expected, tenants, control) = (assets.len(), self.tenants.clone(), self.control.clone());
-        if self.run(&tenants, "update", ASSETS, assets).await? < expected {
+        if self.command(&tenants, "update", ASSETS, assets).await? < expected {
             return Ok(Some(Outcome::Updated(Update::Stale)));
         }
-        self.run(&control, "update", IDS, dues).await?;
+        self.command(&control, "update", IDS, dues).await?;
         Ok(None)
     }
 
@@ -130,16 +130,16 @@ impl Attempt<'_> {
             ids.push(IdRecord::removal_statement(&removal.asset));
         }
         let (expected, tenants, control) = (assets.len(), self.tenants.clone(), self.control.clone());
-        if self.run(&tenants, "delete", ASSETS, assets).await? < expected {
+        if self.command(&tenants, "delete", ASSETS, assets).await? < expected {
             return Ok(Some(Outcome::Updated(Update::Stale)));
         }
-        self.run(&control, "delete", IDS, ids).await?;
+        self.command(&control, "delete", IDS, ids).await?;
         Ok(None)
     }
 
-    /// Runs the statements of an `update` or a `delete`: how many documents they have found. By hand, as the driver's
-    /// methods take one statement and no `maxTimeMS`.
-    async fn run(
+    /// Runs the statements of an `update` or a `delete`, and returns how many documents they matched. The driver's own
+    /// methods take only one statement, and no `maxTimeMS`.
+    async fn command(
         &mut self,
         database: &Database,
         command: &str,
@@ -153,12 +153,12 @@ impl Attempt<'_> {
         let max_time = i64::try_from(self.max_time.as_millis()).unwrap_or(i64::MAX);
         let command = doc! { command: collection, list: statements, "ordered": true, "maxTimeMS": max_time };
         let answer = database.run_command(command).session(&mut *self.session).await?;
-        error::refused_statement(&answer)?;
+        error::check_statements(&answer)?;
         Ok(number(&answer, "n"))
     }
 }
 
-/// Which writes have room one after the other: those that aren't insertions always do.
+/// Returns for each write whether it fits the quota if the writes are made in this order. Only insertions may not fit.
 pub fn fitting(before: Usage, writes: &[&Write]) -> Vec<bool> {
     let mut usage = before;
     let fits = |write: &&Write| {

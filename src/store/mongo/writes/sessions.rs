@@ -1,11 +1,11 @@
-//! The sessions in which this node's transactions run, and those that other nodes have left behind.
+//! The sessions of this node's transactions, and cleaning up after nodes that have died.
 //!
-//! The server keeps a transaction that nobody ends for a minute, and with it whatever it has changed: so a node that is
-//! killed inside one would keep its tenant's usage from being written by all others. Therefore each node writes down
-//! which sessions it uses (`media_nodes`), and counts on in its record every [`BEAT`]. Where a record stands still for
-//! [`MISSED`] looks, each of which the server has answered, another node ends those sessions. No clocks are compared.
+//! MongoDB keeps an abandoned transaction open for a minute, and its documents locked. So a node that is killed inside a
+//! transaction would block all changes of the tenant. Therefore each node records its sessions in `media_nodes`, and
+//! increments a counter in the record every [`HEARTBEAT`]. If a counter hasn't changed for [`MISSED`] successful checks in
+//! a row, another node kills those sessions. Clocks aren't compared.
 //!
-//! A node that only stood still loses nothing: what it was about to commit is undone, and tried again by itself.
+//! A node that was only suspended loses nothing: its transaction is aborted, and it retries the batch.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,18 +24,18 @@ use super::super::connection_permits::{Owner, Work};
 use super::super::indexes::NODES;
 use crate::service::ports::StoreError;
 
-/// How often a node counts on in its record, and looks at those of others.
-pub const BEAT: Duration = Duration::from_secs(2);
-/// After how many looks at a record that stands still its node is gone.
+/// How often a node increments its counter and checks those of the others.
+pub const HEARTBEAT: Duration = Duration::from_secs(2);
+/// After how many checks without a change a node counts as dead.
 const MISSED: u32 = 3;
-/// How many records of other nodes are looked at.
-const MOST_NODES: i64 = 10_000;
-/// How long the server keeps a transaction that nobody ends.
-const KEPT: Duration = Duration::from_secs(60);
-/// The pause between two tries to end a session.
-const END_PAUSE: Duration = Duration::from_millis(250);
-/// How long a session may lie unused. The server forgets it after 30 minutes.
-const IDLE: Duration = Duration::from_secs(15 * 60);
+/// The maximum number of nodes.
+const MAX_NODES: i64 = 10_000;
+/// How long the server keeps an abandoned transaction.
+const TRANSACTION_LIFETIME: Duration = Duration::from_secs(60);
+/// The pause between two attempts to kill a session.
+const KILL_PAUSE: Duration = Duration::from_millis(250);
+/// How long an idle session is kept. The server forgets it after 30 minutes.
+const MAX_IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// The sessions of this node.
 pub struct Sessions {
@@ -51,19 +51,19 @@ struct State {
     ids: Vec<Document>,
     /// Whether this node has a record.
     recorded: bool,
-    /// Counts the times that the sessions were found to have been ended by another node.
+    /// Incremented when another node has killed the sessions of this one.
     generation: u64,
     seen: HashMap<String, Seen>,
 }
 
-/// A record of another node, as it was seen last.
+/// The last state of another node's record.
 struct Seen {
-    beat: i64,
-    looks: u32,
+    counter: i64,
+    unchanged: u32,
 }
 
-/// A session, lent to one transaction after the other.
-pub struct Lent {
+/// A session that is in use for a transaction.
+pub struct Leased {
     pub session: ClientSession,
     generation: u64,
 }
@@ -73,7 +73,7 @@ pub struct Lent {
 struct NodeRecord {
     #[serde(rename = "_id")]
     id: String,
-    beat: i64,
+    counter: i64,
     #[serde(default)]
     sessions: Vec<Document>,
 }
@@ -89,13 +89,13 @@ impl Sessions {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A session, which is written down before it is used. Its holder has a permit.
-    pub async fn lend(&self, cluster: &Cluster) -> Result<Lent, StoreError> {
+    /// Returns a session, which is recorded before its first use. The caller needs a permit.
+    pub async fn acquire(&self, cluster: &Cluster) -> Result<Leased, StoreError> {
         let generation = {
             let mut state = self.state();
             while let Some((session, used)) = state.idle.pop() {
-                if used.elapsed() < IDLE {
-                    return Ok(Lent { session, generation: state.generation });
+                if used.elapsed() < MAX_IDLE {
+                    return Ok(Leased { session, generation: state.generation });
                 }
                 state.forget(session.id());
             }
@@ -103,91 +103,90 @@ impl Sessions {
         };
         let session = cluster.bounded(cluster.session()).await?;
         self.state().ids.push(session.id().clone());
-        if let Err(error) = self.write_down(cluster).await {
+        if let Err(error) = self.write_record(cluster).await {
             self.state().forget(session.id());
             return Err(error);
         }
-        Ok(Lent { session, generation })
+        Ok(Leased { session, generation })
     }
 
-    /// Takes back a session that has no transaction.
-    pub fn take_back(&self, lent: Lent) {
+    /// Keeps a session that has no open transaction for the next one.
+    pub fn release(&self, leased: Leased) {
         let mut state = self.state();
-        if lent.generation == state.generation {
-            state.idle.push((lent.session, Instant::now()));
+        if leased.generation == state.generation {
+            state.idle.push((leased.session, Instant::now()));
         } else {
-            state.forget(lent.session.id());
+            state.forget(leased.session.id());
         }
     }
 
-    /// Ends a session whose transaction was cut off, once the server can be told: what it has changed stands in the way
-    /// of others.
-    pub async fn end(&self, cluster: &Cluster, lent: Lent) {
-        let id = lent.session.id().clone();
-        let until = Instant::now() + KEPT;
+    /// Kills a session whose transaction may still be open. Retries until the server answers, or has ended the
+    /// transaction by itself.
+    pub async fn kill(&self, cluster: &Cluster, leased: Leased) {
+        let id = leased.session.id().clone();
+        let until = Instant::now() + TRANSACTION_LIFETIME;
         while let Err(error) = kill(cluster, std::slice::from_ref(&id)).await {
-            tracing::debug!(%error, "a session can't be ended yet");
+            tracing::debug!(%error, "a session can't be killed yet");
             if Instant::now() >= until {
                 break;
             }
-            sleep(END_PAUSE).await;
+            sleep(KILL_PAUSE).await;
         }
         self.state().forget(&id);
     }
 
-    /// Counts on in this node's record, and ends what nodes that are gone have left behind. To be called every [`BEAT`].
-    pub async fn beat(&self, cluster: &Cluster) -> Result<(), StoreError> {
-        let looked = self.look(cluster).await;
-        if looked.is_err() {
-            // While the server doesn't answer, nobody can count on.
+    /// Increments this node's counter, and kills the sessions of dead nodes. Call it every [`HEARTBEAT`].
+    pub async fn heartbeat(&self, cluster: &Cluster) -> Result<(), StoreError> {
+        let checked = self.check_nodes(cluster).await;
+        if checked.is_err() {
+            // While the server doesn't answer, no node can increment its counter.
             self.state().seen.clear();
         }
-        looked
+        checked
     }
 
-    async fn look(&self, cluster: &Cluster) -> Result<(), StoreError> {
+    async fn check_nodes(&self, cluster: &Cluster) -> Result<(), StoreError> {
         if self.state().recorded {
             let _permit = cluster.permit(Owner::Node, Work::Write).await?;
-            self.write_down(cluster).await?;
+            self.write_record(cluster).await?;
         }
         let others = doc! { "_id": { "$ne": &self.node } };
         let records: Vec<NodeRecord> = cluster
             .control(Owner::Node, Work::Read, |database| async move {
                 let nodes = database.collection::<NodeRecord>(NODES);
-                let find = nodes.find(others).limit(MOST_NODES).hint(Hint::Keys(doc! { "_id": 1 }));
+                let find = nodes.find(others).limit(MAX_NODES).hint(Hint::Keys(doc! { "_id": 1 }));
                 find.max_time(cluster.max_time()).await?.try_collect().await
             })
             .await?;
-        let gone = self.state().gone(records);
+        let gone = self.state().dead(records);
         for gone in gone {
             kill(cluster, &gone.sessions).await?;
-            tracing::info!(node = gone.id, "ended the transactions of a node that is gone");
-            let record = doc! { "_id": gone.id, "beat": gone.beat };
+            tracing::info!(node = gone.id, "killed the sessions of a node that has died");
+            let record = doc! { "_id": gone.id, "counter": gone.counter };
             self.remove(cluster, record).await?;
         }
         Ok(())
     }
 
-    /// Says that this node is gone and has left nothing behind. Sessions that may still have a transaction are left to
-    /// other nodes.
-    pub async fn leave(&self, cluster: &Cluster) -> Result<(), StoreError> {
+    /// Removes this node's record, unless a session may still have an open transaction, which other nodes then kill.
+    pub async fn remove_record(&self, cluster: &Cluster) -> Result<(), StoreError> {
         let is_clean = {
             let mut state = self.state();
-            // The driver waits for the sessions that are held.
+            // The driver's shutdown waits until all sessions are dropped.
             let idle = std::mem::take(&mut state.idle);
             state.recorded && idle.len() == state.ids.len()
         };
         if is_clean { self.remove(cluster, doc! { "_id": &self.node }).await } else { Ok(()) }
     }
 
-    /// Writes down which sessions this node uses. The caller has a permit.
-    async fn write_down(&self, cluster: &Cluster) -> Result<(), StoreError> {
+    /// Writes this node's record. The caller needs a permit.
+    async fn write_record(&self, cluster: &Cluster) -> Result<(), StoreError> {
         let (ids, was_recorded) = {
             let state = self.state();
             (state.ids.iter().map(Bson::from).collect::<Vec<_>>(), state.recorded)
         };
         let nodes = cluster.control_database().collection::<Document>(NODES);
-        let change = doc! { "$set": { "sessions": ids }, "$inc": { "beat": 1_i64 } };
+        let change = doc! { "$set": { "sessions": ids }, "$inc": { "counter": 1_i64 } };
         let update = nodes.find_one_and_update(doc! { "_id": &self.node }, change).upsert(true);
         let update = update.return_document(ReturnDocument::Before).projection(doc! { "_id": 1 });
         let update = update.hint(Hint::Keys(doc! { "_id": 1 })).max_time(cluster.max_time());
@@ -195,7 +194,7 @@ impl Sessions {
         let mut state = self.state();
         state.recorded = true;
         if was_recorded && before.is_none() {
-            // Another node took this one for gone.
+            // Another node took this one for dead.
             state.generation += 1;
             for (session, _) in std::mem::take(&mut state.idle) {
                 state.forget(session.id());
@@ -219,15 +218,15 @@ impl State {
         self.ids.retain(|other| other != id);
     }
 
-    /// The records that have stood still for so long that their nodes are gone.
-    fn gone(&mut self, records: Vec<NodeRecord>) -> Vec<NodeRecord> {
+    /// Returns the records whose nodes count as dead.
+    fn dead(&mut self, records: Vec<NodeRecord>) -> Vec<NodeRecord> {
         let mut seen = HashMap::with_capacity(records.len());
         let mut gone = Vec::new();
         for record in records {
-            let before = self.seen.remove(&record.id).filter(|before| before.beat == record.beat);
-            let looks = before.map_or(0, |before| before.looks + 1);
-            seen.insert(record.id.clone(), Seen { beat: record.beat, looks });
-            if looks >= MISSED {
+            let before = self.seen.remove(&record.id).filter(|before| before.counter == record.counter);
+            let unchanged = before.map_or(0, |before| before.unchanged + 1);
+            seen.insert(record.id.clone(), Seen { counter: record.counter, unchanged });
+            if unchanged >= MISSED {
                 gone.push(record);
             }
         }
@@ -236,7 +235,7 @@ impl State {
     }
 }
 
-/// Ends sessions, with their transactions.
+/// Kills sessions and aborts their transactions.
 async fn kill(cluster: &Cluster, sessions: &[Document]) -> Result<(), StoreError> {
     if sessions.is_empty() {
         return Ok(());
@@ -251,21 +250,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_is_gone_when_its_record_stands_still_for_some_looks() {
+    fn a_node_is_dead_when_its_counter_does_not_change_for_some_checks() {
         let mut state = State::default();
         let mut look = |beats: &[(&str, i64)]| -> Vec<String> {
             let record = |(id, beat): &(&str, i64)| NodeRecord {
                 id: (*id).to_owned(),
-                beat: *beat,
+                counter: *beat,
                 sessions: Vec::new(),
             };
-            state.gone(beats.iter().map(record).collect()).into_iter().map(|gone| gone.id).collect()
+            state.dead(beats.iter().map(record).collect()).into_iter().map(|gone| gone.id).collect()
         };
         for beat in 1..=3 {
             assert!(look(&[("lives", beat), ("dead", 7)]).is_empty());
         }
         assert_eq!(look(&[("lives", 4), ("dead", 7)]), ["dead"]);
-        // One that counts on again, or has left, isn't.
+        // A node that increments again, or has left, isn't dead.
         assert!(look(&[("lives", 4), ("dead", 8)]).is_empty());
         assert!(look(&[("dead", 8)]).is_empty());
         assert!(look(&[("lives", 4), ("dead", 8)]).is_empty());

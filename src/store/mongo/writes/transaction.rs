@@ -1,4 +1,4 @@
-//! One transaction: its writes are made whole or not at all.
+//! One transaction: begin, run a batch, commit or abort.
 
 use std::time::Duration;
 
@@ -8,20 +8,19 @@ use mongodb::options::{ReadConcern, TransactionOptions};
 use rand::RngExt;
 
 use super::super::client::Cluster;
-use super::super::error::{is_conflict, is_met};
+use super::super::error::{is_conflict, is_transient};
 use super::batch::{Attempt, Attempted};
 use super::write::Write;
 use crate::media::TenantId;
 
-/// How often a commit is asked for: one whose answer was lost may be asked for again.
+/// How often a commit is sent. Resending one whose answer was lost is safe.
 const COMMITS: u32 = 3;
 /// The longest first pause, in milliseconds; each one after it may be twice as long.
 const PAUSE_MILLIS: u64 = 4;
 /// The longest pause, in milliseconds.
 const LONGEST_PAUSE_MILLIS: u64 = 250;
 
-/// Makes the writes of a tenant, each of another asset, and commits them if all are made. `Met` where the attempt met
-/// another transaction.
+/// Runs a batch of a tenant's writes in a transaction, and commits it if all writes succeed.
 pub async fn attempt(
     cluster: &Cluster,
     session: &mut ClientSession,
@@ -40,21 +39,22 @@ pub async fn attempt(
         control: cluster.control_database(),
         max_time: cluster.max_time(),
     };
-    let attempted = match at.make(tenant, writes).await {
+    let attempted = match at.run(tenant, writes).await {
         Ok(Attempted::Made) => match commit(session).await {
             Ok(()) => return Ok(Attempted::Made),
-            // It may have been committed, whatever is said to the driver's second question: not to be made again.
+            // The driver retries a commit whose answer was lost, so this error doesn't show that nothing was committed.
+            // Retrying the batch could write it twice.
             Err(error) if !is_conflict(&error) => return Err(error),
             Err(error) => Err(error),
         },
         attempted => attempted,
     };
     if let Err(error) = session.abort_transaction().await {
-        // A server that has ended the transaction by itself says so here, as others do that can't be reached.
+        // The server may have aborted it already, or may be unreachable.
         tracing::debug!(%error, "a transaction couldn't be undone at once");
     }
     match attempted {
-        Err(error) if is_met(&error) => Ok(Attempted::Met),
+        Err(error) if is_transient(&error) => Ok(Attempted::Conflict),
         attempted => attempted,
     }
 }
@@ -70,7 +70,7 @@ async fn commit(session: &mut ClientSession) -> Result<(), Error> {
     }
 }
 
-/// How long to wait after so many attempts that met another transaction: chance keeps two nodes from meeting again.
+/// Returns a random pause before the next attempt, so that two nodes don't conflict again.
 pub fn pause(attempts: u32) -> Duration {
     let longest = PAUSE_MILLIS.saturating_mul(1 << attempts.min(16)).min(LONGEST_PAUSE_MILLIS);
     Duration::from_millis(rand::rng().random_range(1..=longest))
