@@ -276,7 +276,7 @@ impl Asset {
     }
 
     /// Says when the worker looks at it next, after `now`.
-    fn due(mut self, periods: &Periods, now: Timestamp) -> Self {
+    pub(super) fn due(mut self, periods: &Periods, now: Timestamp) -> Self {
         self.due_at = periods.due_after(&self, now);
         self
     }

@@ -166,13 +166,25 @@ mod tests {
         assert_eq!(ready.due_at, None);
         let deleted = ready.clone().deleted(&PERIODS, at(100_000));
         assert_eq!(deleted.due_at, Some(at(100_000)), "its objects have to go out of reach");
-        let deleted = deleted.discarded(&PERIODS, at(100_001));
+        let deleted = deleted.discarded(&PERIODS, at(100_001), at(100_001));
         assert_eq!(deleted.due_at, Some(at(101_000)));
         assert_eq!(deleted.restored(&PERIODS, at(100_010)).due_at, None);
         for early in [ready, pending()] {
-            let deleted = early.deleted(&PERIODS, at(60)).discarded(&PERIODS, at(61));
+            let deleted = early.deleted(&PERIODS, at(60)).discarded(&PERIODS, at(61), at(61));
             assert_eq!(deleted.due_at, Some(at(86_510)));
         }
+    }
+
+    #[test]
+    fn a_deletion_that_ends_after_the_last_look_is_looked_at_once_more_for_its_tombstones() {
+        let deleted = pending().ready(None, at(50)).unwrap().deleted(&PERIODS, at(60));
+        let early = deleted.clone().discarded(&PERIODS, at(86_509), at(86_511));
+        assert_eq!(early.due_at, Some(at(86_510)), "at once");
+        let late = Periods { retention_seconds: 100_000, ..PERIODS };
+        let looked_at = early.released(&late, at(86_512));
+        assert_eq!(looked_at.due_at, Some(at(100_060)), "then when it is purged");
+        let after = deleted.discarded(&late, at(86_510), at(86_511));
+        assert_eq!(after.due_at, Some(at(100_060)), "no tombstone was left");
     }
 
     #[test]
@@ -180,7 +192,7 @@ mod tests {
         let deleted = pending().ready(None, at(50)).unwrap().deleted(&PERIODS, at(100_000));
         let hiding = deleted.hiding(at(100_001)).released(&PERIODS, at(100_002));
         assert_eq!((hiding.is_deleting(), hiding.due_at), (true, Some(at(100_002))));
-        let hidden = hiding.discarded(&PERIODS, at(100_003));
+        let hidden = hiding.discarded(&PERIODS, at(100_003), at(100_003));
         assert_eq!((hidden.placement, hidden.due_at), (Placement::Hidden, Some(at(101_000))));
         let returning = hidden.returning();
         assert!(returning.is_deleting() && returning.placement == Placement::Hiding);

@@ -31,7 +31,7 @@ impl Relocation {
             self.release(held).await?;
             return Err(error);
         }
-        self.change(held, |asset, now| Ok(asset.discarded(&self.periods, now))).await?
+        self.change(held, |asset, now| Ok(asset.discarded(&self.periods, held.updated_at, now))).await?
     }
 
     async fn take_out_of_reach(&self, place: &Place, held: &Asset) -> Result<(), AssetError> {
