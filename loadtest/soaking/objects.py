@@ -80,8 +80,8 @@ class Objects:
                     tombstones += 1
                     continue
                 text = f"{key}, {size} bytes; the asset is {record['status']} at {record['key']}, {record['placement']}"
-                times = {name: str(record.get(name)) for name in ("updatedAt", "ticketExpiresAt", "dueAt")}
-                text = f"{text}, {times}"
+                times = (f"{name} {record.get(name)}" for name in ("updatedAt", "ticketExpiresAt", "dueAt"))
+                text = ", ".join([text, *times])
                 is_public = not key.startswith(("private/", "trash/"))
                 shows = record["visibility"] == "PRIVATE" and not record["deleted"] and is_public and size > 0
                 self._journal.breach(public_row if shows else row, text, id)

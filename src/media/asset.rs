@@ -221,11 +221,12 @@ impl Asset {
         self
     }
 
-    /// The asset, which nobody holds any more.
+    /// The asset without its hold, which was taken at `held_at`. If an upload could still arrive at that time, the holder
+    /// may have left tombstones, and the worker looks at the asset once more, even if its last look is over by now.
     #[must_use]
-    pub fn released(mut self, periods: &Periods, now: Timestamp) -> Self {
+    pub fn released(mut self, periods: &Periods, held_at: Timestamp, now: Timestamp) -> Self {
         self.hold = None;
-        self.touched(now).due(periods, now)
+        self.touched(now).due(periods, held_at)
     }
 
     /// The asset, whose objects are about to go for good.
@@ -276,7 +277,7 @@ impl Asset {
     }
 
     /// Says when the worker looks at it next, after `now`.
-    pub(super) fn due(mut self, periods: &Periods, now: Timestamp) -> Self {
+    fn due(mut self, periods: &Periods, now: Timestamp) -> Self {
         self.due_at = periods.due_after(&self, now);
         self
     }

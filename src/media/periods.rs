@@ -177,21 +177,21 @@ mod tests {
 
     #[test]
     fn a_deletion_that_ends_after_the_last_look_is_looked_at_once_more_for_its_tombstones() {
-        let deleted = pending().ready(None, at(50)).unwrap().deleted(&PERIODS, at(60));
-        let early = deleted.clone().discarded(&PERIODS, at(86_509), at(86_511));
+        let periods = Periods { retention_seconds: 100_000, ..PERIODS };
+        let deleted = pending().ready(None, at(50)).unwrap().deleted(&periods, at(60));
+        let early = deleted.clone().discarded(&periods, at(86_509), at(86_511));
         assert_eq!(early.due_at, Some(at(86_510)), "at once");
-        let late = Periods { retention_seconds: 100_000, ..PERIODS };
-        let looked_at = early.released(&late, at(86_512));
+        let looked_at = early.released(&periods, at(86_511), at(86_512));
         assert_eq!(looked_at.due_at, Some(at(100_060)), "then when it is purged");
-        let after = deleted.discarded(&late, at(86_510), at(86_511));
+        let after = deleted.discarded(&periods, at(86_510), at(86_511));
         assert_eq!(after.due_at, Some(at(100_060)), "no tombstone was left");
     }
 
     #[test]
     fn what_is_hidden_where_it_lies_is_looked_at_as_what_is_moved() {
         let deleted = pending().ready(None, at(50)).unwrap().deleted(&PERIODS, at(100_000));
-        let hiding = deleted.hiding(at(100_001)).released(&PERIODS, at(100_002));
-        assert_eq!((hiding.is_deleting(), hiding.due_at), (true, Some(at(100_002))));
+        let hiding = deleted.hiding(at(100_001)).released(&PERIODS, at(100_001), at(100_002));
+        assert_eq!((hiding.is_deleting(), hiding.due_at), (true, Some(at(100_001))), "at once");
         let hidden = hiding.discarded(&PERIODS, at(100_003), at(100_003));
         assert_eq!((hidden.placement, hidden.due_at), (Placement::Hidden, Some(at(101_000))));
         let returning = hidden.returning();
@@ -203,9 +203,15 @@ mod tests {
     #[test]
     fn what_arrives_where_an_asset_was_is_looked_for_until_nothing_can() {
         let ready = pending().ready(None, at(50)).unwrap();
-        let moved = Asset { moved: true, ..ready }.released(&PERIODS, at(60));
+        let moved = Asset { moved: true, ..ready }.released(&PERIODS, at(60), at(60));
         assert_eq!(moved.due_at, Some(at(86_510)));
-        assert_eq!(moved.released(&PERIODS, at(86_510)).due_at, None);
+        assert_eq!(moved.clone().released(&PERIODS, at(86_510), at(86_510)).due_at, None);
+        let late = moved.released(&PERIODS, at(86_509), at(86_511));
+        assert_eq!(
+            late.due_at,
+            Some(at(86_510)),
+            "at once: the move began before and may have left a tombstone"
+        );
     }
 
     #[test]

@@ -51,16 +51,14 @@ impl Asset {
         self
     }
 
-    /// The deleted asset, whose objects are out of reach and which is no longer held. `began` is when their removal began:
-    /// if an upload could still arrive then, it may have left tombstones, and the worker looks at the asset once more.
+    /// The deleted asset, whose objects are out of reach. It is released as by [`Asset::released`].
     #[must_use]
-    pub fn discarded(mut self, periods: &Periods, began: Timestamp, now: Timestamp) -> Self {
+    pub fn discarded(mut self, periods: &Periods, held_at: Timestamp, now: Timestamp) -> Self {
         self.placement = match self.placement {
             Placement::Hiding | Placement::Hidden => Placement::Hidden,
             Placement::Key | Placement::Moving | Placement::Trash => Placement::Trash,
         };
-        self.hold = None;
-        self.touched(now).due(periods, began)
+        self.released(periods, held_at, now)
     }
 
     /// The restored asset, which is no longer held. The worker looks at it once more.

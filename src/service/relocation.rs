@@ -220,13 +220,7 @@ impl Relocation {
 
     /// Ends the hold of an asset.
     pub(super) async fn release(&self, held: &Asset) -> Result<Asset, AssetError> {
-        // The move may have left tombstones. They need one more look, even if the last one was due during the move.
-        let may_leave_tombstones = self.periods.may_arrive(held, held.updated_at);
-        let release = |asset: Asset, now| match may_leave_tombstones {
-            true => Ok(asset.released_and_due(&self.periods, now)),
-            false => Ok(asset.released(&self.periods, now)),
-        };
-        self.change(held, release).await?
+        self.change(held, |asset, now| Ok(asset.released(&self.periods, held.updated_at, now))).await?
     }
 
     /// Changes the asset, for as long as it is held by the same hand. The inner error is that of the change itself:
